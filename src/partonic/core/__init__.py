@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, configuration, registries, random streams, estimates, run directories."""

@@ -1,0 +1,76 @@
+"""Errors that end in one clear sentence: what was wrong, what was expected, the nearest right name, the next step."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+
+
+class PartonicError(Exception):
+    """Base of every error that a user can cause; the command line prints its message and exits with 2."""
+
+    def __str__(self) -> str:
+        """Return the message as written (``KeyError`` would print its repr)."""
+        return str(self.args[0]) if self.args else ""
+
+
+class InputError(PartonicError, ValueError):
+    """A value is out of range, of the wrong type or inconsistent with others."""
+
+
+class UnknownNameError(PartonicError, KeyError):
+    """A name (process, model, preset, key, column) does not exist."""
+
+
+class FileError(PartonicError, OSError):
+    """A file is missing, unreadable, truncated, of another format, or cannot be written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class MissingPackageError(PartonicError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+class SimulationError(PartonicError, RuntimeError):
+    """The generator refused its settings or accepted nothing."""
+
+
+class TrainingError(PartonicError, RuntimeError):
+    """A training could not go on (loss not finite, no data)."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Say which of ``choices`` is meant: ``"; did you mean 'top'?"`` or the list of what there is."""
+    known = sorted(choices)
+    by_lower = {choice.lower(): choice for choice in reversed(known)}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.55)
+    if close:
+        return f"; did you mean '{by_lower[close[0]]}'?"
+    return f"; there are: {', '.join(known)}" if known else ""
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> UnknownNameError:
+    """Build the error for an unknown name of a kind, with the nearest right one."""
+    return UnknownNameError(f"unknown {kind} '{name}'{nearest(name, choices)}")
+
+
+def require(package: str, extra: str) -> ModuleType:
+    """Import an optional package, or say how to install it.
+
+    Raises:
+        MissingPackageError: the package cannot be imported.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"this needs the package '{package}', which cannot be imported ({error}); "
+            f"install it with: pip install 'partonic[{extra}]'"
+        ) from error

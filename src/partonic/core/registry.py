@@ -1,0 +1,119 @@
+"""Registries: a public name is its file's name, so that listing imports nothing and choosing imports one file."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from partonic.core.errors import FileError, InputError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T", bound=type)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered class, with what its law tests and its row in the docs need.
+
+    Args:
+        name: public name (``top-tagging`` for ``top_tagging.py``).
+        cls: the class.
+        paper: arXiv number of the source.
+        facts: further keywords given when it was registered, as ``invariant=("permutation",)``.
+    """
+
+    name: str
+    cls: type
+    paper: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Registry:
+    """Classes of one kind in one folder of the package, and those of installed third parties by entry points.
+
+    Args:
+        kind: what they are, for messages (``"model"``).
+        package: the folder as a dotted name; also the group of the entry points.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._entries: dict[str, Entry] = {}
+
+    def register(self, name: str, *, paper: str = "", **facts: Any) -> Callable[[T], T]:
+        """Mark a class as the ``name`` of this kind."""
+
+        def mark(cls: T) -> T:
+            """Record the class and hand it back unchanged."""
+            self._entries[name] = Entry(name, cls, paper, facts)
+            return cls
+
+        return mark
+
+    def _files(self) -> dict[str, str]:
+        """Public name -> module, found by reading the folder, not by importing it."""
+        spec = importlib.util.find_spec(self.package)
+        folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
+        mark = f"@register_{self.kind}("
+        return {
+            file.stem.replace("_", "-"): f"{self.package}.{file.stem}"
+            for folder in folders
+            for file in sorted(Path(folder).glob("*.py"))
+            if mark in file.read_text(encoding="utf-8")
+        }
+
+    def _third_party(self) -> dict[str, importlib.metadata.EntryPoint]:
+        return {point.name: point for point in importlib.metadata.entry_points(group=self.package)}
+
+    def names(self) -> list[str]:
+        """All names that can be chosen, sorted; imports nothing."""
+        return sorted({*self._files(), *self._third_party(), *self._entries})
+
+    def get(self, name: str) -> Entry:
+        """The entry of a name; imports its file only.
+
+        Raises:
+            UnknownNameError: there is no such name.
+        """
+        if name not in self._entries:
+            files, third_party = self._files(), self._third_party()
+            if name in files:
+                importlib.import_module(files[name])
+            elif name in third_party:
+                third_party[name].load()
+        if name not in self._entries:
+            raise unknown(self.kind, name, self.names())
+        return self._entries[name]
+
+    def load_file(self, path: Path | str) -> Entry:
+        """The entry that a user's own Python file registers.
+
+        Raises:
+            FileError: the file is missing.
+            InputError: it registers nothing.
+        """
+        file = Path(path)
+        spec = importlib.util.spec_from_file_location(f"partonic_user_{file.stem}", file) if file.is_file() else None
+        if spec is None or spec.loader is None:
+            raise FileError(f"no Python file {file}")
+        before = set(self._entries)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        added = sorted(set(self._entries) - before)
+        if not added:
+            raise InputError(f"{file} registers no {self.kind}; mark its class with @register_{self.kind}('name')")
+        return self._entries[added[0]]
+
+
+models = Registry("model", "partonic.models")
+recipes = Registry("recipe", "partonic.recipes")
+
+register_model = models.register
+register_recipe = recipes.register

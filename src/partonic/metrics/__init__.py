@@ -1,0 +1,1 @@
+"""Metrics with uncertainties; nothing in here trains."""

@@ -1,0 +1,1 @@
+"""Recipes: one study, one file, plain Python."""

@@ -1,0 +1,1 @@
+"""Representations: functions from events to small frozen dataclasses of tensors."""
