@@ -1,0 +1,40 @@
+"""What a recipe is handed: its run directory and the resources it may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from partonic.core.result import Result
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a recipe writes, and with what it may work.
+
+    Args:
+        result: the run directory.
+        workers: processes for work that splits.
+        device: of the training, as ``"cpu"`` or ``"cuda"``.
+    """
+
+    result: Result
+    workers: int = 1
+    device: str = "cpu"
+
+
+class Recipe(Protocol):
+    """One study: a frozen dataclass of options that runs."""
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """The options of a preset: ``tiny``, ``quick``, ``default`` or ``benchmark``."""
+        ...
+
+    def cost(self, context: Context) -> str:
+        """One line that says what the run will take on this machine."""
+        ...
+
+    def run(self, context: Context) -> Result:
+        """Do the study; called again after an interruption it goes on where it stopped."""
+        ...
