@@ -1,0 +1,288 @@
+"""The command line: thin verbs over the library; every user error is one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from docstring_parser import parse as parse_docstring
+
+from partonic.core.errors import InputError, PartonicError, nearest
+from partonic.core.registry import models, recipes
+from partonic.version import __version__
+
+app = App(
+    name="partonic",
+    help="Machine learning for particle physics, from collisions to measurements with honest uncertainties.",
+    version=__version__,
+    help_format="plaintext",
+)
+
+Output = Annotated[Path, Parameter(name=("--output", "-o"), help="Where to write.")]
+OutputRun = Annotated[Path | None, Parameter(name=("--output", "-o"), help="Run directory (default runs/NAME-1, ...).")]
+Workers = Annotated[int | None, Parameter(help="Processes for work that splits (default: all cores).")]
+Device = Annotated[str, Parameter(help="Where networks train: cpu, cuda, cuda:1, ...")]
+
+
+@app.command
+def demo(*, output: OutputRun = None, workers: Workers = None, device: Device = "cpu") -> None:
+    """Simulate proton collisions, train three top taggers on their jets and write the report page (a few minutes)."""
+    from partonic.recipes import launch
+
+    entry = recipes.get("top-tagging")
+    recipe = launch.configure(entry, "quick", None, {})
+    _finish(launch.start(entry.name, recipe, output, workers=workers, device=device).path)
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List recipes, models, processes, detectors and file formats; imports none of them."""
+    from partonic.io.formats import FORMATS
+    from partonic.simulators.processes import PROCESSES
+
+    print("recipes   ", ", ".join(recipes.names()))
+    print("models    ", ", ".join(models.names()))
+    print("processes ", ", ".join([*PROCESSES, "lhe:FILE"]))
+    print("detectors  atlas, cms, truth")
+    print("formats   ", ", ".join(form.name for form in FORMATS))
+
+
+def _with_flags(cls: type, call: Callable[..., Any], positional: Sequence[str] = ()) -> Callable[..., Any]:
+    """A function whose parameters are the fields of an options dataclass, for the command line to bind.
+
+    What was given reaches ``call`` as ``changes``, beside the keywords that ``call`` has itself.
+
+    Args:
+        cls: the dataclass; its docstring's ``Args`` are the help.
+        call: what to do.
+        positional: fields that are given by place, and must be.
+    """
+    hints = typing.get_type_hints(cls)
+    notes = {p.arg_name: " ".join((p.description or "").split()) for p in parse_docstring(cls.__doc__ or "").params}
+    parameters = []
+    for field in sorted(dataclasses.fields(cls), key=lambda f: f.name not in positional):
+        hint, help_ = hints[field.name], notes.get(field.name, "")
+        if field.name in positional:
+            kind, default = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.empty
+        else:
+            kind, default = inspect.Parameter.KEYWORD_ONLY, None
+            hint = hint | None
+        annotation = Annotated[hint, Parameter(help=help_, consume_multiple=True, negative_none=())]
+        parameters.append(inspect.Parameter(field.name, kind, default=default, annotation=annotation))
+    own = [p for p in inspect.signature(call, eval_str=True).parameters.values() if p.name != "changes"]
+    signature = inspect.Signature(
+        [*(p for p in parameters if p.name in positional), *own, *(p for p in parameters if p.name not in positional)]
+    )
+
+    def bound(*args: Any, **keywords: Any) -> Any:
+        """Tell the options from the command's own keywords."""
+        given = signature.bind(*args, **keywords).arguments
+        names = {parameter.name for parameter in parameters}
+        changes = {key: value for key, value in given.items() if key in names and value is not None}
+        return call(changes=changes, **{key: value for key, value in given.items() if key not in names})
+
+    bound.__doc__ = (call.__doc__ or "").split("\n\n")[0]
+    bound.__signature__ = signature  # type: ignore[attr-defined]
+    bound.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return bound
+
+
+def _subcommand(name: str, function: Callable[..., Any], tokens: Sequence[str]) -> int:
+    """Parse the tokens of a verb whose flags are made from a dataclass."""
+    sub = App(name=f"partonic {name}", help_format="plaintext", version_flags=())
+    sub.default(function)
+    return _dispatch(sub, tokens)
+
+
+Tokens = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
+
+
+@app.command(help_flags=())
+def run(recipe: str = "", *tokens: Tokens) -> int:
+    """Run a recipe: partonic run RECIPE [options]; `partonic run RECIPE --help` lists them."""
+    from partonic.recipes import launch
+
+    if not recipe or recipe in ("--help", "-h"):
+        print(f"Usage: partonic run RECIPE [--preset NAME] [options]\nRecipes: {', '.join(recipes.names())}")
+        print("The options of one: partonic run RECIPE --help")
+        return 0 if recipe else 2
+    entry = launch.find(recipe)
+
+    def call(
+        *,
+        changes: dict[str, Any],
+        preset: Annotated[str, Parameter(help="tiny, quick, default or benchmark.")] = "default",
+        config: Annotated[Path | None, Parameter(help="YAML file of options, as a run directory holds it.")] = None,
+        output: OutputRun = None,
+        workers: Workers = None,
+        device: Device = "cpu",
+    ) -> None:
+        """Configure and start."""
+        options = launch.configure(entry, preset, config, changes)
+        _finish(launch.start(entry.name, options, output, workers=workers, device=device).path)
+
+    call.__doc__ = (entry.cls.__doc__ or "").split("\n\n")[0]
+    return _subcommand(f"run {recipe}", _with_flags(entry.cls, call), tokens)
+
+
+@app.command
+def resume(run: Path, *, workers: Workers = None, device: Device = "cpu") -> None:
+    """Go on with an interrupted run.
+
+    Args:
+        run: its directory.
+    """
+    from partonic.recipes import launch
+
+    _finish(launch.resume(run, workers=workers, device=device).path)
+
+
+def _finish(path: Path) -> None:
+    from partonic.core.result import Result
+
+    result = Result.load(path)
+    for name, value in result.summary.items():
+        print(f"{name}: {value}")
+    print(f"report: {path / 'report.html'}")
+
+
+@app.command
+def report(run: Path) -> None:
+    """Write the report page of a run anew from its stored results.
+
+    Args:
+        run: its directory.
+    """
+    from partonic.report.page import rebuild
+
+    print(f"report: {rebuild(run)}")
+
+
+@app.command
+def compare(*runs: Path) -> None:
+    """Show runs side by side: headline numbers, the significance of their differences, options that differ.
+
+    Args:
+        runs: two or more run directories.
+    """
+    from partonic.core.result import Result
+    from partonic.report.compare import compare as compare_runs
+
+    if len(runs) < 2:
+        raise InputError("compare needs two or more run directories")
+    print(compare_runs([Result.load(path) for path in runs]))
+
+
+@app.command(help_flags=())
+def simulate(*tokens: Tokens) -> int:
+    """Simulate collisions: partonic simulate PROCESS N -o FILE [options]; `partonic simulate --help` lists them."""
+    from partonic.simulators import simulate as simulation
+
+    def call(
+        *,
+        changes: dict[str, Any],
+        output: Output,
+        overwrite: Annotated[bool, Parameter(help="Replace an existing output.")] = False,
+    ) -> None:
+        """Simulate N accepted jets (or events) of a process with Pythia 8 and a detector, and write them as Parquet."""
+        print(simulation.simulate_to_file(simulation.SimulationOptions(**changes), output, overwrite=overwrite))
+
+    function = _with_flags(simulation.SimulationOptions, call, positional=("process", "n"))
+    return _subcommand("simulate", function, tokens)
+
+
+@app.command
+def convert(source: Path, target: Path, *, overwrite: bool = False) -> None:
+    """Convert a file; its format is recognised by content, the target's by its ending.
+
+    Args:
+        source: Parquet, Landscape HDF5 or LHE (also .gz).
+        target: .parquet, .h5, .lhe or .lhe.gz.
+        overwrite: replace an existing target.
+    """
+    from partonic.io.formats import convert as convert_file
+
+    print(convert_file(source, target, overwrite=overwrite))
+
+
+@app.command
+def predict(
+    model: Path, file: Path, *, output: Output, batch_size: int = 1024, device: Device = "cpu", overwrite: bool = False
+) -> None:
+    """Score the jets of a file and write them with a column `score` (probability to be signal).
+
+    Args:
+        model: a checkpoint of a run, as runs/top-tagging-1/checkpoints/pfn-1.pt.
+        file: jets in any format that can be read.
+        batch_size: jets at once.
+        overwrite: replace an existing output.
+    """
+    from partonic.recipes.prediction import predict_file
+
+    print(predict_file(model, file, output, batch_size=batch_size, device=device, overwrite=overwrite))
+
+
+@app.command
+def cite(run: Path) -> None:
+    """Print the BibTeX of what a run used.
+
+    Args:
+        run: its directory.
+    """
+    from partonic.core.citations import bibtex
+    from partonic.core.result import Result
+
+    print(bibtex(Result.load(run).facts.get("citations", ["partonic"])))
+
+
+@app.command
+def doctor() -> int:
+    """Check this installation: packages, cores, memory, cache folder, GPU; exit code 1 where something is amiss."""
+    from partonic.core.doctor import checks
+
+    found = checks()
+    for check in found:
+        print(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<12} {check.detail}")
+    return 0 if all(check.ok for check in found) else 1
+
+
+def _dispatch(application: App, tokens: Sequence[str]) -> int:
+    """Call the verb; cyclopts' own complaints become our one sentence."""
+    try:
+        code = application(
+            list(tokens), exit_on_error=False, print_error=False, result_action="return_value", verbose=False
+        )
+    except CycloptsError as error:
+        sentence = " ".join(str(error).split())
+        if tokens and application is app and not tokens[0].startswith("-"):
+            verbs = [name for name in app if not name.startswith("-")]
+            if tokens[0] not in verbs:
+                sentence = f"unknown command '{tokens[0]}'{nearest(tokens[0], verbs)}"
+        raise InputError(sentence or "the command line cannot be understood; see partonic --help") from error
+    return code if isinstance(code, int) else 0
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Entry point of the ``partonic`` command."""
+    try:
+        code = _dispatch(app, sys.argv[1:] if tokens is None else tokens)
+        sys.stdout.flush()
+    except PartonicError as error:
+        sys.stderr.write(f"partonic: {error}\n")
+        code = 2
+    except KeyboardInterrupt:
+        sys.stderr.write("partonic: interrupted; what was written is complete\n")
+        code = 130
+    except BrokenPipeError:
+        code = 0
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""BibTeX of what a run used, by arXiv number or key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from partonic.core.errors import unknown
+from partonic.version import __version__
+
+
+def _article(key: str, author: str, title: str, where: str, year: int, eprint: str, doi: str = "") -> str:
+    fields = [f"author = {{{author}}}", f"title = {{{{{title}}}}}", f"journal = {{{where}}}", f"year = {{{year}}}"]
+    fields += [f"eprint = {{{eprint}}}", "archivePrefix = {arXiv}"] if eprint else []
+    fields += [f"doi = {{{doi}}}"] if doi else []
+    return f"@article{{{key},\n  " + ",\n  ".join(fields) + "\n}\n"
+
+
+ENTRIES: dict[str, str] = {
+    "partonic": f"@software{{partonic,\n  author = {{{{The partonic developers}}}},\n"
+    f"  title = {{{{partonic: machine learning for particle physics}}}},\n  version = {{{__version__}}}\n}}\n",
+    "arXiv:2203.11601": _article(
+        "Bierlich:2022pfr",
+        "Bierlich, Christian and others",
+        "A comprehensive guide to the physics and usage of PYTHIA 8.3",
+        "SciPost Phys. Codeb.",
+        2022,
+        "2203.11601",
+        "10.21468/SciPostPhysCodeb.8",
+    ),
+    "arXiv:1404.5630": _article(
+        "Skands:2014pea",
+        "Skands, Peter and Carrazza, Stefano and Rojo, Juan",
+        "Tuning PYTHIA 8.1: the Monash 2013 Tune",
+        "Eur. Phys. J. C 74, 3024",
+        2014,
+        "1404.5630",
+        "10.1140/epjc/s10052-014-3024-y",
+    ),
+    "arXiv:1111.6097": _article(
+        "Cacciari:2011ma",
+        "Cacciari, Matteo and Salam, Gavin P. and Soyez, Gregory",
+        "FastJet User Manual",
+        "Eur. Phys. J. C 72, 1896",
+        2012,
+        "1111.6097",
+        "10.1140/epjc/s10052-012-1896-2",
+    ),
+    "arXiv:0802.1189": _article(
+        "Cacciari:2008gp",
+        "Cacciari, Matteo and Salam, Gavin P. and Soyez, Gregory",
+        "The anti-$k_t$ jet clustering algorithm",
+        "JHEP 04, 063",
+        2008,
+        "0802.1189",
+        "10.1088/1126-6708/2008/04/063",
+    ),
+    "arXiv:1307.6346": _article(
+        "deFavereau:2013fsa",
+        "de Favereau, J. and others",
+        "DELPHES 3, A modular framework for fast simulation of a generic collider experiment",
+        "JHEP 02, 057",
+        2014,
+        "1307.6346",
+        "10.1007/JHEP02(2014)057",
+    ),
+    "arXiv:1902.09914": _article(
+        "Kasieczka:2019dbj",
+        "Butter, Anja and others",
+        "The Machine Learning landscape of top taggers",
+        "SciPost Phys. 7, 014",
+        2019,
+        "1902.09914",
+        "10.21468/SciPostPhys.7.1.014",
+    ),
+    "arXiv:1810.05165": _article(
+        "Komiske:2018cqr",
+        "Komiske, Patrick T. and Metodiev, Eric M. and Thaler, Jesse",
+        "Energy Flow Networks: Deep Sets for Particle Jets",
+        "JHEP 01, 121",
+        2019,
+        "1810.05165",
+        "10.1007/JHEP01(2019)121",
+    ),
+    "arXiv:1701.08784": _article(
+        "Kasieczka:2017nvn",
+        "Kasieczka, Gregor and Plehn, Tilman and Russell, Michael and Schell, Torben",
+        "Deep-learning Top Taggers or The End of QCD?",
+        "JHEP 05, 006",
+        2017,
+        "1701.08784",
+        "10.1007/JHEP05(2017)006",
+    ),
+    "arXiv:1803.00107": _article(
+        "Macaluso:2018tck",
+        "Macaluso, Sebastian and Shih, David",
+        "Pulling Out All the Tops with Computer Vision and Deep Learning",
+        "JHEP 10, 121",
+        2018,
+        "1803.00107",
+        "10.1007/JHEP10(2018)121",
+    ),
+    "arXiv:1201.0490": _article(
+        "scikit-learn",
+        "Pedregosa, F. and others",
+        "Scikit-learn: Machine Learning in Python",
+        "J. Mach. Learn. Res. 12, 2825",
+        2011,
+        "1201.0490",
+    ),
+    "arXiv:1912.01703": "@inproceedings{Paszke:2019xhz,\n  author = {Paszke, Adam and others},\n"
+    "  title = {{PyTorch: An Imperative Style, High-Performance Deep Learning Library}},\n"
+    "  booktitle = {Advances in Neural Information Processing Systems 32},\n  year = {2019},\n"
+    "  eprint = {1912.01703},\n  archivePrefix = {arXiv}\n}\n",
+    "arXiv:1402.2657": _article(
+        "Larkoski:2014wba",
+        "Larkoski, Andrew J. and Marzani, Simone and Soyez, Gregory and Thaler, Jesse",
+        "Soft Drop",
+        "JHEP 05, 146",
+        2014,
+        "1402.2657",
+        "10.1007/JHEP05(2014)146",
+    ),
+    "arXiv:1011.2268": _article(
+        "Thaler:2010tr",
+        "Thaler, Jesse and Van Tilburg, Ken",
+        "Identifying Boosted Objects with N-subjettiness",
+        "JHEP 03, 015",
+        2011,
+        "1011.2268",
+        "10.1007/JHEP03(2011)015",
+    ),
+    "arXiv:1305.0007": _article(
+        "Larkoski:2013eya",
+        "Larkoski, Andrew J. and Salam, Gavin P. and Thaler, Jesse",
+        "Energy Correlation Functions for Jet Substructure",
+        "JHEP 06, 108",
+        2013,
+        "1305.0007",
+        "10.1007/JHEP06(2013)108",
+    ),
+}
+
+
+def bibtex(keys: Iterable[str]) -> str:
+    """BibTeX of the keys, each once, in order.
+
+    Raises:
+        UnknownNameError: there is no entry for a key.
+    """
+    wanted = list(dict.fromkeys(keys))
+    for key in wanted:
+        if key not in ENTRIES:
+            raise unknown("citation", key, ENTRIES)
+    return "\n".join(ENTRIES[key] for key in wanted)

@@ -1,0 +1,149 @@
+"""Start, resume and re-render runs: the one way in for the command line and for Python."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from partonic.core.config import from_tree, merge, read_yaml
+from partonic.core.errors import FileError, InputError, unknown
+from partonic.core.recipe import Context, Recipe
+from partonic.core.registry import Entry, recipes
+from partonic.core.result import Result
+
+PRESETS = ("tiny", "quick", "default", "benchmark")
+
+
+def find(name: str) -> Entry:
+    """The recipe of a name, or the one that a Python file registers (``./my_recipe.py``).
+
+    Raises:
+        UnknownNameError: there is no such recipe.
+        FileError: there is no such file.
+    """
+    return recipes.load_file(name) if name.endswith(".py") else recipes.get(name)
+
+
+def configure(entry: Entry, preset: str, file: Path | None, changes: Mapping[str, Any]) -> Recipe:
+    """Options of a recipe: the preset, then the YAML file's, then the given ones.
+
+    Args:
+        entry: the recipe.
+        preset: ``tiny``, ``quick``, ``default`` or ``benchmark``.
+        file: a configuration as a run directory holds it, or None.
+        changes: options given one by one.
+
+    Raises:
+        UnknownNameError: a preset or a key does not exist.
+        InputError: a value is of the wrong type or out of range, or the file is another recipe's.
+    """
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    config = entry.cls.preset(preset)  # type: ignore[attr-defined]
+    if file is not None:
+        tree = read_yaml(file)
+        if not isinstance(tree, dict):
+            raise InputError(f"{file} must be a mapping of keys to values")
+        named = tree.pop("recipe", entry.name)
+        if named != entry.name:
+            raise InputError(f"{file} is a configuration of the recipe '{named}', not of '{entry.name}'")
+        config = merge(config, tree, str(file))
+    recipe: Recipe = merge(config, dict(changes))
+    return recipe
+
+
+def free_directory(name: str, parent: Path = Path("runs")) -> Path:
+    """The first ``runs/NAME-1``, ``-2``, ... that does not exist."""
+    number = 1
+    while (parent / f"{name}-{number}").exists():
+        number += 1
+    return parent / f"{name}-{number}"
+
+
+def start(
+    name: str,
+    recipe: Recipe,
+    output: Path | str | None = None,
+    *,
+    workers: int | None = None,
+    device: str = "cpu",
+    command: str = "",
+    resume: bool = False,
+) -> Result:
+    """Run a configured recipe in a directory of its own.
+
+    Args:
+        name: name of the recipe.
+        recipe: its options.
+        output: run directory; ``runs/NAME-1`` (or the next free number) if None.
+        workers: processes for work that splits; all cores if None.
+        device: of the training, as ``"cpu"`` or ``"cuda"``.
+        command: the exact command line; that of this process if empty.
+        resume: go on in a directory that holds this run.
+
+    Raises:
+        InputError: workers below 1.
+        FileError: the directory holds something else or cannot be written.
+    """
+    count = workers if workers is not None else os.cpu_count() or 1
+    if count < 1:
+        raise InputError(f"the number of workers must be 1 or above, not {count}")
+    _check_device(device)
+    folder = Path(output) if output is not None else free_directory(name)
+    result = Result.create(folder, name, recipe, command or shlex.join(sys.argv), resume=resume)
+    context = Context(result, count, device)
+    began = time.monotonic()
+    status = "failed"
+    try:
+        result.log("start", command=result.command, resumed=resume)
+        say(recipe.cost(context))
+        result = recipe.run(context)
+        status = "done"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        seconds = round(time.monotonic() - began, 1)
+        result.log("end", status=status, seconds=seconds)
+        result.close(status)
+    return result
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"the device '{device}' cannot be used here: {str(error).splitlines()[0]}") from error
+
+
+def resume(path: Path | str, *, workers: int | None = None, device: str = "cpu") -> Result:
+    """Go on with an interrupted run (a finished one is evaluated anew from its checkpoints).
+
+    Raises:
+        FileError: the directory holds no run.
+    """
+    folder = Path(path)
+    if not (folder / "config.yaml").is_file():
+        raise FileError(f"{folder} is not a run directory: it has no config.yaml")
+    tree = read_yaml(folder / "config.yaml")
+    name = tree.pop("recipe", None) if isinstance(tree, dict) else None
+    if not isinstance(name, str):
+        raise FileError(f"{folder / 'config.yaml'} does not name its recipe")
+    recipe: Recipe = from_tree(recipes.get(name).cls, tree, str(folder / "config.yaml"))
+    before = Result.load(folder).command if (folder / "result.json").is_file() else ""
+    return start(name, recipe, folder, workers=workers, device=device, command=before, resume=True)
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal, on standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
