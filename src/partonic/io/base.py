@@ -1,0 +1,58 @@
+"""What a file format offers; each reader declares one ``FORMAT``, and :mod:`partonic.io.formats` finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from partonic.core.errors import InputError
+from partonic.events.events import Events
+
+
+class Write(Protocol):
+    """Writes samples as they come into one file, whole or not at all, and gives the number of events."""
+
+    def __call__(
+        self, path: Path | str, events: Events | Iterable[Events], provenance: Mapping[str, Any] | None = None
+    ) -> int:
+        """Write a file."""
+        ...
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format.
+
+    Args:
+        name: a short name, as ``"parquet"``.
+        title: what it is, for people.
+        suffixes: endings by which it is chosen for writing, the usual one first.
+        recognise: (path, first 4 kB, unzipped if gzipped) -> whether a file is of this format; by content, not ending.
+        iterate: (path, rows) -> samples of at most so many events, at least one sample even if it is empty.
+        write: writer, or ``None`` where the format is only read.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    recognise: Callable[[Path, bytes], bool]
+    iterate: Callable[[Path, int], Iterator[Events]]
+    write: Write | None = None
+
+
+def check_rows(rows: int) -> int:
+    """Return the number of rows of a chunk.
+
+    Raises:
+        InputError: it is not above 0.
+    """
+    if rows < 1:
+        raise InputError(f"the number of rows of a chunk must be 1 or more, not {rows}")
+    return rows
+
+
+def as_chunks(events: Events | Iterable[Events]) -> Iterable[Events]:
+    """One sample or many, as many."""
+    return [events] if isinstance(events, Events) else events
