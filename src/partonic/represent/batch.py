@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ class Batch(Protocol):
         """Number of jets or events."""
         ...
 
-    def to(self, device: torch.device | str) -> Batch:
+    def to(self, device: torch.device | str) -> Self:
         """The batch on a device."""
         ...
 
@@ -27,7 +27,7 @@ B = TypeVar("B", bound=Batch)
 class _Tensors:
     """Moves every tensor of a frozen dataclass."""
 
-    def to(self, device: torch.device | str) -> object:
+    def to(self, device: torch.device | str) -> Self:
         """The same batch with every tensor on ``device``."""
         moved = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         tensors = {name: value.to(device) for name, value in moved.items() if isinstance(value, Tensor)}
@@ -99,5 +99,4 @@ class Labelled(Generic[B]):
 
     def to(self, device: torch.device | str) -> Labelled[B]:
         """The batch, its targets and weights on ``device``."""
-        moved: B = self.inputs.to(device)  # type: ignore[assignment]
-        return Labelled(moved, self.target.to(device), self.weight.to(device))
+        return Labelled(self.inputs.to(device), self.target.to(device), self.weight.to(device))

@@ -1,0 +1,301 @@
+"""Batches with labels and weights, cut anew in each epoch; the sample may stay on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from typing import Any, Generic
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from partonic.core.errors import InputError
+from partonic.core.rng import generator
+from partonic.events.events import NOMINAL, Events
+from partonic.events.ragged import gather_rows
+from partonic.represent.batch import B, Labelled, PackedJets
+from partonic.represent.constituents import BadJetError
+
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class RowBatches(Generic[B]):
+    """Labelled batches from any source whose rows can be taken; :class:`Batches` and :class:`TensorBatches` are two.
+
+    Each pass is an epoch with its own order, a function of the seed and the number of the epoch. The rows are
+    shuffled and cut into batches of equal sums of ``lengths``; where a window of more than one batch is asked for,
+    the rows of each window are sorted by length before they are cut, and the batches are shuffled (jets of similar
+    length share a batch). The weight of a jet carries the factor (jets of its batch) / (mean jets of a batch): the
+    mean over the batches of the mean over the jets of weight x loss is the mean over all jets of weight x loss, so
+    that the expected gradient is that of uniform batches although batches of long jets hold few of them.
+
+    Args:
+        take: inputs of the given rows (ascending in each batch).
+        lengths: (jets,) what a batch holds a constant number of; ones for batches of constant jet number.
+        batches: number of batches of an epoch.
+        target: (jets,) 0 or 1.
+        weight: (jets,) event weights.
+        balance: give both classes the same total weight; in any case the weights are scaled to a mean of 1.
+        window: number of batches within which rows are sorted by length, as 50 for models that pad or bucket; 1 sorts
+            nothing, which trains better: batches of one length hold mostly one class, and their gradients scatter.
+        seed: of the order.
+        shuffle: off for validation: contiguous batches in the order of the sample.
+
+    Raises:
+        InputError: no rows, a target that is not 0 or 1, one class only, a weight that is not finite, a total weight
+            (of a class) that is not above 0, or an option out of range.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[Rows], B],
+        lengths: NDArray[Any],
+        batches: int,
+        target: NDArray[Any],
+        weight: NDArray[Any],
+        *,
+        balance: bool = True,
+        window: int = 1,
+        seed: int = 0,
+        shuffle: bool = True,
+    ) -> None:
+        if window < 1:
+            raise InputError(f"the window must be 1 batch or more, not {window}")
+        if seed < 0:
+            raise InputError(f"the seed must be 0 or above, not {seed}")
+        self._take = take
+        self._lengths = np.asarray(lengths, dtype=np.int64)
+        self._target = _checked_target(target)
+        self._weight = _scaled_weight(weight, self._target, balance)
+        self._batches = min(max(batches, 1), len(self._target))
+        self._window, self._seed, self._shuffle = window, seed, shuffle
+        self._passes = 0
+
+    @property
+    def jets(self) -> int:
+        """Number of jets of an epoch."""
+        return len(self._target)
+
+    def __len__(self) -> int:
+        """Number of batches of an epoch."""
+        return self._batches
+
+    def __iter__(self) -> Iterator[Labelled[B]]:
+        """The next epoch."""
+        self._passes += 1
+        return self.epoch(self._passes - 1)
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Labelled[B]]:
+        """The batches of an epoch (the first is 0) without the first ``skip``; the same whenever it is called."""
+        mean = self.jets / self._batches
+        for rows in self.rows(number)[skip:]:
+            weight = self._weight[rows] * (len(rows) / mean)
+            yield Labelled(self._take(rows), _tensor(self._target[rows]), _tensor(weight))
+
+    def rows(self, number: int) -> list[Rows]:
+        """Row numbers of each batch of an epoch, ascending within a batch; every row is in exactly one batch."""
+        n = self.jets
+        if not self._shuffle:
+            return np.split(np.arange(n), cut(self._lengths, self._batches)[1:-1])
+        rng = generator(self._seed, number)
+        order = rng.permutation(n)
+        edges = cut(self._lengths[order], self._batches)
+        parts: list[Rows] = []
+        for first in range(0, self._batches, self._window):
+            last = min(first + self._window, self._batches)
+            inside = order[edges[first] : edges[last]]
+            if last - first > 1:
+                inside = inside[np.argsort(self._lengths[inside], kind="stable")]
+            parts += np.split(inside, cut(self._lengths[inside], last - first)[1:-1])
+        return [np.sort(parts[i]) for i in rng.permutation(len(parts))]
+
+
+class Batches(RowBatches[B]):
+    """Labelled batches made on the fly from events, which may be memory-mapped: only the rows of a batch are read.
+
+    Args:
+        events: the sample; leave out with :meth:`~partonic.events.Events.select` what the representation does not need.
+        represent: makes the model's input of a few events.
+        target: column with 0 and 1, or an array (jets,).
+        weight: name of the event weight.
+        balance: give both classes the same total weight.
+        size: mean number of jets a batch.
+        particles: if given, batches hold this number of particles instead (the memory and time of a batch are
+            constant).
+        collection: the ragged collection that ``particles`` counts.
+        window, seed, shuffle: see :class:`RowBatches`.
+
+    Raises:
+        InputError: see :class:`RowBatches`.
+        UnknownNameError: there is no such column, weight or collection.
+
+    Example:
+        >>> data = Batches(train, representation("packed"), particles=12_800)
+        >>> held_out = Batches(validation, representation("packed"), particles=12_800, shuffle=False)
+    """
+
+    def __init__(
+        self,
+        events: Events,
+        represent: Callable[[Events], B],
+        *,
+        target: str | NDArray[Any] = "label",
+        weight: str = NOMINAL,
+        balance: bool = True,
+        size: int = 256,
+        particles: int | None = None,
+        collection: str = "constituents",
+        window: int = 1,
+        seed: int = 0,
+        shuffle: bool = True,
+    ) -> None:
+        lengths = np.ones(len(events)) if particles is None else events.collection(collection).counts
+        super().__init__(
+            lambda rows: _represented(events, represent, rows),
+            lengths,
+            _count(lengths, size, particles),
+            _same_length(events.column(target) if isinstance(target, str) else target, len(events), "targets"),
+            events.weight(weight),
+            balance=balance,
+            window=window,
+            seed=seed,
+            shuffle=shuffle,
+        )
+
+
+class TensorBatches(RowBatches[B]):
+    """Labelled batches from inputs that are represented already (images, features, packed jets in memory).
+
+    Args:
+        inputs: the whole sample as one batch: tensors whose first axis is the jet, or :class:`PackedJets`.
+        target: (jets,) 0 or 1.
+        weight: (jets,) event weights, ones if not given.
+        balance, size, particles, window, seed, shuffle: see :class:`Batches`; ``particles`` needs packed jets.
+
+    Raises:
+        InputError: see :class:`RowBatches`; or the lengths differ, or ``particles`` was given for inputs that have
+            none.
+    """
+
+    def __init__(
+        self,
+        inputs: B,
+        target: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        *,
+        balance: bool = True,
+        size: int = 256,
+        particles: int | None = None,
+        window: int = 1,
+        seed: int = 0,
+        shuffle: bool = True,
+    ) -> None:
+        if particles is None:
+            lengths = np.ones(len(inputs))
+        elif isinstance(inputs, PackedJets):
+            lengths = np.diff(inputs.offsets.numpy())
+        else:
+            raise InputError(f"{type(inputs).__name__} hold no particles to count; give the size of a batch in jets")
+        super().__init__(
+            lambda rows: take(inputs, rows),
+            lengths,
+            _count(lengths, size, particles),
+            _same_length(target, len(inputs), "targets"),
+            np.ones(len(inputs)) if weight is None else _same_length(weight, len(inputs), "weights"),
+            balance=balance,
+            window=window,
+            seed=seed,
+            shuffle=shuffle,
+        )
+
+
+def cut(lengths: NDArray[Any], parts: int) -> Rows:
+    """Edges (parts + 1,) that cut rows into contiguous parts of nearly equal sums of lengths, none without a row."""
+    n = len(lengths)
+    total = np.cumsum(lengths, dtype=np.float64)
+    aims = total[-1] * np.arange(1, parts) / parts
+    inner = np.searchsorted(total - 0.5 * lengths, aims)  # a row belongs to the part that holds its middle
+    at_least = np.arange(1, parts)
+    inner = np.maximum.accumulate(np.maximum(inner, at_least) - at_least) + at_least
+    inner = np.minimum(inner, n - parts + at_least)
+    return np.concatenate([[0], inner, [n]]).astype(np.int64)
+
+
+def take(batch: B, rows: Rows) -> B:
+    """The given rows of an input that is a dataclass of tensors with the jet as first axis, or :class:`PackedJets`."""
+    index = torch.from_numpy(rows)
+    source: Any = batch
+    if isinstance(batch, PackedJets):
+        offsets, positions = gather_rows(batch.offsets.numpy(), rows)
+        items = torch.from_numpy(positions)
+        taken = {"features": batch.features[items], "p4": batch.p4[items], "offsets": torch.from_numpy(offsets)}
+    else:
+        taken = {f.name: getattr(source, f.name)[index] for f in fields(source)}
+    result: B = replace(source, **taken)
+    return result
+
+
+def _represented(events: Events, represent: Callable[[Events], B], rows: Rows) -> B:
+    """The inputs of the given rows; an error about a jet names its row in the sample, not in the batch."""
+    contiguous = rows[-1] - rows[0] == len(rows) - 1
+    try:
+        return represent(events[rows[0] : rows[-1] + 1] if contiguous else events[rows])
+    except BadJetError as error:
+        raise BadJetError(int(rows[error.row]), error.reason) from None
+
+
+def _tensor(values: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def _same_length(values: NDArray[Any], n: int, what: str) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.shape != (n,):
+        raise InputError(f"{what} of shape {array.shape} do not fit {n} jets; expected ({n},)")
+    return array
+
+
+def _count(lengths: NDArray[Any], size: int, particles: int | None) -> int:
+    """Number of batches of an epoch."""
+    wanted = size if particles is None else particles
+    if wanted < 1:
+        raise InputError(f"a batch must hold 1 or more {'jets' if particles is None else 'particles'}, not {wanted}")
+    return int(np.ceil(np.sum(lengths, dtype=np.float64) / wanted))
+
+
+def _checked_target(target: NDArray[Any]) -> NDArray[np.float32]:
+    values = np.asarray(target)
+    if values.size == 0:
+        raise InputError("there are no jets to train on: the sample is empty")
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"labels must be the numbers 0 and 1, not of type {values.dtype}")
+    found = np.unique(values)
+    if np.isnan(found).any():
+        raise InputError(f"{int(np.isnan(values).sum())} of {len(values)} labels are NaN; expected 0 or 1")
+    if not np.isin(found, (0, 1)).all():
+        listing = ", ".join(f"{value:g}" for value in found[:6])
+        raise InputError(f"labels must be 0 (background) and 1 (signal), found {listing}; map them to these two first")
+    if len(found) == 1:
+        raise InputError(
+            f"the sample holds one class only: all {len(values)} labels are {found[0]:g}; give jets of both"
+        )
+    return values.astype(np.float32)
+
+
+def _scaled_weight(weight: NDArray[Any], target: NDArray[np.float32], balance: bool) -> Floats:
+    """Weights of mean 1, the classes of equal total where they are balanced."""
+    values = np.array(weight, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"{int((~np.isfinite(values)).sum())} of {len(values)} event weights are NaN or infinite")
+    if not values.any():
+        raise InputError(f"all {len(values)} event weights are zero: there is nothing to train on")
+    masks = {"class 0 (background)": target == 0, "class 1 (signal)": target == 1}
+    totals = {name: values[mask].sum() for name, mask in masks.items()}
+    for name, total in totals.items():
+        if not total > 0:
+            raise InputError(f"the event weights of {name} add up to {total:g}; a training needs a total above zero")
+    for name, mask in masks.items():
+        values[mask] *= len(values) / (2 * totals[name] if balance else sum(totals.values()))
+    return values

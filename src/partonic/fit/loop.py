@@ -1,0 +1,327 @@
+"""The training loop: minimise an objective over batches, keep the best state, resume to the bit."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from partonic.core.errors import FileError, InputError, TrainingError
+from partonic.core.files import check_writable, write_text
+from partonic.core.progress import progress
+from partonic.fit.interrupt import Interrupts, Paused
+from partonic.fit.options import FitOptions
+from partonic.fit.state import State, Totals, copy, restore, save
+
+M = TypeVar("M", bound=nn.Module)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+DEFAULTS = FitOptions()
+STATE, LOG = "fit.pt", "fit.log"
+SHOW_EVERY = 0.1  # seconds between two reports of progress
+
+
+@runtime_checkable
+class Epochs(Protocol[T_co]):
+    """Data whose epochs are functions of their number, as :class:`partonic.fit.batches.Batches`."""
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[T_co]:
+        """The batches of an epoch (from 0) without the first ``skip``."""
+        ...
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit did.
+
+    Args:
+        history: one record an epoch: ``epoch`` (from 1), ``loss`` (mean over the steps, with the L1 penalty),
+            ``validation`` (without it; where there is any), ``learning_rate`` (of the last step), ``gradient_norm``
+            (mean, before clipping), ``items``, ``seconds``, ``validation_seconds``.
+        best_epoch: the epoch whose state the model has now.
+        best_loss: its validation loss, or training loss where there is no validation.
+        stopped: ``"epochs"`` (all done) or ``"patience"``.
+        seconds: time in training and validation, over all sessions of a resumed fit.
+        items: rows (jets) trained on, over all epochs.
+    """
+
+    history: list[dict[str, float]]
+    best_epoch: int
+    best_loss: float
+    stopped: str
+    seconds: float
+    items: int
+
+
+def fit(
+    model: M,
+    objective: Callable[[M, T], Tensor],
+    data: Iterable[T],
+    validation: Iterable[T] | None = None,
+    options: FitOptions = DEFAULTS,
+    directory: Path | str | None = None,
+    description: str = "training",
+) -> FitResult:
+    """Train a model in place; it ends in its best state, in evaluation mode, on the device of the options.
+
+    The loss of an epoch is the mean over its batches. With a directory, the state is saved there (``fit.pt``: after
+    each epoch, every ``save_every`` seconds, on Ctrl-C) with a log (``fit.log``: one JSON line an epoch). A fit
+    called again with the same arguments goes on from there and ends as if it had never stopped, to the bit on the
+    same machine and number of threads; one that had ended returns at once. That holds for data whose pass n is a
+    function of n: ``Batches``, lists.
+
+    Args:
+        model: any module.
+        objective: ``(model, batch) -> scalar loss``.
+        data: batches, passed once an epoch; anything that can be iterated again and again.
+        validation: batches on which the best epoch is chosen, without gradients and with the same random numbers each
+            time.
+        options: see :class:`FitOptions`.
+        directory: where to save, made if it is missing; ``None`` saves nothing.
+        description: for the progress display.
+
+    Raises:
+        InputError: nothing to train, data that can be passed only once, no such device, or the directory holds
+            another fit.
+        FileError: the directory cannot be written, or its state cannot be read.
+        TrainingError: a loss or gradient is not finite, or there are no batches. The model has its best state.
+        KeyboardInterrupt: Ctrl-C, after the step it came in and after saving; a second one stops at once.
+    """
+    _check(model, data, validation, options)
+    model.to(options.device)
+    steps = len(data) if isinstance(data, Sized) else 0
+    path = _state_file(directory)
+    with _surroundings(options), Interrupts() as interrupts:
+        state = State(model, _optimiser(model, options), copy(model.state_dict()) if options.averaging else None)
+        if path is not None and path.exists():
+            restore(state, options, steps, path)
+            write_text(path.with_name(LOG), "".join(_line(record) for record in state.history))
+        try:
+            if not state.stopped:
+                _Run(state, objective, options, steps, path, interrupts).go(data, validation, description)
+        finally:
+            if state.best is not None:
+                model.load_state_dict(state.best)
+            model.eval()
+    seconds = sum(record["seconds"] + record.get("validation_seconds", 0.0) for record in state.history)
+    items = sum(int(record["items"]) for record in state.history)
+    return FitResult(state.history, state.best_epoch, state.best_loss, state.stopped, seconds, items)
+
+
+@dataclass
+class _Run:
+    """A fit under way: its state and what does not change."""
+
+    state: State
+    objective: Callable[[Any, Any], Tensor]
+    options: FitOptions
+    steps: int
+    path: Path | None
+    interrupts: Interrupts
+
+    def go(self, data: Iterable[Any], validation: Iterable[Any] | None, description: str) -> None:
+        """All epochs that are left."""
+        state = self.state
+        first = state.epoch
+        with progress(description, self.options.epochs - first, "epochs") as bar:
+            try:
+                while not state.stopped:
+                    self._epoch(data, lambda done: bar.advance(done - first - bar.done, self._note()))
+                    self._close(validation)
+            except Paused:
+                self._save()
+                raise KeyboardInterrupt from None
+
+    def _epoch(self, data: Iterable[Any], show: Callable[[float], None]) -> None:
+        """The steps of the running epoch that are left; ``show`` takes the number of epochs done."""
+        state, totals = self.state, self.state.totals
+        state.model.train()
+        start = saved = shown = time.monotonic()
+        for batch in _enter(data, state.epoch, state.step):
+            self.interrupts.check()
+            self._step(batch)
+            state.step += 1
+            now = time.monotonic()
+            totals.seconds += now - start
+            if now - saved >= self.options.save_every:
+                self._save()
+                saved = time.monotonic()
+            if now - shown >= SHOW_EVERY and self.steps:
+                show(state.epoch + state.step / self.steps)
+                shown = now
+            start = time.monotonic()
+        if state.step == 0:
+            raise TrainingError("the training data gave no batch")
+        show(state.epoch + 1)
+
+    def _step(self, batch: Any) -> None:
+        """One update of the weights."""
+        state, options = self.state, self.options
+        state.optimiser.zero_grad(set_to_none=True)
+        loss = self._loss(batch)
+        if options.l1:
+            matrices = [p for p in state.model.parameters() if p.requires_grad and p.ndim > 1]
+            loss = loss + options.l1 * sum(p.abs().sum() for p in matrices)
+        value = loss.item()
+        self._finite("loss", value)
+        loss.backward()  # type: ignore[no-untyped-call]
+        weights = [p for group in state.optimiser.param_groups for p in group["params"] if p.grad is not None]
+        norm = nn.utils.clip_grad_norm_(weights, options.clip or math.inf).item()
+        self._finite("gradient", norm)
+        for group in state.optimiser.param_groups:
+            group["lr"] = options.rate(self._progress())
+        state.optimiser.step()
+        state.blend(options.decay(state.updates))
+        state.updates += 1
+        state.totals.loss += value
+        state.totals.gradient_norm += norm
+        state.totals.items += len(batch) if isinstance(batch, Sized) else 1
+
+    def _close(self, validation: Iterable[Any] | None) -> None:
+        """Validate, record and save the epoch that has all its steps."""
+        state, totals, n = self.state, self.state.totals, self.state.step
+        record = {
+            "epoch": state.epoch + 1,
+            "loss": totals.loss / n,
+            "learning_rate": state.optimiser.param_groups[0]["lr"],
+            "gradient_norm": totals.gradient_norm / n,
+            "items": totals.items,
+            "seconds": totals.seconds,
+        }
+        if validation is not None:
+            start = time.monotonic()
+            record["validation"] = self._validate(validation)
+            record["validation_seconds"] = time.monotonic() - start
+        state.keep_best(record.get("validation", record["loss"]))
+        state.history.append(record)
+        state.epoch, state.step, state.totals = state.epoch + 1, 0, Totals()
+        if self.options.patience and state.epoch - state.best_epoch >= self.options.patience:
+            state.stopped = "patience"
+        elif state.epoch == self.options.epochs:
+            state.stopped = "epochs"
+        self._save()
+        if self.path is not None:
+            with self.path.with_name(LOG).open("a", encoding="utf-8") as log:
+                log.write(_line(record))
+
+    def _validate(self, validation: Iterable[Any]) -> float:
+        """Mean loss over the batches, of the averaged weights where there are any."""
+        self.state.model.eval()
+        losses = []
+        with self.state.averaged(), _random(self.options), torch.no_grad():
+            for batch in _enter(validation, 0, 0):
+                self.interrupts.check()
+                losses.append(self._loss(batch).item())
+        if not losses:
+            raise TrainingError("the validation data gave no batch")
+        loss = math.fsum(losses) / len(losses)
+        self._finite("validation loss", loss)
+        return loss
+
+    def _loss(self, batch: Any) -> Tensor:
+        loss = self.objective(self.state.model, batch.to(self.options.device) if hasattr(batch, "to") else batch)
+        if loss.ndim != 0:
+            raise InputError(f"the objective must return a scalar, not a tensor of shape {tuple(loss.shape)}")
+        return loss
+
+    def _progress(self) -> float:
+        """Share of the training at the middle of this step (of this epoch, where its number of steps is unknown)."""
+        within = (self.state.step + 0.5) / self.steps if self.steps else 0.5
+        return (self.state.epoch + within) / self.options.epochs
+
+    def _finite(self, what: str, value: float) -> None:
+        if math.isfinite(value):
+            return
+        state = self.state
+        kept = f"the model has its best state (epoch {state.best_epoch})" if state.best else "no epoch had ended"
+        raise TrainingError(
+            f"the {what} became {value} in epoch {state.epoch + 1}, step {state.step + 1}; {kept}; lower "
+            f"the learning rate (now {self.options.learning_rate:g}), clip gradients (clip is {self.options.clip:g}), "
+            "or look for NaN in the inputs"
+        )
+
+    def _save(self) -> None:
+        if self.path is not None:
+            save(self.state, self.options, self.steps, self.path)
+
+    def _note(self) -> str:
+        totals = self.state.totals
+        parts = [f"epoch {self.state.epoch + 1}", f"loss {totals.loss / max(self.state.step, 1):.4f}"]
+        if self.state.history and "validation" in self.state.history[-1]:
+            parts.append(f"validation {self.state.history[-1]['validation']:.4f}")
+        return ", ".join([*parts, f"{totals.items / max(totals.seconds, 1e-9):,.0f} items/s"])
+
+
+def _enter(data: Iterable[Any], epoch: int, skip: int) -> Iterator[Any]:
+    """The batches of an epoch without the first ``skip``."""
+    return data.epoch(epoch, skip) if isinstance(data, Epochs) else itertools.islice(data, skip, None)
+
+
+def _line(record: dict[str, float]) -> str:
+    return json.dumps(record) + "\n"
+
+
+def _optimiser(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
+    """The optimiser; vectors (biases, scales of normalisations) do not decay."""
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": options.weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if options.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=options.learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=options.learning_rate)
+
+
+def _check(model: nn.Module, data: object, validation: object, options: FitOptions) -> None:
+    if not any(p.requires_grad for p in model.parameters()):
+        raise InputError(f"the model {type(model).__name__} has no parameter to train")
+    for name, batches in (("data", data), ("validation data", validation)):
+        if isinstance(batches, Iterator):
+            raise InputError(f"the {name} can be passed once only; give a list, Batches, or an object with __iter__")
+    try:
+        torch.zeros(1, device=options.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot train on the device '{options.device}' ({reason}); use 'cpu'") from error
+
+
+def _state_file(directory: Path | str | None) -> Path | None:
+    if directory is None:
+        return None
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
+    return check_writable(folder / STATE, overwrite=True)
+
+
+@contextmanager
+def _random(options: FitOptions) -> Iterator[None]:
+    """Torch's random numbers start at the seed and afterwards are as they were."""
+    device = torch.device(options.device)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(options.seed)
+        yield
+
+
+@contextmanager
+def _surroundings(options: FitOptions) -> Iterator[None]:
+    """The random numbers and threads of a fit; afterwards they are as they were."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(options.threads or threads)
+    try:
+        with _random(options):
+            yield
+    finally:
+        torch.set_num_threads(threads)
