@@ -53,11 +53,12 @@ class Estimate:
 
     def __str__(self) -> str:
         """Give the value and its error, rounded to two digits of the error: ``0.9812 +- 0.0011``."""
+        bounds = [f"> {self.low:.3g}"] if math.isfinite(self.low) else []
+        bounds += [f"< {self.high:.3g}"] if math.isfinite(self.high) else []
         if not math.isfinite(self.value):
-            return "not measured"
-        if not math.isfinite(self.low) or not math.isfinite(self.high):
-            bound = f"> {self.low:.3g}" if math.isfinite(self.low) else f"< {self.high:.3g}"
-            return f"{self.value:.4g} ({bound})"
+            return " and ".join(bounds) or "not measured"
+        if len(bounds) < 2:
+            return f"{self.value:.4g} ({bounds[0]})" if bounds else f"{self.value:.4g}"
         down, up = self.value - self.low, self.high - self.value
         smallest = min(x for x in (down, up, math.inf) if x > 0)
         if not math.isfinite(smallest):
