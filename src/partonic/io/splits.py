@@ -1,0 +1,104 @@
+"""Train, validation and test samples out of files, each memory-mapped, none ever whole in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partonic.core.errors import InputError
+from partonic.core.rng import generator
+from partonic.events.cache import kept
+from partonic.events.events import Events
+from partonic.io import formats
+
+FRACTIONS: Mapping[str, float] = {"train": 0.6, "validation": 0.1, "test": 0.3}
+IN_FILE_NAMES = {"train": "train", "val": "validation", "test": "test"}
+HELD_OUT = 0.15  # of the training events, where the files know no validation
+
+Names = NDArray[np.str_]
+
+
+def split_files(
+    paths: Sequence[Path | str],
+    seed: int,
+    fractions: Mapping[str, float] = FRACTIONS,
+    collections: Sequence[str] | None = None,
+) -> dict[str, Events]:
+    """Memory-mapped samples of the events of all files together, made on first use and kept in the cache.
+
+    An event goes where its file's name says (if every file has ``train``, ``val`` or ``test`` in its name, as the
+    published Landscape files), else where its column ``split`` says, else at random by the fractions.
+
+    Args:
+        paths: files of any known format, with the same columns.
+        seed: of the random split.
+        fractions: name -> share of the events.
+        collections: collections to keep; all if None.
+
+    Raises:
+        FileError: a file cannot be read, or the cache not be written.
+        InputError: a sample would be empty.
+    """
+    files = [Path(path).resolve() for path in paths]
+    counts = [formats.count(file) for file in files]
+    names = _assigned(files, counts, seed, fractions)
+    key: dict[str, Any] = {
+        "files": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
+        "split": hashlib.sha256("".join(names).encode()).hexdigest(),
+        "collections": None if collections is None else list(collections),
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+
+    def part(name: str) -> Iterator[Events]:
+        """The events of one sample, in the order of the files."""
+        start = 0
+        for file in files:
+            for events in formats.iterate(file):
+                chosen = np.flatnonzero(names[start : start + len(events)] == name)
+                start += len(events)
+                if len(chosen):
+                    yield events.select(collections=collections)[chosen]
+
+    found = {}
+    for name in fractions:
+        if not np.any(names == name):
+            raise InputError(f"there are no {name} events among the {len(names):,} of {', '.join(map(str, paths))}")
+        label = f"{files[0].stem}-{name}-{digest}"
+        found[name] = kept(label, {**key, "part": name}, lambda name=name: part(name))  # type: ignore[misc]
+    return found
+
+
+def _assigned(files: Sequence[Path], counts: Sequence[int], seed: int, fractions: Mapping[str, float]) -> Names:
+    """The name of the sample that each event goes to, (events,)."""
+    total = sum(counts)
+    by_name = [next((name for part, name in IN_FILE_NAMES.items() if part in file.stem.lower()), "") for file in files]
+    if all(by_name) and len(set(by_name)) > 1:
+        return _with_validation(np.repeat(np.array(by_name), counts), seed)
+    if files and "split" in next(formats.iterate(files[0], 1)).columns:
+        columns = [events.column("split") for file in files for events in formats.iterate(file)]
+        return _with_validation(np.concatenate(columns).astype(str), seed)
+    shares = np.cumsum([0.0, *fractions.values()]) * total
+    names = np.full(total, "", dtype="<U16")
+    order = generator(seed).permutation(total)
+    for name, first, last in zip(
+        fractions, np.rint(shares[:-1]).astype(int), np.rint(shares[1:]).astype(int), strict=True
+    ):
+        names[order[first:last]] = name
+    return names
+
+
+def _with_validation(names: Names, seed: int) -> Names:
+    """Hold out part of the training events where nothing else is for validation."""
+    if np.any(names == "validation"):
+        return names
+    train = np.flatnonzero(names == "train")
+    chosen = generator(seed).permutation(train)[: int(HELD_OUT * len(train))]
+    held = names.astype("<U16")
+    held[chosen] = "validation"
+    return held

@@ -1,0 +1,39 @@
+"""Simulated samples that recipes share: made once, kept in the cache under a name that says what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from partonic.core.cachedir import cache_folder
+from partonic.core.config import to_tree
+from partonic.core.errors import FileError
+from partonic.simulators.simulate import SimulationOptions, simulate_to_file
+from partonic.version import __version__
+
+
+def sample(options: SimulationOptions, folder: Path | None = None) -> Path:
+    """Path of the Parquet file of a simulated sample; simulated first where the cache does not have it.
+
+    An interrupted simulation goes on where it stopped when it is asked for again.
+
+    Args:
+        options: what to simulate; the number of workers does not change the events.
+        folder: where samples are kept; ``samples`` in the cache folder if None.
+
+    Raises:
+        FileError: the folder cannot be written.
+    """
+    place = folder if folder is not None else cache_folder() / "samples"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot keep samples in {place} ({error.strerror}); set PARTONIC_CACHE") from error
+    tree = {key: value for key, value in to_tree(options).items() if key != "workers"}
+    digest = hashlib.sha256(json.dumps([tree, __version__], sort_keys=True).encode()).hexdigest()[:10]
+    process = "".join(letter if letter.isalnum() else "-" for letter in Path(options.process).name)
+    path = place / f"{process}-{options.n}-{options.detector}-seed{options.seed}-{digest}.parquet"
+    if not path.exists():
+        simulate_to_file(options, path)
+    return path
