@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -17,27 +15,6 @@ from partonic.events.ragged import Array, Link, Ragged, offsets_from_counts
 
 WEIGHTS, GOLD = "weights", "gold"
 LEFT_OUT = "left_out"
-
-
-def plain(tree: Any) -> Any:
-    """Data that JSON can hold: NumPy numbers and arrays become Python's, paths text, NaN and infinity ``None``.
-
-    Raises:
-        InputError: something else is in there.
-    """
-    if isinstance(tree, Mapping):
-        return {str(key): plain(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple | set | frozenset):
-        return [plain(value) for value in tree]
-    if isinstance(tree, np.ndarray | np.generic):
-        return plain(tree.tolist())
-    if isinstance(tree, float):
-        return tree if math.isfinite(tree) else None
-    if tree is None or isinstance(tree, str | int):
-        return tree
-    if isinstance(tree, PurePath):
-        return str(tree)
-    raise InputError(f"provenance must be plain data (text, numbers, lists, dictionaries), not {type(tree).__name__}")
 
 
 def to_arrow(events: Events) -> tuple[pa.Table, dict[str, Any]]:

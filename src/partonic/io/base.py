@@ -31,7 +31,9 @@ class Format:
         suffixes: endings by which it is chosen for writing, the usual one first.
         recognise: (path, first 4 kB, unzipped if gzipped) -> whether a file is of this format; by content, not ending.
         iterate: (path, rows) -> samples of at most so many events, at least one sample even if it is empty.
+        count: path -> number of events, cheaply.
         write: writer, or ``None`` where the format is only read.
+        holds: what a written file holds, where that is not everything.
     """
 
     name: str
@@ -39,7 +41,9 @@ class Format:
     suffixes: tuple[str, ...]
     recognise: Callable[[Path, bytes], bool]
     iterate: Callable[[Path, int], Iterator[Events]]
+    count: Callable[[Path], int]
     write: Write | None = None
+    holds: str = ""
 
 
 def check_rows(rows: int) -> int:

@@ -301,11 +301,14 @@ def _unused(name: str, taken: Mapping[str, Any]) -> str:
     return name
 
 
-def _stream(path: Path) -> TextIO:
+def _zipped(path: Path) -> Any:
+    """``gzip.open`` or ``open``, by content."""
     with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    opener: Any = gzip.open if zipped else open
-    stream: TextIO = opener(path, "rt", encoding="utf-8", errors="replace", newline=None)
+        return gzip.open if file.read(2) == b"\x1f\x8b" else open
+
+
+def _stream(path: Path) -> TextIO:
+    stream: TextIO = _zipped(path)(path, "rt", encoding="utf-8", errors="replace", newline=None)
     return stream
 
 
@@ -353,8 +356,35 @@ def read(path: Path | str) -> Events:
     return concatenate(list(iterate(path)))
 
 
+def count(path: Path | str) -> int:
+    """Number of whole events of a file, without parsing them.
+
+    Raises:
+        FileError: it is missing, empty or its compression is damaged.
+    """
+    file = check_readable(path)
+    found, tail = 0, b""
+    with _zipped(file)(file, "rb") as stream:
+        try:
+            while block := stream.read(BLOCK):
+                found += (tail + block).count(b"</event>")
+                tail = block[-len(b"</event>") + 1 :]
+        except (OSError, EOFError, zlib.error) as error:
+            raise FileError(f"{file} is truncated or damaged ({error})") from error
+    return found
+
+
 def _recognise(path: Path, head: bytes) -> bool:  # noqa: ARG001
     return b"<LesHouchesEvents" in head
 
 
-FORMAT = Format("lhe", "Les Houches events", (".lhe", ".lhe.gz"), _recognise, iterate, write)
+FORMAT = Format(
+    name="lhe",
+    title="Les Houches events",
+    suffixes=(".lhe", ".lhe.gz"),
+    recognise=_recognise,
+    iterate=iterate,
+    count=count,
+    write=write,
+    holds="the collection 'particles', the weights and the run information",
+)

@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 from partonic.core.errors import FileError, InputError
 from partonic.core.files import atomic, check_readable
 from partonic.events.events import Events, concatenate
-from partonic.io.arrow import from_arrow, layout, plain, same_layout, to_arrow
+from partonic.events.provenance import common, plain
+from partonic.io.arrow import from_arrow, layout, same_layout, to_arrow
+from partonic.io.base import Format, as_chunks, check_rows
 
 VERSION = 1
 KEY = "partonic"
@@ -86,9 +88,7 @@ class Writer:
             self._flush()
         if self._file is None:
             raise InputError("there is no sample to write")
-        parts = [dict(part) for part in self._seen]
-        common: Mapping[str, Any] = parts[0] if len(parts) == 1 else {"parts": parts}
-        provenance = plain(common if self._given is None else self._given)
+        provenance = plain(common(self._seen) if self._given is None else self._given)
         facts = {"version": VERSION, **self._roles, "provenance": provenance}
         self._file.add_key_value_metadata({KEY: json.dumps(facts, allow_nan=False)})
         self._file.close()
@@ -149,7 +149,7 @@ def write(path: Path | str, events: Events | Iterable[Events], provenance: Mappi
         FileError: the file cannot be written.
     """
     with writing(path, provenance) as writer:
-        for chunk in [events] if isinstance(events, Events) else events:
+        for chunk in as_chunks(events):
             writer.append(chunk)
     return writer.rows
 
@@ -206,8 +206,7 @@ def iterate(path: Path | str, rows: int = GROUP_ROWS) -> Iterator[Events]:
         InputError: ``rows`` is not above 0.
         FileError: as for :func:`read`.
     """
-    if rows < 1:
-        raise InputError(f"the number of rows of a chunk must be 1 or more, not {rows}")
+    check_rows(rows)
     file = check_readable(path)
     with _clear(file), _open(file) as opened:
         roles, provenance = _facts(file, opened)
@@ -228,3 +227,10 @@ def count(path: Path | str) -> int:
     with _clear(file), _open(file) as opened:
         rows: int = opened.metadata.num_rows
         return rows
+
+
+def _recognise(path: Path, head: bytes) -> bool:  # noqa: ARG001
+    return head.startswith(b"PAR1")
+
+
+FORMAT = Format("parquet", "nested Parquet", (".parquet",), _recognise, iterate, count, write)

@@ -1,0 +1,191 @@
+"""Recognition by content, reading and writing by ending, conversion with its checks."""
+
+import gzip
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from partonic.core.errors import FileError, InputError
+from partonic.events import Events, Ragged, concatenate
+from partonic.io import formats, landscape, lhe, parquet
+
+
+@pytest.fixture
+def jets(make_sample):
+    """Jets that every format can hold."""
+    sample = make_sample()
+    particles = sample.collections["particles"]
+    constituents = particles.with_fields(pid=particles["pid"])
+    return Events({"label": sample.columns["label"]}, {}, {"constituents": constituents, "particles": particles})
+
+
+def test_the_formats_that_there_are():
+    assert [entry.name for entry in formats.FORMATS] == ["landscape", "lhe", "parquet"]
+    endings = [suffix for entry in formats.FORMATS for suffix in entry.suffixes]
+    assert len(endings) == len(set(endings))
+
+
+@pytest.mark.parametrize(
+    ("ending", "name"), [(".parquet", "parquet"), (".lhe", "lhe"), (".lhe.gz", "lhe"), (".h5", "landscape")]
+)
+def test_files_are_recognised_by_content_not_by_name(jets, tmp_path, ending, name):
+    path = tmp_path / f"jets{ending}"
+    assert formats.write(path, jets) == len(jets)
+    other = tmp_path / "renamed.dat"
+    shutil.copy(path, other)
+    assert formats.recognise(other).name == name
+    assert len(formats.read(other)) == formats.count(other) == len(jets)
+    assert sum(len(part) for part in formats.iterate(other, 7)) == len(jets)
+
+
+def test_unknown_content_says_what_is_known(tmp_path):
+    path = tmp_path / "a.parquet"
+    for content, message in (
+        (b"root\x00\x01", "looks like a ROOT file"),
+        (b"hello", "has content that is of no known format"),
+        (gzip.compress(b"HepMC::Version 3"), "looks like a HepMC file"),
+        (b"PK\x03\x04", "zip"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(FileError, match=rf"a\.parquet.*{message}.*nested Parquet \(\.parquet\)"):
+            formats.recognise(path)
+    path.write_bytes(b"\x1f\x8b broken")
+    with pytest.raises(FileError, match="damaged gzip"):
+        formats.read(path)
+    pd.DataFrame({"a": [1]}).to_hdf(path, key="events", mode="w")
+    with pytest.raises(FileError, match="HDF5 file without the key 'table'"):
+        formats.read(path)
+
+
+def test_missing_and_empty_files(tmp_path):
+    (tmp_path / "top.parquet").write_bytes(b"")
+    with pytest.raises(FileError, match="is empty"):
+        formats.read(tmp_path / "top.parquet")
+    with pytest.raises(FileError, match=r"no file .*tpo\.parquet.*did you mean 'top\.parquet'"):
+        formats.read(tmp_path / "tpo.parquet")
+    with pytest.raises(FileError, match="is a folder"):
+        formats.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("a.parqet", r"'\.parqet'.*did you mean '\.parquet'"), ("a", "no ending")]
+)
+def test_unknown_endings_say_what_is_known(sample, tmp_path, name, message):
+    with pytest.raises(InputError, match=message):
+        formats.write(tmp_path / name, sample)
+
+
+def test_rows_must_be_positive(sample, tmp_path):
+    formats.write(tmp_path / "a.parquet", sample)
+    for module in (formats, parquet, lhe, landscape):
+        with pytest.raises(InputError, match="1 or more, not 0"):
+            list(module.iterate(tmp_path / "a.parquet", 0))
+
+
+def test_cached_is_rebuilt_when_the_file_changes(sample, tmp_path, assert_same, monkeypatch):
+    monkeypatch.setenv("PARTONIC_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "a.parquet"
+    formats.write(path, sample)
+    assert_same(sample, formats.cached(path))
+    assert_same(sample, formats.cached(path))
+    formats.write(path, sample[:9])
+    assert_same(sample[:9], formats.cached(path))
+    assert len(list((tmp_path / "cache" / "events").iterdir())) == 1
+
+
+def test_cached_joins_files(sample, tmp_path, assert_same):
+    formats.write(tmp_path / "a.parquet", sample)
+    formats.write(tmp_path / "b.parquet", sample[:4].with_provenance(seed=9))
+    both = formats.cached([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "cache")
+    assert_same(concatenate([sample, sample[:4]]), both)
+    assert [part["seed"] for part in both.provenance["parts"]] == [3, 9]
+    formats.write(tmp_path / "b.parquet", sample.select(columns=["met"]))
+    with pytest.raises(InputError, match="label"):
+        formats.cached([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "cache")
+
+
+def test_convert_there_and_back(lhe_file, tmp_path, assert_same):
+    report = formats.convert(lhe_file, tmp_path / "a.parquet")
+    assert (report.events, report.items, len(report.weights)) == (200, {"particles": 1022}, 22)
+    assert report.check.sound
+    text = str(report)
+    assert "200 events" in text
+    assert "momenta of particles: all sound (of 1,022)" in text
+    assert "cHW_0p2" in text
+    formats.convert(tmp_path / "a.parquet", tmp_path / "b.lhe")
+    assert_same(formats.read(lhe_file), formats.read(tmp_path / "b.lhe"))
+
+
+def test_convert_counts_what_is_off(tmp_path):
+    p = np.array([[1.0, 0, 0, 2], [np.nan, 0, 0, 2], [3, 0, 0, 2], [0, 0, 0, -1], [1, 2, 2, 3], [5, 0, 0, 2]])
+    fields = {name: p[:, i] for i, name in enumerate(("px", "py", "pz", "e"))}
+    fields["status"] = np.array([1, 1, 1, 1, 1, -2])
+    events = Events(
+        {},
+        {"nominal": np.array([-1.0, np.inf]), "up": np.ones(2)},
+        {"particles": Ragged.from_counts(np.array([2, 4]), fields)},
+    )
+    formats.write(tmp_path / "a.parquet", events)
+    report = formats.convert(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert report.check.not_finite == {"particles": 1}
+    assert report.check.below == {"particles": 2}
+    assert not report.check.sound
+    text = str(report)
+    assert "momenta of particles: 1 not finite, 2 with E < |p| (of 6)" in text
+    assert "weight nominal: 1 not finite" in text
+    assert "weight nominal: 1 negative" in text
+
+
+def test_rounding_in_float32_is_not_off():
+    rng = np.random.default_rng(1)
+    p = (rng.standard_normal((3, 100_000)) * 10 ** rng.uniform(-3, 3, 100_000)).astype(np.float32)
+    e = np.sqrt((p.astype(float) ** 2).sum(axis=0)).astype(np.float32)
+    check = formats.MomentumCheck()
+    fields = {"px": p[0], "py": p[1], "pz": p[2], "e": e}
+    check.add(Events(collections={"x": Ragged.from_counts(np.array([100_000]), fields)}))
+    assert check.sound
+
+
+def test_convert_says_what_the_target_cannot_hold(jets, tmp_path):
+    formats.write(tmp_path / "a.parquet", jets)
+    assert "200 leading constituents" in str(formats.convert(tmp_path / "a.parquet", tmp_path / "b.h5"))
+
+
+def test_convert_refuses_before_it_works(lhe_file, tmp_path):
+    target = tmp_path / "a.parquet"
+    formats.convert(lhe_file, target)
+    with pytest.raises(FileError, match=r"exists; .*--overwrite"):
+        formats.convert(lhe_file, target)
+    assert formats.convert(lhe_file, target, overwrite=True).events == 200
+    with pytest.raises(InputError, match="the same file"):
+        formats.convert(target, tmp_path / "." / "a.parquet", overwrite=True)
+    with pytest.raises(FileError, match="does not exist"):
+        formats.convert(target, tmp_path / "none" / "b.lhe")
+    with pytest.raises(InputError, match=r"'\.root'"):
+        formats.convert(target, tmp_path / "b.root")
+    with pytest.raises(KeyError, match="unknown collection 'constituents'"):
+        formats.convert(target, tmp_path / "b.h5")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_fault_half_way_leaves_the_old_target(lhe_file, tmp_path):
+    broken = tmp_path / "broken.lhe"
+    broken.write_bytes(gzip.decompress(lhe_file.read_bytes())[:-2000])
+    target = tmp_path / "a.parquet"
+    formats.convert(lhe_file, target)
+    with pytest.raises(FileError, match="truncated"):
+        formats.convert(broken, target, overwrite=True)
+    assert formats.count(target) == 200
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.parquet", "broken.lhe"]
+
+
+def test_every_real_file_is_converted(real_data, tmp_path):
+    for file in sorted(real_data.glob("*.lhe*")):
+        report = formats.convert(file, tmp_path / "a.parquet", overwrite=True)
+        assert report.check.sound
+        assert formats.count(tmp_path / "a.parquet") == report.events == formats.count(file)
+    for name in ("uproot-HZZ.root", "cms_Zmumu_Run2011A.csv", "pyhepmc_last_event_issue.hepmc", "ParticleNet_kin.pt"):
+        with pytest.raises(FileError, match="no known format"):
+            formats.read(real_data / name)
