@@ -42,6 +42,10 @@ class SimulationError(PartonicError, RuntimeError):
     """The generator refused its settings or accepted nothing."""
 
 
+class WorkerError(PartonicError, RuntimeError):
+    """A worker process died."""
+
+
 class TrainingError(PartonicError, RuntimeError):
     """A training could not go on (loss not finite, no data)."""
 
