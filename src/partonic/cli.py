@@ -68,12 +68,11 @@ def _with_flags(cls: type, call: Callable[..., Any], positional: Sequence[str] =
     parameters = []
     for field in sorted(dataclasses.fields(cls), key=lambda f: f.name not in positional):
         hint, help_ = hints[field.name], notes.get(field.name, "")
-        if field.name in positional:
-            kind, default = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.empty
-        else:
-            kind, default = inspect.Parameter.KEYWORD_ONLY, None
-            hint = hint | None
-        annotation = Annotated[hint, Parameter(help=help_, consume_multiple=True, negative_none=())]
+        by_place = field.name in positional
+        kind = inspect.Parameter.POSITIONAL_ONLY if by_place else inspect.Parameter.KEYWORD_ONLY
+        default = inspect.Parameter.empty if by_place else None
+        flag = Parameter(help=help_, consume_multiple=True, negative_none=())
+        annotation: Any = Annotated[hint if by_place else hint | None, flag]
         parameters.append(inspect.Parameter(field.name, kind, default=default, annotation=annotation))
     own = [p for p in inspect.signature(call, eval_str=True).parameters.values() if p.name != "changes"]
     signature = inspect.Signature(
@@ -182,7 +181,7 @@ def compare(*runs: Path) -> None:
 @app.command(help_flags=())
 def simulate(*tokens: Tokens) -> int:
     """Simulate collisions: partonic simulate PROCESS N -o FILE [options]; `partonic simulate --help` lists them."""
-    from partonic.simulators import simulate as simulation
+    from partonic.simulators.simulate import SimulationOptions, simulate_to_file
 
     def call(
         *,
@@ -191,9 +190,9 @@ def simulate(*tokens: Tokens) -> int:
         overwrite: Annotated[bool, Parameter(help="Replace an existing output.")] = False,
     ) -> None:
         """Simulate N accepted jets (or events) of a process with Pythia 8 and a detector, and write them as Parquet."""
-        print(simulation.simulate_to_file(simulation.SimulationOptions(**changes), output, overwrite=overwrite))
+        print(simulate_to_file(SimulationOptions(**changes), output, overwrite=overwrite))
 
-    function = _with_flags(simulation.SimulationOptions, call, positional=("process", "n"))
+    function = _with_flags(SimulationOptions, call, positional=("process", "n"))
     return _subcommand("simulate", function, tokens)
 
 
@@ -223,7 +222,7 @@ def predict(
         batch_size: jets at once.
         overwrite: replace an existing output.
     """
-    from partonic.recipes.prediction import predict_file
+    from partonic.models.prediction import predict_file
 
     print(predict_file(model, file, output, batch_size=batch_size, device=device, overwrite=overwrite))
 

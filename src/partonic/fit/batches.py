@@ -68,7 +68,7 @@ class RowBatches(Generic[B]):
         self._take = take
         self._lengths = np.asarray(lengths, dtype=np.int64)
         self._target = _checked_target(target)
-        self._weight = _scaled_weight(weight, self._target, balance)
+        self._weight = scaled_weight(weight, self._target, balance)
         self._batches = min(max(batches, 1), len(self._target))
         self._window, self._seed, self._shuffle = window, seed, shuffle
         self._passes = 0
@@ -284,8 +284,12 @@ def _checked_target(target: NDArray[Any]) -> NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def _scaled_weight(weight: NDArray[Any], target: NDArray[np.float32], balance: bool) -> Floats:
-    """Weights of mean 1, the classes of equal total where they are balanced."""
+def scaled_weight(weight: NDArray[Any], target: NDArray[Any], balance: bool) -> Floats:
+    """Weights of mean 1, the classes of equal total where they are balanced.
+
+    Raises:
+        InputError: a weight is not finite, or those of a class do not add up to more than 0.
+    """
     values = np.array(weight, dtype=np.float64)
     if not np.isfinite(values).all():
         raise InputError(f"{int((~np.isfinite(values)).sum())} of {len(values)} event weights are NaN or infinite")

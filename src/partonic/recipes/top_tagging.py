@@ -1,0 +1,296 @@
+"""Top tagging: boosted top jets against light-quark and gluon jets, from collisions to compared taggers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from partonic.core.config import merge
+from partonic.core.errors import InputError, require
+from partonic.core.files import atomic
+from partonic.core.progress import duration
+from partonic.core.recipe import Context
+from partonic.core.registry import models, register_recipe
+from partonic.core.result import Result
+from partonic.core.rng import generator
+from partonic.events.events import Events
+from partonic.fit.tagger import Training, features_of, labels_of, parameter_count, scoring_rate, train_tagger
+from partonic.io.splits import FRACTIONS, split_files
+from partonic.metrics.importance import permutation_importance, removal_test
+from partonic.models.checkpoint import Trained
+from partonic.report import plots
+from partonic.report.jets import data_section, images_section, jet_momentum
+from partonic.report.page import Section, write_page
+from partonic.report.tagging import Comparison, Tagger, importance_figure, truth_section
+from partonic.represent.batch import Features
+from partonic.represent.features import DESCRIPTIONS
+from partonic.represent.removal import remove, rules
+from partonic.simulators.options import SimulationOptions
+from partonic.simulators.poisson_jets import PoissonJets
+from partonic.simulators.samples import sample
+
+CLASSES = ("QCD", "top")
+JETS_PER_SECOND = {"top": 100.0, "qcd": 140.0}  # simulated on one core, to say beforehand what a run will take
+REMOVALS = 4_000  # jets of the removal test
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {"jets": 400, "epochs": 1, "truth_jets": 400},
+    "quick": {"jets": 12_000, "epochs": 8, "truth_jets": 6_000},
+    "default": {},
+    "benchmark": {"jets": 500_000, "seeds": 3, "window": "faithful"},
+}
+
+# As quoted by the authors and by arXiv:2405.14806, table 1: trained on 1.2 million, tested on 404,000 Landscape jets.
+PUBLISHED = (
+    ("TopoDNN", 0.972, None, None, "295 +- 5", "59k"),
+    ("P-CNN", 0.9803, 0.930, "201 +- 4", "759 +- 24", "348k"),
+    ("PFN", 0.9819, None, "247 +- 3", "888 +- 17", "82k"),
+    ("ResNeXt-50 (image)", 0.9837, 0.936, "302 +- 5", "1147 +- 58", "1.46M"),
+    ("ParticleNet-Lite", 0.9844, 0.937, "325 +- 5", "1262 +- 49", "26k"),
+    ("ParticleNet", 0.9858, 0.940, "397 +- 7", "1615 +- 93", "366k"),
+    ("ParT", 0.9858, 0.940, "413 +- 16", "1602 +- 81", "2.14M"),
+    ("LorentzNet", 0.9868, 0.942, "498 +- 18", "2195 +- 173", "224k"),
+    ("PELICAN", 0.9870, 0.9426, None, "2250 +- 75", "208k"),
+    ("L-GATr", 0.9870, 0.9423, "540 +- 20", "2240 +- 70", "1.1M"),
+)
+PUBLISHED_CAPTION = (
+    "Published results on the Landscape data (arXiv:1902.09914), trained on 1.2 million jets of another simulation: a "
+    "guide to the order and size, not to be compared digit by digit with a run on other jets. Collected in "
+    "arXiv:2405.14806 and the papers of the models; errors are the spread over trainings."
+)
+
+
+@register_recipe("top-tagging", paper="arXiv:1902.09914")
+@dataclass(frozen=True)
+class TopTagging:
+    """Top tagging: simulate or read jets, train taggers, compare them with errors on one page.
+
+    Args:
+        jets: number of jets, half of each class; 60 % train, 10 % validate, 30 % test.
+        models: taggers to train.
+        seeds: trainings of each model, from different random starts.
+        data: files of jets with labels instead of a simulation, as the published Landscape files.
+        seed: of the simulation, the splits and the first training.
+        detector: atlas, cms, or truth for none.
+        window: range of pT-hat that is simulated; fast loses about a tenth of the tops at its lower end.
+        epochs: at most so many in each training (each model has its own number).
+        truth_jets: jets of known likelihood on which every tagger is checked too; 0 for none.
+    """
+
+    jets: int = 40_000
+    models: tuple[str, ...] = ("trees", "cnn", "pfn")
+    seeds: int = 1
+    data: tuple[Path, ...] = ()
+    seed: int = 1
+    detector: Literal["atlas", "cms", "truth"] = "atlas"
+    window: Literal["fast", "faithful"] = "fast"
+    epochs: int | None = None
+    truth_jets: int = 20_000
+
+    def __post_init__(self) -> None:
+        for name, least in (("jets", 100), ("seeds", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be {least} or more, not {getattr(self, name)}")
+        if self.epochs is not None and self.epochs < 1:
+            raise InputError(f"epochs must be 1 or more, not {self.epochs}")
+        if self.truth_jets != 0 and self.truth_jets < 100:
+            raise InputError(f"truth_jets must be 0 (no check) or 100 or more, not {self.truth_jets}")
+        if not self.models:
+            raise InputError(f"top-tagging needs a model; there are: {', '.join(models.names())}")
+        if len(set(self.models)) < len(self.models):
+            raise InputError(f"a model is named twice: {', '.join(self.models)}")
+        for name in self.models:
+            models.get(name)
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """The options of a preset."""
+        return merge(cls(), PRESETS[name])
+
+    def cost(self, context: Context) -> str:
+        """One line that says what the run will take on this machine."""
+        trainings = f"{len(self.models) * self.seeds} trainings"
+        if self.data:
+            return f"top-tagging on {', '.join(str(path) for path in self.data)}: {trainings}"
+        seconds = sum(self.jets / 2 / rate for rate in JETS_PER_SECOND.values()) / context.workers
+        return (
+            f"top-tagging: {self.jets:,} jets to simulate where the cache has none (about {duration(seconds)} with "
+            f"{context.workers} processes), then {trainings}; everything goes to {context.result.path}"
+        )
+
+    def run(self, context: Context) -> Result:
+        """Do the study; called again after an interruption it goes on where it stopped."""
+        result = context.result
+        parts = self._samples(context)
+        labels = {name: labels_of(part) for name, part in parts.items()}
+        test, weights = parts["test"], parts["test"].weight()
+        trained = {name: self._train(context, name, parts, self.seeds) for name in self.models}
+        taggers = [_score(result, name, trainings, test, context.device) for name, trainings in trained.items()]
+        study = Comparison(result, taggers, labels["test"], weights, jet_momentum(test)["mass"], CLASSES)
+        sections = [
+            study.performance(_published(), PUBLISHED_CAPTION),
+            self._truth(context) if self.truth_jets else None,
+            study.scores(),
+            images_section(result, test, labels["test"], CLASSES),
+            _importance(result, {name: trainings[0].trained for name, trainings in trained.items()}, test),
+            study.calibration(),
+            study.sculpting(),
+            study.histories(),
+            data_section(result, parts, labels, CLASSES),
+        ]
+        self._describe(result, study, parts)
+        write_page(result, [section for section in sections if section is not None])
+        return result
+
+    def _samples(self, context: Context) -> dict[str, Events]:
+        """Train, validation and test jets, memory-mapped; simulated first where the cache has none."""
+        if self.data:
+            return split_files(self.data, self.seed, collections=["constituents"])
+        require("pythia8mc", "simulate")
+        require("fastjet", "simulate")
+        numbers = {"top": (self.jets + 1) // 2, "qcd": self.jets // 2}
+        options = [
+            SimulationOptions(
+                process,
+                n,
+                workers=context.workers,
+                seed=2 * self.seed + i,  # top and QCD never share a stream, nor do runs of neighbouring seeds
+                detector=self.detector,
+                window=self.window,
+            )
+            for i, (process, n) in enumerate(numbers.items())
+        ]
+        return split_files([sample(each) for each in options], self.seed)
+
+    def _train(
+        self, context: Context, name: str, parts: Mapping[str, Events], seeds: int, prefix: str = ""
+    ) -> list[Training]:
+        """Trainings of one model from different random starts, those that are done loaded."""
+        return [
+            train_tagger(
+                name,
+                parts["train"],
+                parts["validation"],
+                context.result.checkpoint(f"{prefix}{name}-{number}"),
+                seed=self.seed + number - 1,
+                device=context.device,
+                epochs=self.epochs,
+            )
+            for number in range(1, seeds + 1)
+        ]
+
+    def _truth(self, context: Context) -> Section:
+        """The same taggers on jets whose likelihood ratio is known."""
+        family, rng = PoissonJets(), generator(self.seed, 1)
+        theta = (rng.random(self.truth_jets) < 0.5).astype(float)
+        parts = family.simulate(theta, self.truth_jets, rng).split(FRACTIONS, self.seed)
+        test = parts["test"]
+        scores = {}
+        for name in self.models:
+            training = self._train(context, name, parts, 1, "known-")[0]
+            scores[name] = training.trained.scores(test, device=context.device)
+        return truth_section(context.result, family.log_ratio(test), scores, labels_of(test))
+
+    def _describe(self, result: Result, study: Comparison, parts: Mapping[str, Events]) -> None:
+        """Headline numbers, abstract, warnings and citations of the page."""
+        for name, numbers in study.summaries.items():
+            result.summary[f"AUC of {name}"] = numbers["auc"]
+            result.summary[f"R50 of {name}"] = numbers["r50"]
+        source = f"the files {', '.join(path.name for path in self.data)}"
+        if not self.data:
+            detector = "no detector" if self.detector == "truth" else f"an {self.detector.upper()}-like fast detector"
+            source = (
+                f"a Pythia 8 simulation of proton collisions at 14 TeV with {detector}, anti-kT jets of R = 0.8 with "
+                "550 < pT < 650 GeV, without multi-parton interactions and pileup"
+            )
+        sizes = {name: len(part) for name, part in parts.items()}
+        result.facts["title"] = "Top tagging"
+        result.facts["abstract"] = (
+            f"Which jets come from a top quark? {', '.join(self.models)} trained on {sizes['train']:,} jets, the best "
+            f"epoch chosen on {sizes['validation']:,}, measured on {sizes['test']:,} jets that none of them has seen, "
+            f"from {source}."
+        )
+        result.facts["data"] = {"source": source, **{f"{name} jets": size for name, size in sizes.items()}}
+        if sizes["test"] < 2_000:
+            result.facts["warnings"] = [
+                f"Only {sizes['test']:,} test jets: this run shows that everything works, not how well it works."
+            ]
+        result.facts["citations"] = self._citations()
+
+    def _citations(self) -> list[str]:
+        keys = ["partonic", "arXiv:1902.09914", *(models.get(name).paper for name in self.models)]
+        keys += ["arXiv:1201.0490"] if "trees" in self.models else []
+        keys += ["arXiv:1912.01703", "arXiv:1402.2657", "arXiv:1011.2268", "arXiv:1305.0007"]
+        if not self.data:
+            keys += ["arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097", "arXiv:0802.1189"]
+            keys += ["arXiv:1307.6346"] if self.detector != "truth" else []
+        return keys
+
+
+def _score(result: Result, name: str, trainings: Sequence[Training], test: Events, device: str) -> Tagger:
+    """The test jets' scores of every training of a model, and how fast it gives them."""
+    scores = []
+    for number, training in enumerate(trainings, 1):
+        file = result.checkpoint(f"{name}-{number}-scores.npy")
+        if not file.exists():
+            with atomic(file) as aside:
+                np.save(aside, training.trained.scores(test, device=device))
+        scores.append(np.load(file))
+    seconds = [training.cpu_seconds for training in trainings]
+    histories = tuple(
+        plots.Training(
+            name,
+            [record["loss"] for record in training.history],
+            [record["validation"] for record in training.history],
+            training.best_epoch,
+        )
+        for training in trainings
+        if training.history
+    )
+    first = trainings[0].trained
+    return Tagger(
+        name,
+        np.array(scores),
+        parameter_count(first),
+        scoring_rate(first, test, device),
+        float(np.mean(seconds)),
+        histories,
+    )
+
+
+def _published() -> list[dict[str, Any]]:
+    keys = ("tagger", "AUC", "accuracy", "R50", "R30", "parameters")
+    return [dict(zip(keys, row, strict=True)) for row in PUBLISHED]
+
+
+def _importance(result: Result, trained: Mapping[str, Trained], test: Events) -> Section:
+    """What each tagger looks at: permutation importance of features, removal of constituents for all others."""
+    few = test[np.sort(generator(0).permutation(len(test))[:REMOVALS])]
+    labels, weights = labels_of(few), few.weight()
+    figures = []
+    for index, (name, model) in enumerate(trained.items()):
+        if model.input == "features":
+            rows = permutation_importance(_of_features(model), features_of(few), tuple(DESCRIPTIONS), labels, weights)
+            what, how = "Fall of the AUC when the feature is shuffled", "one feature is shuffled among the jets"
+        else:
+            variants = ((title, remove(few, rule)) for title, rule in rules(few).items())
+            rows = removal_test(model.scores, few, variants, labels, weights)
+            what, how = "Fall of the AUC without them", "constituents are taken away before it sees the jet"
+        caption = f"What the AUC of {name} loses on {len(few):,} test jets when {how}; paired bootstrap errors."
+        figures.append(importance_figure(result, f"importance-{name}", name, index, rows, what, caption))
+    text = (
+        "An input matters to a tagger as much as its performance falls without it. Inputs that say the same can each "
+        "be missed, so a small fall does not mean that a feature is useless."
+    )
+    return Section("What they look at", text, tuple(figures))
+
+
+def _of_features(model: Trained) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+    """The scores of a model as a function of its features (jets, F)."""
+    return lambda values: model.probabilities(Features(torch.from_numpy(values)))
