@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -97,19 +98,24 @@ class Registry:
 
         Raises:
             FileError: the file is missing.
-            InputError: it registers nothing.
+            InputError: it cannot be run, or registers nothing.
         """
         file = Path(path)
         spec = importlib.util.spec_from_file_location(f"partonic_user_{file.stem}", file) if file.is_file() else None
         if spec is None or spec.loader is None:
             raise FileError(f"no Python file {file}")
-        before = set(self._entries)
+        before = dict(self._entries)
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        added = sorted(set(self._entries) - before)
+        sys.modules[spec.name] = module  # where dataclasses and type hints look names up
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[spec.name]
+            raise InputError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
+        added = [entry for name, entry in self._entries.items() if before.get(name) is not entry]
         if not added:
             raise InputError(f"{file} registers no {self.kind}; mark its class with @register_{self.kind}('name')")
-        return self._entries[added[0]]
+        return added[0]
 
 
 models = Registry("model", "partonic.models")
