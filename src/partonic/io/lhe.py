@@ -18,10 +18,10 @@ from partonic.core.files import check_readable
 from partonic.events.events import NOMINAL, Events, concatenate
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
+from partonic.io.lhe_text import BLOCK, Text, bodies, read_header
 from partonic.io.lhe_write import RWGT, write
 
 ROWS = 10_000
-BLOCK = 1 << 20  # characters read at a time
 
 # Column of a particle's line -> field and type; momenta stay in float64, as the text has more digits than float32.
 PARTICLE = {
@@ -46,154 +46,14 @@ EVENT = {
     "alpha_qcd": (5, np.float64),
 }
 
-_INIT = re.compile(r"^\s*<init[\s>]", re.MULTILINE)
-_EVENT = re.compile(r"<event[\s>]")
 _WEIGHT = re.compile(r"""<wgt\s[^>"']*?id\s*=\s*(?:"([^"]*)"|'([^']*)')[^>]*>([^<]*)</wgt\s*>""")
 _POSITIONAL = re.compile(r"<weights[^>]*>(.*?)</weights\s*>", re.DOTALL)
-_DECLARED = re.compile(
-    r"<weightgroup\b([^>]*)>|</weightgroup\s*>|<weight\b([^>]*?)(?:/>|>(.*?)</weight\s*>)", re.DOTALL
-)
-_NAMED = re.compile(r"<weightinfo\b([^>]*)>")
-_GENERATOR = re.compile(r"<generator\b([^>]*)>(.*?)</generator\s*>", re.DOTALL)
-_ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')""")
-
-
-class _Text:
-    """The text of a file as it is needed: looks ahead by pattern, gives what lies before."""
-
-    def __init__(self, path: Path, stream: TextIO) -> None:
-        self.path, self.stream = path, stream
-        self.buffer, self.start, self.event = "", 0, 0
-
-    def where(self) -> str:
-        """The place for messages."""
-        return f"in event {self.event}" if self.event else "in the header"
-
-    def more(self) -> bool:
-        """Read on; false at the end of the file."""
-        try:
-            block = self.stream.read(BLOCK)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FileError(f"{self.path} is truncated or damaged {self.where()} ({error})") from error
-        self.buffer, self.start = self.buffer[self.start :] + block, 0
-        return bool(block)
-
-    def until(self, end: str) -> str | None:
-        """Text up to ``end``, which is skipped; ``None`` if it does not come."""
-        seek = self.start
-        while (found := self.buffer.find(end, seek)) < 0:
-            kept = len(self.buffer) - self.start
-            if not self.more():
-                return None
-            seek = max(0, kept - len(end))
-        text = self.buffer[self.start : found]
-        self.start = found + len(end)
-        return text
-
-
-def _attributes(text: str) -> dict[str, str]:
-    return {name: html.unescape(value[1:-1]) for name, value in _ATTRIBUTE.findall(text or "")}
-
-
-def _declared(header: str) -> list[dict[str, Any]]:
-    """The weights that the header announces: id, group, text and further attributes."""
-    weights: list[dict[str, Any]] = []
-    group = ""
-    for match in _DECLARED.finditer(header):
-        if match.group(0).startswith("</"):
-            group = ""
-        elif match.group(0).startswith("<weightgroup"):
-            attributes = _attributes(match.group(1))
-            group = attributes.get("name", attributes.get("type", ""))
-        else:
-            attributes = _attributes(match.group(2))
-            name = attributes.pop("id", attributes.pop("name", str(len(weights) + 1)))
-            text = html.unescape((match.group(3) or "").strip())
-            weights.append({"id": name, "group": group, "text": text, "attributes": attributes})
-    if not weights:
-        names = [_attributes(match.group(1)).get("name", "") for match in _NAMED.finditer(header)]
-        weights = [{"id": name, "group": "", "text": "", "attributes": {}} for name in names if name]
-    return weights
-
-
-def _init(block: str) -> dict[str, Any]:
-    """The run information: beams (PDG), energies (GeV), PDF sets, processes with cross sections (pb)."""
-    lines = [line.strip() for line in block.splitlines() if line.strip()]
-    numbers = [line.split() for line in lines if line[0] not in "<#"]
-    first = numbers[0]
-    processes = [[float(token) for token in line] for line in numbers[1:]]
-    return {
-        "beams": [int(token) for token in first[0:2]],
-        "energies_gev": [float(token) for token in first[2:4]],
-        "pdf_groups": [int(token) for token in first[4:6]],
-        "pdf_sets": [int(token) for token in first[6:8]],
-        "weighting": int(first[8]),
-        "processes": [
-            {"cross_section_pb": a, "error_pb": b, "maximum_weight": c, "id": int(d)} for a, b, c, d in processes
-        ],
-        "generator": [
-            {**_attributes(match.group(1)), "text": html.unescape(match.group(2).strip())}
-            for match in _GENERATOR.finditer(block)
-        ],
-    }
-
-
-def _header(text: _Text) -> dict[str, Any]:
-    """Read up to the first event: provenance of the file.
-
-    Raises:
-        FileError: there is no ``<init>`` block, or it is broken.
-    """
-    head = text.until("</init>")
-    match = _INIT.search(head) if head is not None else None
-    if head is None or match is None:
-        raise FileError(f"{text.path} has no <init> block: it is no Les Houches event file, or truncated in its header")
-    try:
-        init = _init(head[match.end() :])
-    except (ValueError, IndexError) as error:
-        raise FileError(f"{text.path} has a broken <init> block ({error})") from error
-    version = re.search(r"<LesHouchesEvents[^>]*version\s*=\s*[\"']([^\"']*)", head)
-    processes = init["processes"]
-    facts = {
-        "version": version.group(1) if version else "1.0",
-        "init": init,
-        "weights": _declared(head[: match.start()]),
-    }
-    return {
-        "source": text.path.name,
-        "cross_section_pb": sum(process["cross_section_pb"] for process in processes),
-        "cross_section_error_pb": sum(process["error_pb"] ** 2 for process in processes) ** 0.5,
-        "lhe": facts,
-    }
-
-
-def _bodies(text: _Text) -> Iterator[str]:
-    """The inside of each event.
-
-    Raises:
-        FileError: the file ends before ``</LesHouchesEvents>``.
-    """
-    while True:
-        while not (match := _EVENT.search(text.buffer, text.start)):
-            if "</LesHouchesEvents" in text.buffer[text.start :]:
-                return
-            text.start = max(text.start, len(text.buffer) - 32)  # a tag may be cut by the end of the block
-            if not text.more():
-                raise FileError(
-                    f"{text.path} ends after event {text.event} without </LesHouchesEvents>: it is truncated"
-                )
-        text.event += 1
-        text.start = match.end() - 1
-        body = text.until("</event>")
-        if body is None:
-            raise FileError(f"{text.path} ends inside event {text.event}: it is truncated")
-        yield body[body.index(">") + 1 :]
 
 
 class _Chunk:
     """Events parsed to lists of tokens; :meth:`events` makes the arrays at once, which is what makes it fast."""
 
-    def __init__(self, text: _Text, declared: list[str]) -> None:
+    def __init__(self, text: Text, declared: list[str]) -> None:
         self.text, self.declared = text, declared
         self.names: list[str] = []
         self.clear()
@@ -327,13 +187,13 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
     check_rows(rows)
     file = check_readable(path)
     with _stream(file) as stream:
-        text = _Text(file, stream)
-        provenance = _header(text)
+        text = Text(file, stream)
+        provenance = read_header(text)
         chunk = _Chunk(text, [weight["id"] for weight in provenance["lhe"]["weights"]])
         fault: PartonicError | None = None
         given = False
         try:
-            for body in _bodies(text):
+            for body in bodies(text):
                 chunk.add(body)
                 if len(chunk.heads) == rows:
                     yield chunk.events(provenance)

@@ -12,7 +12,7 @@ import pytest
 
 from partonic.core.errors import FileError, InputError
 from partonic.events import Events, Ragged, concatenate, kinematics
-from partonic.io import lhe
+from partonic.io import lhe, lhe_text
 
 EVENT = """<event>
  2 7 -1.5D+00 91.2 0.0078 0.118
@@ -124,7 +124,7 @@ def test_reading_in_parts(lhe_file, assert_same):
 
 def test_small_blocks_find_every_event(lhe_file, monkeypatch, assert_same):
     whole = lhe.read(lhe_file)
-    monkeypatch.setattr(lhe, "BLOCK", 37)
+    monkeypatch.setattr(lhe_text, "BLOCK", 37)
     assert_same(whole[:5], next(lhe.iterate(lhe_file, 5)))
     made_of = sum(len(part) for part in lhe.iterate(lhe_file, 50))
     assert made_of == 200
