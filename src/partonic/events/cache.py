@@ -45,7 +45,7 @@ def _arrays(events: Events) -> Iterator[tuple[Path_, Array]]:
 
 def _fixed(values: Array) -> Array:
     """Text as an array of fixed width."""
-    return np.asarray(values.tolist(), np.str_) if values.dtype.kind in "OT" else values
+    return np.asarray(values.tolist(), np.str_) if values.dtype.kind in "TO" else values
 
 
 @dataclass

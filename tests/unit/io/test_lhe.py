@@ -37,7 +37,7 @@ def made(path, *, header="", weights=("",), events=None):
     return path
 
 
-def check_against_pylhe(path, most=1000):
+def check_against_pylhe(path, most=200):
     """The numbers of a file as pylhe reads them; compares the first ``most`` events."""
     events = lhe.read(path)
     theirs = pylhe.LHEFile.fromfile(path)
