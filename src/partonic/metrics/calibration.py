@@ -167,7 +167,9 @@ def temperature(logits: ArrayLike, labels: ArrayLike, weights: ArrayLike | None 
     r"""Temperature T that makes ``sigmoid(logit / T)`` the likeliest probabilities (Guo et al., arXiv:1706.04599).
 
     Minimises the weighted negative log-likelihood, convex in 1/T; above 1 the score was too sure of itself. The error
-    is the sandwich :math:`\sum w^2 z^2 (p-y)^2 / (\sum w z^2 p(1-p))^2` of 1/T, which holds for weights too.
+    is the sandwich :math:`\sum w^2 z^2 (p-y)^2 / (\sum w z^2 p(1-p))^2` of 1/T, which holds for weights too. Where no
+    temperature is best (the logits separate the classes completely, or do not rise with the label) the value is NaN
+    and the note says why.
 
     Args:
         logits: (jets,) logits z; :func:`logits` makes them of probabilities.
@@ -175,8 +177,7 @@ def temperature(logits: ArrayLike, labels: ArrayLike, weights: ArrayLike | None 
         weights: (jets,) event weights; ones if None.
 
     Raises:
-        InputError: no temperature is best (the logits separate the classes completely, or do not rise with the
-            label), or the sample cannot be measured.
+        InputError: the sample cannot be measured, see :func:`partonic.metrics.sample.checked`.
     """
     sample = checked(logits, labels, weights)
     z, y, w = sample.scores, sample.labels, sample.weights
@@ -186,9 +187,9 @@ def temperature(logits: ArrayLike, labels: ArrayLike, weights: ArrayLike | None 
         return float(np.sum(w * z * (expit(np.exp(log_inverse) * z) - y)))
 
     if slope(-LOG_RANGE) >= 0:
-        raise InputError("no temperature calibrates these logits: they do not rise with the label; are signs swapped?")
+        return Estimate(np.nan, -np.inf, np.inf, "likelihood", "no temperature: the logits do not rise with the label")
     if slope(LOG_RANGE) <= 0:
-        raise InputError("no temperature calibrates these logits: they separate the classes completely")
+        return Estimate(np.nan, -np.inf, np.inf, "likelihood", "no temperature: the logits separate the classes")
     inverse = float(np.exp(brentq(slope, -LOG_RANGE, LOG_RANGE, xtol=1e-12)))
     p = expit(inverse * z)
     curvature = float(np.sum(w * z**2 * p * (1 - p)))

@@ -123,11 +123,19 @@ def test_temperature_covers_with_and_without_weights():
         assert hits / 300 == pytest.approx(0.683, abs=3 * math.sqrt(0.683 * 0.317 / 300))
 
 
-def test_no_temperature_where_none_is_best():
-    with pytest.raises(InputError, match="do not rise with the label"):
-        temperature([-1.0, 2.0, -2.0, 1.0], [1, 0, 1, 0])
-    with pytest.raises(InputError, match="separate the classes completely"):
-        temperature([-1.0, -2.0, 1.0, 2.0], [0, 0, 1, 1])
+@pytest.mark.parametrize(
+    ("values", "labels", "why"),
+    [
+        ([-1.0, 2.0, -2.0, 1.0], [1, 0, 1, 0], "do not rise with the label"),
+        ([0.0, 0.0, 0.0], [1, 0, 1], "do not rise with the label"),
+        ([-1.0, -2.0, 1.0, 2.0], [0, 0, 1, 1], "separate the classes"),
+    ],
+)
+def test_where_no_temperature_is_best_the_note_says_why(values, labels, why):
+    estimate = temperature(values, labels)
+    assert math.isnan(estimate.value)
+    assert why in estimate.note
+    assert str(estimate) == "not measured"
 
 
 def test_logits_invert_the_sigmoid_and_stay_finite():
