@@ -1,0 +1,101 @@
+"""The constituents of jets as plain arrays, checked: what every representation starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from partonic.core.errors import InputError
+from partonic.events.kinematics import pt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from partonic.events.events import Events
+
+COLLECTION = "constituents"
+
+
+class BadJetError(InputError):
+    """A jet that no representation can take.
+
+    Args:
+        row: its row in the sample, from 0.
+        reason: what is wrong with it, as ``"it has no constituent"``.
+    """
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(
+            f"the jet in row {row}: {reason}; a jet needs at least one constituent, "
+            f"each with finite px py pz e, energy above 0 and some transverse momentum"
+        )
+        self.row = row
+        self.reason = reason
+
+    def moved(self, rows: int) -> BadJetError:
+        """The same error of a sample that begins ``rows`` earlier."""
+        return BadJetError(self.row + rows, self.reason)
+
+
+@dataclass(frozen=True)
+class Constituents:
+    """Four-momenta of the constituents of jets, in GeV.
+
+    Args:
+        offsets: (jets + 1,) int64, where the constituents of each jet begin.
+        px: (particles,) float64.
+        py: (particles,) float64.
+        pz: (particles,) float64.
+        e: (particles,) float64.
+    """
+
+    offsets: NDArray[np.int64]
+    px: NDArray[np.float64]
+    py: NDArray[np.float64]
+    pz: NDArray[np.float64]
+    e: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The momenta in the order px, py, pz, e."""
+        return self.px, self.py, self.pz, self.e
+
+
+def constituents(events: Events) -> Constituents:
+    """Take the collection ``constituents`` of a sample of jets.
+
+    Raises:
+        UnknownNameError: the sample has no such collection, or it lacks one of px, py, pz, e.
+        BadJetError: a jet has no constituent, one that is not finite, has no energy or runs along the beam,
+            or constituents whose transverse momenta cancel.
+    """
+    collection = events.collection(COLLECTION)
+    offsets = np.ascontiguousarray(collection.offsets, dtype=np.int64)
+    px, py, pz, e = (np.ascontiguousarray(collection[name], dtype=np.float64) for name in ("px", "py", "pz", "e"))
+    jets = Constituents(offsets, px, py, pz, e)
+    _check(jets)
+    return jets
+
+
+def _check(jets: Constituents) -> None:
+    """Raise for the first bad jet."""
+    empty = np.diff(jets.offsets) == 0
+    if empty.any():
+        raise BadJetError(int(np.argmax(empty)), "it has no constituent")
+    bad = ~np.isfinite(jets.px + jets.py + jets.pz + jets.e) | (jets.e <= 0) | ((jets.px == 0) & (jets.py == 0))
+    if bad.any():
+        item = int(np.argmax(bad))
+        row = int(np.searchsorted(jets.offsets, item, side="right")) - 1
+        values = ", ".join(f"{values[item]:g}" for values in jets.arrays)
+        place = item - int(jets.offsets[row])
+        raise BadJetError(row, f"its constituent {place} has (px, py, pz, e) = ({values}) GeV")
+    if len(jets):
+        start = jets.offsets[:-1]
+        balanced = pt(np.add.reduceat(jets.px, start), np.add.reduceat(jets.py, start)) == 0
+        if balanced.any():
+            raise BadJetError(int(np.argmax(balanced)), "the transverse momenta of its constituents cancel")

@@ -1,0 +1,101 @@
+"""High-level features of a jet: what decades of substructure physics would look at, for trees and small networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from partonic.core.errors import InputError
+from partonic.represent.batch import Features
+from partonic.represent.clustering import cluster
+from partonic.represent.constituents import constituents
+from partonic.represent.substructure import (
+    correlators,
+    shapes,
+    soft_drop,
+    splitting_scales,
+    subjet_masses,
+    subjettiness,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from partonic.events.events import Events
+
+DESCRIPTIONS = {
+    "mass": "jet mass in GeV",
+    "multiplicity": "number of constituents",
+    "pt_dispersion": "root of the sum of squared pt shares (pTD): 1 for a single particle",
+    "angularity": "Les Houches angularity: pt shares times the root of the distance to the axis",
+    "soft_drop_mass": "mass in GeV after soft drop (cut 0.1, exponent 0)",
+    "soft_drop_share": "pt share of the softer prong of the soft-drop splitting",
+    "soft_drop_distance": "distance of the two prongs of the soft-drop splitting",
+    "pair_mass_low": "smallest pair mass in GeV among three kT subjets: the W boson of a top jet",
+    "pair_mass_middle": "middle pair mass in GeV among three kT subjets",
+    "pair_mass_high": "largest pair mass in GeV among three kT subjets",
+    "subjet_share_1": "pt share of the hardest of three kT subjets",
+    "subjet_share_3": "pt share of the softest of three kT subjets",
+    "split_12": "kT splitting scale in GeV from one subjet to two",
+    "split_23": "kT splitting scale in GeV from two subjets to three",
+    "split_34": "kT splitting scale in GeV from three subjets to four",
+    "tau_1": "1-subjettiness: the width of the jet",
+    "tau_21": "ratio of 2- to 1-subjettiness: small for two prongs",
+    "tau_32": "ratio of 3- to 2-subjettiness: small for three prongs",
+    "tau_43": "ratio of 4- to 3-subjettiness",
+    "c_2": "energy correlators e3 / e2^2",
+    "d_2": "energy correlators e3 / e2^3: small for two prongs",
+    "n_2": "energy correlators 2e3 / e2^2",
+}
+
+
+@dataclass(frozen=True)
+class JetFeatures:
+    """Representation of jets as the observables of :data:`DESCRIPTIONS`, in that order.
+
+    A ratio whose denominator vanishes (jets of very few constituents) is 0.
+
+    Args:
+        radius: jet radius R, in which angles are measured.
+
+    Raises:
+        InputError: the radius is not above 0.
+    """
+
+    radius: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not self.radius > 0:
+            raise InputError(f"the jet radius must be above 0, not {self.radius}")
+
+    def __call__(self, events: Events) -> Features:
+        """Compute the features of the jets of a sample.
+
+        Raises:
+            BadJetError: a jet has no constituent or one that is not usable.
+        """
+        jets = constituents(events)
+        angular, kt = cluster(jets, "cambridge-aachen"), cluster(jets, "kt")
+        tau = subjettiness(kt, 4, self.radius)
+        subjets = subjet_masses(kt)
+        e2, e3, two_e3 = correlators(kt).T
+        columns = [
+            shapes(kt, self.radius),
+            soft_drop(angular, radius=self.radius),
+            subjets[:, [0, 1, 2, 3, 5]],
+            splitting_scales(kt, 3),
+            tau[:, :1],
+            _ratio(tau[:, 1:], tau[:, :-1]),
+            _ratio(np.stack([e3, e3, two_e3], 1), np.stack([e2**2, e2**3, e2**2], 1)),
+        ]
+        return Features(torch.from_numpy(np.concatenate(columns, axis=1).astype(np.float32)))
+
+
+def _ratio(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The quotient, 0 where the denominator vanishes."""
+    usable = under > 0
+    quotient: NDArray[np.float64] = np.where(usable, over / np.where(usable, under, 1.0), 0.0)
+    return quotient

@@ -1,0 +1,110 @@
+"""Packed particle clouds: flat constituents and offsets, with seven kinematic features each (arXiv:2202.03772)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from partonic.core.compiled import compiled
+from partonic.core.errors import InputError
+from partonic.represent.batch import PackedJets
+from partonic.represent.constituents import constituents
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from partonic.events.events import Events
+    from partonic.represent.constituents import Constituents
+
+FEATURES = {
+    "log_pt": "(ln pt / GeV - 1.7) 0.7",
+    "log_energy": "(ln E / GeV - 2.0) 0.7",
+    "log_pt_share": "(ln pt / pt_jet + 4.7) 0.7",
+    "log_energy_share": "(ln E / E_jet + 4.7) 0.7",
+    "delta_r": "(distance to the jet's axis - 0.2) 4",
+    "delta_eta": "pseudorapidity less the jet's, times the sign of the jet's",
+    "delta_phi": "azimuth less the jet's, wrapped into [-pi, pi]",
+}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Representation of jets as packed clouds; the features and scales are those of the published transformer.
+
+    Args:
+        max_particles: keep this many of the hardest constituents (all by default). The jet's own momentum and axis
+            are always those of all constituents.
+
+    Raises:
+        InputError: ``max_particles`` is below 1.
+    """
+
+    max_particles: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_particles is not None and self.max_particles < 1:
+            raise InputError(f"max_particles must be 1 or more (or none, for all), not {self.max_particles}")
+
+    def __call__(self, events: Events) -> PackedJets:
+        """Pack the jets of a sample.
+
+        Raises:
+            BadJetError: a jet has no constituent or one that is not usable.
+        """
+        jets = constituents(events)
+        features = np.empty((len(jets.px), len(FEATURES)), dtype=np.float32)
+        _features(jets.offsets, *jets.arrays, features)
+        p4 = np.stack([jets.e, jets.px, jets.py, jets.pz], axis=1, dtype=np.float32, casting="same_kind")
+        offsets = jets.offsets
+        if self.max_particles is not None:
+            kept, offsets = _hardest(jets, self.max_particles)
+            features, p4 = features[kept], p4[kept]
+        return PackedJets(torch.from_numpy(features), torch.from_numpy(p4), torch.from_numpy(offsets.copy()))
+
+
+def _hardest(jets: Constituents, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the hardest constituents of each jet in their old order, and the new offsets."""
+    counts = np.diff(jets.offsets)
+    rows = np.repeat(np.arange(len(jets)), counts)
+    order = np.lexsort((-np.hypot(jets.px, jets.py), rows))
+    place = np.arange(len(order)) - np.repeat(jets.offsets[:-1], counts)
+    kept = np.sort(order[place < most])
+    offsets = np.concatenate([[0], np.cumsum(np.minimum(counts, most))])
+    return kept, offsets
+
+
+@compiled
+def _features(
+    offsets: NDArray[np.int64],
+    px: NDArray[np.float64],
+    py: NDArray[np.float64],
+    pz: NDArray[np.float64],
+    e: NDArray[np.float64],
+    out: NDArray[np.float32],
+) -> None:
+    """Fill the seven features, each clipped to [-5, 5]."""
+    for jet in range(len(offsets) - 1):
+        start, stop = offsets[jet], offsets[jet + 1]
+        x, y, z, energy = px[start:stop].sum(), py[start:stop].sum(), pz[start:stop].sum(), e[start:stop].sum()
+        pt = np.hypot(x, y)
+        eta, phi = np.arcsinh(z / pt), np.arctan2(y, x)
+        sign = -1.0 if eta < 0 else 1.0
+        log_pt, log_energy = np.log(pt), np.log(energy)
+        for i in range(start, stop):
+            own_pt = np.hypot(px[i], py[i])
+            own_log, own_log_energy = np.log(own_pt), np.log(e[i])
+            delta_eta = (np.arcsinh(pz[i] / own_pt) - eta) * sign
+            turn = np.arctan2(py[i], px[i]) - phi
+            turn -= 2 * np.pi * np.rint(turn / (2 * np.pi))
+            out[i, 0] = (own_log - 1.7) * 0.7
+            out[i, 1] = (own_log_energy - 2.0) * 0.7
+            out[i, 2] = (own_log - log_pt + 4.7) * 0.7
+            out[i, 3] = (own_log_energy - log_energy + 4.7) * 0.7
+            out[i, 4] = (np.hypot(delta_eta, turn) - 0.2) * 4
+            out[i, 5] = delta_eta
+            out[i, 6] = turn
+            for k in range(7):
+                out[i, k] = min(max(out[i, k], -5.0), 5.0)

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from toy_jets import boosted, from_cylinder, mirrored, permuted, pythia_jets, toy_jets, turned
+
+from partonic.core.errors import InputError
+from partonic.represent.image import JetImage
+
+
+def reference(px, py, pz, e, size=40, width=1.6):
+    """One image, step by step, with obvious NumPy."""
+    px, py, pz, e = (np.asarray(values, dtype=np.float64) for values in (px, py, pz, e))
+    pt, y, phi = np.hypot(px, py), np.arctanh(pz / e), np.arctan2(py, px)
+    axis = np.angle(np.sum(pt * np.exp(1j * phi)))
+    phi = np.angle(np.exp(1j * (phi - axis)))  # far from the wrap
+    z = pt / pt.sum()
+    place = np.stack([y - z @ y, phi - z @ phi])
+    _, vectors = np.linalg.eigh((z * place) @ place.T)
+    across, along = vectors.T @ place  # eigenvalues rise
+    along *= 1 if pt[along > 0].sum() >= pt[along < 0].sum() else -1
+    across *= 1 if pt[across > 0].sum() >= pt[across < 0].sum() else -1
+    edges = np.linspace(-width / 2, width / 2, size + 1)
+    image, _, _ = np.histogram2d(along, across, bins=(edges, edges), weights=pt)
+    return image / image.sum()
+
+
+@pytest.mark.parametrize("events", [toy_jets(100, smallest=5), pythia_jets()], ids=["toy", "pythia"])
+def test_equals_the_slow_reference(events):
+    images = JetImage(size=32, width=1.2)(events).pixels.numpy()
+    c = events.collection("constituents")
+    assert images.shape == (len(events), 1, 32, 32)
+    assert images.dtype == np.float32
+    for jet in range(len(events)):
+        items = slice(c.offsets[jet], c.offsets[jet + 1])
+        expected = reference(*(c[name][items] for name in ("px", "py", "pz", "e")), size=32, width=1.2)
+        np.testing.assert_allclose(images[jet, 0], expected, atol=1e-6, err_msg=f"jet {jet}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda events: turned(events, 2.0),
+        lambda events: boosted(events, 0.8),
+        lambda events: mirrored(events, "pz"),
+        lambda events: mirrored(events, "py"),
+        permuted,
+    ],
+    ids=["azimuth", "boost", "mirror z", "mirror y", "permutation"],
+)
+def test_an_image_does_not_know_where_its_jet_points(change):
+    events = toy_jets(100, smallest=5)
+    before, after = (JetImage()(sample).pixels.numpy() for sample in (events, change(events)))
+    np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+def test_an_image_does_not_know_how_its_jet_is_turned_about_its_axis():
+    rng = np.random.default_rng(4)
+    pt, place = rng.exponential(20, 40), rng.normal(0, [[0.25], [0.1]], (2, 40))
+    images = []
+    for angle in (0.0, 0.7, 2.5, 4.0):
+        eta = np.cos(angle) * place[0] - np.sin(angle) * place[1]
+        phi = np.sin(angle) * place[0] + np.cos(angle) * place[1]
+        images.append(JetImage()(from_cylinder([40], pt, eta + 0.5, phi + 3.0)).pixels.numpy())
+    for other in images[1:]:
+        np.testing.assert_allclose(other, images[0], atol=1e-6)
+
+
+def test_principal_axis_is_upright_and_the_hard_side_is_up_and_right():
+    pt, eta, phi = [60, 40, 10, 20], [0.3, -0.3, 0.05, 0.05], [0.0, 0.0, 0.2, -0.15]
+    image = JetImage()(from_cylinder([4], pt, eta, phi)).pixels[0, 0].numpy()
+    rows, columns = image.sum(axis=1), image.sum(axis=0)
+    centre = np.arange(40) - 19.5
+    assert rows @ centre**2 > columns @ centre**2
+    assert rows[20:].sum() > 0.5
+    assert columns[20:].sum() > 0.5
+
+
+def test_pixels_sum_to_one():
+    images = JetImage()(pythia_jets()).pixels.numpy()
+    np.testing.assert_allclose(images.sum(axis=(1, 2, 3)), 1, atol=1e-5)
+    assert images.min() == 0
+
+
+def test_a_single_constituent_is_one_pixel_in_the_middle():
+    image = JetImage(size=9)(from_cylinder([1], [100], [0.3], [3.1])).pixels[0, 0].numpy()
+    assert image[4, 4] == pytest.approx(1)
+    assert image.sum() == pytest.approx(1)
+
+
+def test_what_falls_outside_is_lost():
+    pair = from_cylinder([2], [10, 10], [-3.0, 3.0], [0.0, 0.0])
+    assert JetImage()(pair).pixels.sum() == 0
+    wide = JetImage(width=8.0)(pair).pixels
+    assert wide.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("options", [{"size": 0}, {"width": 0.0}, {"width": float("nan")}])
+def test_bad_options(options):
+    with pytest.raises(InputError, match="an image needs a size of 1 or more and a width above 0"):
+        JetImage(**options)

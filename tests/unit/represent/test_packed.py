@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from toy_jets import from_cylinder, mirrored, pythia_jets, toy_jets, turned
+
+from partonic.core.errors import InputError
+from partonic.events import kinematics
+from partonic.represent.packed import FEATURES, Packed
+
+
+def reference(events):
+    """The features of the transformer paper, one particle at a time, by the tested kinematics."""
+    c = events.collection("constituents")
+    rows = []
+    for jet in range(len(events)):
+        items = slice(c.offsets[jet], c.offsets[jet + 1])
+        px, py, pz, e = (np.asarray(c[name][items], dtype=np.float64) for name in ("px", "py", "pz", "e"))
+        total = px.sum(), py.sum(), pz.sum(), e.sum()
+        jet_pt, jet_eta, jet_phi = (
+            kinematics.pt(*total[:2]),
+            kinematics.eta(*total[:3]),
+            kinematics.phi(*total[:2]),
+        )
+        pt, eta, phi = kinematics.pt(px, py), kinematics.eta(px, py, pz), kinematics.phi(px, py)
+        delta_eta = (eta - jet_eta) * (1 if jet_eta >= 0 else -1)
+        delta_phi = kinematics.delta_phi(phi, jet_phi)
+        rows.append(
+            np.stack(
+                [
+                    (np.log(pt) - 1.7) * 0.7,
+                    (np.log(e) - 2.0) * 0.7,
+                    (np.log(pt / jet_pt) + 4.7) * 0.7,
+                    (np.log(e / total[3]) + 4.7) * 0.7,
+                    (np.hypot(delta_eta, delta_phi) - 0.2) * 4,
+                    delta_eta,
+                    delta_phi,
+                ],
+                axis=1,
+            )
+        )
+    return np.clip(np.concatenate(rows), -5, 5)
+
+
+@pytest.mark.parametrize("events", [toy_jets(), mirrored(toy_jets()), pythia_jets()], ids=["toy", "mirrored", "pythia"])
+def test_features_are_those_of_the_paper(events):
+    batch = Packed()(events)
+    c = events.collection("constituents")
+    assert batch.features.shape == (c.total, len(FEATURES))
+    np.testing.assert_allclose(batch.features.numpy(), reference(events), atol=2e-6)
+    np.testing.assert_array_equal(batch.offsets.numpy(), c.offsets)
+    for column, name in enumerate(("e", "px", "py", "pz")):
+        np.testing.assert_array_equal(batch.p4[:, column].numpy(), c[name].astype(np.float32))
+    assert len(batch) == len(events)
+
+
+def test_azimuth_wraps():
+    """A jet that straddles phi = pi looks as it does elsewhere."""
+    jet = from_cylinder([3], [50, 30, 20], [0.1, 0.2, 0.0], [0.05, -0.1, 0.1])
+    across = turned(jet, np.pi)
+    assert np.ptp(kinematics.phi(*(across.collection("constituents")[k] for k in ("px", "py")))) > 6
+    np.testing.assert_allclose(Packed()(across).features, Packed()(jet).features, atol=1e-6)
+
+
+def test_values_far_out_are_clipped():
+    jet = from_cylinder([2], [1e5, 1e-5], [0.0, 9.0], [0.0, 0.5])
+    features = Packed()(jet).features.numpy()
+    assert features[0, 0] == 5.0
+    assert features[1, 0] == -5.0
+    assert features[1, 5] == 5.0
+
+
+def test_a_single_constituent_is_its_jet():
+    features = Packed()(from_cylinder([1], [100.0], [0.3], [3.1])).features.numpy()[0]
+    expected = [(np.log(100) - 1.7) * 0.7, (np.log(100 * np.cosh(0.3)) - 2) * 0.7, 3.29, 3.29, -0.8, 0, 0]
+    np.testing.assert_allclose(features, expected, atol=1e-5)
+
+
+def test_the_hardest_are_kept_and_the_jet_stays():
+    events = toy_jets(30)
+    full, cut = Packed()(events), Packed(max_particles=10)(events)
+    for jet in range(len(events)):
+        a, b = full.offsets[jet], full.offsets[jet + 1]
+        rows = cut.features[cut.offsets[jet] : cut.offsets[jet + 1]].numpy()
+        whole = full.features[a:b].numpy()
+        kept = np.sort(np.argsort(-np.hypot(*full.p4[a:b, 1:3].numpy().T), kind="stable")[:10])
+        np.testing.assert_array_equal(rows, whole[kept])
+    assert len(Packed(max_particles=10_000)(events).features) == len(full.features)
+
+
+def test_the_hardest_are_found_where_the_file_is_not_sorted():
+    jet = from_cylinder([4], [1, 50, 2, 30], [0, 0.1, 0.2, 0.3], [0, 0.1, 0.2, 0.3])
+    kept = Packed(max_particles=2)(jet).p4.numpy()
+    np.testing.assert_allclose(np.hypot(kept[:, 1], kept[:, 2]), [50, 30], rtol=1e-6)
+
+
+def test_a_sample_of_no_jets_gives_an_empty_batch():
+    batch = Packed()(toy_jets(4)[:0])
+    assert len(batch) == 0
+    assert batch.features.shape == (0, 7)
+
+
+def test_bad_option():
+    with pytest.raises(InputError, match="max_particles must be 1 or more"):
+        Packed(max_particles=0)
