@@ -103,14 +103,15 @@ Tokens = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
 
 
 @app.command(help_flags=())
-def run(recipe: str = "", *tokens: Tokens) -> int:
+def run(*tokens: Tokens) -> int:
     """Run a recipe: partonic run RECIPE [options]; `partonic run RECIPE --help` lists them."""
     from partonic.recipes import launch
 
-    if not recipe or recipe in ("--help", "-h"):
+    if not tokens or tokens[0].startswith("-"):
         print(f"Usage: partonic run RECIPE [--preset NAME] [options]\nRecipes: {', '.join(recipes.names())}")
         print("The options of one: partonic run RECIPE --help")
-        return 0 if recipe else 2
+        return 0 if tokens and tokens[0] in ("--help", "-h") else 2
+    recipe = tokens[0]
     entry = launch.find(recipe)
 
     def call(
@@ -127,7 +128,7 @@ def run(recipe: str = "", *tokens: Tokens) -> int:
         _finish(launch.start(entry.name, options, output, workers=workers, device=device).path)
 
     call.__doc__ = (entry.cls.__doc__ or "").split("\n\n")[0]
-    return _subcommand(f"run {recipe}", _with_flags(entry.cls, call), tokens)
+    return _subcommand(f"run {recipe}", _with_flags(entry.cls, call), tokens[1:])
 
 
 @app.command

@@ -107,6 +107,15 @@ ENTRIES: dict[str, str] = {
         2011,
         "1201.0490",
     ),
+    "arXiv:1609.06119": _article(
+        "Keck:2017gsv",
+        "Keck, Thomas",
+        "FastBDT: A Speed-Optimized Multivariate Classification Algorithm for the Belle II Experiment",
+        "Comput. Softw. Big Sci. 1, 2",
+        2017,
+        "1609.06119",
+        "10.1007/s41781-017-0002-8",
+    ),
     "arXiv:1912.01703": "@inproceedings{Paszke:2019xhz,\n  author = {Paszke, Adam and others},\n"
     "  title = {{PyTorch: An Imperative Style, High-Performance Deep Learning Library}},\n"
     "  booktitle = {Advances in Neural Information Processing Systems 32},\n  year = {2019},\n"

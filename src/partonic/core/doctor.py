@@ -28,7 +28,7 @@ class Check:
     detail: str
 
 
-CORE = ("numpy", "scipy", "torch", "awkward", "numba", "pyarrow", "h5py", "sklearn", "matplotlib", "mplhep", "pylhe")
+CORE = ("numpy", "scipy", "torch", "awkward", "numba", "pyarrow", "h5py", "sklearn", "matplotlib", "mplhep")
 SIMULATE = ("pythia8mc", "fastjet", "particle")
 DISTRIBUTION = {"sklearn": "scikit-learn"}
 

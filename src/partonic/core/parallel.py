@@ -131,9 +131,6 @@ def _pooled(
 
 def _stop(pool: ProcessPoolExecutor) -> None:
     """End the workers now: what they still compute is not wanted."""
-    processes = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
         process.terminate()
-    for process in processes:
-        process.join()
+    pool.shutdown(wait=True, cancel_futures=True)

@@ -31,6 +31,10 @@ class Recipe(Protocol):
         """The options of a preset: ``tiny``, ``quick``, ``default`` or ``benchmark``."""
         ...
 
+    def check(self) -> None:
+        """Find missing files and packages before anything is written or any long step begins."""
+        ...
+
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
         ...

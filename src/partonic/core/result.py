@@ -163,6 +163,7 @@ class Result:
         result._lock()
         write_yaml(known, {"recipe": recipe, **tree})
         result.facts["versions"] = versions()
+        result.facts["started"] = now()
         result.save()
         return result
 
@@ -186,6 +187,7 @@ class Result:
     def close(self, status: str) -> None:
         """Write ``result.json`` with the final status and give the directory free."""
         self.status = status
+        self.facts["finished"] = now()
         self.save()
         (self.path / "lock").unlink(missing_ok=True)
 
@@ -263,9 +265,14 @@ class Result:
 
     def log(self, event: str, **facts: Any) -> None:
         """Append a line of JSON to ``run.log``."""
-        line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **facts}, default=str)
+        line = json.dumps({"time": now(), "event": event, **facts}, default=str)
         with (self.path / "run.log").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def now() -> str:
+    """The time as ISO 8601 with its zone."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def versions() -> dict[str, str]:

@@ -15,6 +15,7 @@ from partonic.core.errors import FileError, InputError, unknown
 from partonic.core.recipe import Context, Recipe
 from partonic.core.registry import Entry, recipes
 from partonic.core.result import Result
+from partonic.report.page import rebuild
 
 PRESETS = ("tiny", "quick", "default", "benchmark")
 
@@ -94,6 +95,7 @@ def start(
     if count < 1:
         raise InputError(f"the number of workers must be 1 or above, not {count}")
     _check_device(device)
+    recipe.check()
     folder = Path(output) if output is not None else free_directory(name)
     result = Result.create(folder, name, recipe, command or shlex.join(sys.argv), resume=resume)
     context = Context(result, count, device)
@@ -111,6 +113,7 @@ def start(
         seconds = round(time.monotonic() - began, 1)
         result.log("end", status=status, seconds=seconds)
         result.close(status)
+    rebuild(result.path)
     return result
 
 

@@ -21,6 +21,7 @@ from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit.tagger import Training, features_of, labels_of, parameter_count, scoring_rate, train_tagger
+from partonic.io.formats import recognise
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
@@ -113,6 +114,19 @@ class TopTagging:
         """The options of a preset."""
         return merge(cls(), PRESETS[name])
 
+    def check(self) -> None:
+        """Find missing files and packages before any long step.
+
+        Raises:
+            FileError: a file is missing or of no known format.
+            MissingPackageError: the simulation needs a package that is not installed.
+        """
+        for path in self.data:
+            recognise(path)
+        if not self.data:
+            require("pythia8mc", "simulate")
+            require("fastjet", "simulate")
+
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
         trainings = f"{len(self.models) * self.seeds} trainings"
@@ -152,8 +166,6 @@ class TopTagging:
         """Train, validation and test jets, memory-mapped; simulated first where the cache has none."""
         if self.data:
             return split_files(self.data, self.seed, collections=["constituents"])
-        require("pythia8mc", "simulate")
-        require("fastjet", "simulate")
         numbers = {"top": (self.jets + 1) // 2, "qcd": self.jets // 2}
         options = [
             SimulationOptions(

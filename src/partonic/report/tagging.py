@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from partonic.core.estimate import Estimate
 from partonic.core.result import Result
-from partonic.metrics.calibration import calibration_error, reliability, temperature
+from partonic.metrics.calibration import calibration_error, logits, reliability, temperature
 from partonic.metrics.comparison import compare
 from partonic.metrics.decorrelation import mass_sculpting
 from partonic.metrics.importance import Importance
 from partonic.metrics.seeds import over_seeds, roc_band
-from partonic.metrics.tagging import summary
+from partonic.metrics.tagging import inverse, summary
 from partonic.report import plots, plots_jets
 from partonic.report.page import Section
 from partonic.report.style import save_figure
@@ -86,7 +86,7 @@ class Comparison:
         for tagger in self.taggers:
             band = roc_band(list(tagger.scores), self.labels, self.weights)
             value, low, high, seeds_low, seeds_high = (
-                _inverse(values)
+                inverse(values)
                 for values in (
                     band.background_efficiency,
                     band.statistical_high,
@@ -190,7 +190,6 @@ class Comparison:
             scores = tagger.scores[0]
             bins = reliability(scores, self.labels, self.weights, bins=12)
             error = calibration_error(scores, self.labels, self.weights, bins=12)
-            clipped = np.clip(scores, 1e-12, 1 - 1e-12)
             curves.append(
                 plots.Reliability(tagger.name, bins.predicted, bins.observed, bins.low, bins.high, error.value)
             )
@@ -199,7 +198,7 @@ class Comparison:
                     "model": tagger.name,
                     "calibration error": error.value,
                     "from counting alone": error.expected,
-                    "temperature": temperature(np.log(clipped) - np.log1p(-clipped), self.labels, self.weights),
+                    "temperature": temperature(logits(scores), self.labels, self.weights),
                 }
             )
         save_figure(
@@ -314,9 +313,9 @@ def truth_section(
             plots.Curve(
                 name,
                 band.signal_efficiency,
-                _inverse(band.background_efficiency),
-                _inverse(band.statistical_high),
-                _inverse(band.statistical_low),
+                inverse(band.background_efficiency),
+                inverse(band.statistical_high),
+                inverse(band.statistical_low),
                 note=f"AUC {numbers['auc'].value:.4f}",
             )
         )
@@ -344,8 +343,3 @@ def truth_section(
         "jet's momentum, do not show absolute momenta."
     )
     return Section("Beside a known truth", text, ("truth",), ("truth",))
-
-
-def _inverse(values: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
-        return np.where(values > 0, 1 / np.where(values > 0, values, 1.0), np.inf)

@@ -89,5 +89,5 @@ class PoissonJets:
         return log_prob
 
     def log_ratio(self, jets: Events) -> Floats:
-        """The logarithm of p(x|1) / p(x|0) of each jet, (jets,): the best possible score of signal against background."""
+        """The logarithm of p(x|1) / p(x|0), (jets,): the best possible score of signal against background."""
         return self.log_prob(jets, 1.0) - self.log_prob(jets, 0.0)
