@@ -166,8 +166,7 @@ _ALL = (
         "Higgs boson to photons and a jet through the top loop, pT-hat above 100 GeV",
         *_on("HiggsSM:gg2Hg(l:t)", "HiggsSM:qg2Hq(l:t)", "HiggsSM:qqbar2Hg(l:t)"),
         *_HIGGS,
-        "PhaseSpace:pTHatMin=100",
-        *_decay(25, 22),
+        *("PhaseSpace:pTHatMin=100", "25:onMode=off", "25:onIfMatch=22 22"),
     ),
     _events(
         "wbf-h",

@@ -1,0 +1,91 @@
+"""Ordered results of local processes; what must pickle is taken from the standard library."""
+
+import multiprocessing
+import operator
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count, islice
+
+import pytest
+
+from partonic.core.errors import InputError, WorkerError
+from partonic.core.parallel import one_thread, ordered
+
+DIVIDE = partial(partial, divmod, 100)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_items(workers: int):
+    assert list(ordered(DIVIDE, range(1, 20), workers)) == [divmod(100, i) for i in range(1, 20)]
+
+
+def test_endless_items_are_drawn_only_as_needed():
+    drawn = []
+
+    def items():
+        for i in count():
+            drawn.append(i)
+            yield i
+
+    with ThreadPoolExecutor(3) as executor:
+        results = ordered(lambda: operator.neg, items(), workers=3, executor=executor)
+        assert list(islice(results, 5)) == [0, -1, -2, -3, -4]
+        results.close()
+        assert executor.submit(int, "7").result() == 7  # left open
+    assert len(drawn) <= 5 + 2 * 3
+
+
+def test_costly_things_are_made_once_a_process():
+    made = []
+
+    def make():
+        made.append(1)
+        return operator.neg
+
+    with ThreadPoolExecutor(1) as executor:
+        assert list(ordered(make, range(6), 2, executor)) == [0, -1, -2, -3, -4, -5]
+        assert len(made) == 1
+        assert list(ordered(make, range(2), 2, executor)) == [0, -1]
+    assert len(made) == 2
+    list(ordered(make, range(6)))
+    assert len(made) == 3
+
+
+def test_leaving_early_leaves_no_process_behind():
+    results = ordered(DIVIDE, count(1), 2)
+    assert next(results) == (100, 0)
+    assert multiprocessing.active_children()
+    results.close()
+    assert not multiprocessing.active_children()
+
+
+def test_an_error_in_a_worker_is_raised_here():
+    results = ordered(DIVIDE, [5, 0, 4], 2)
+    assert next(results) == (20, 0)
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert not multiprocessing.active_children()
+
+
+def test_a_dead_worker_is_one_clear_error():
+    with pytest.raises(WorkerError, match="a worker process died"):
+        list(ordered(partial(partial, os._exit), [3, 3], 2))
+    assert not multiprocessing.active_children()
+
+
+def test_workers_use_one_thread_each(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with one_thread():
+        assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "1"
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "MKL_NUM_THREADS" not in os.environ
+    seen = ordered(partial(partial, os.getenv), ["OMP_NUM_THREADS", "MKL_NUM_THREADS"], 2)
+    assert list(seen) == ["1", "1"]
+
+
+@pytest.mark.parametrize("workers", [0, -2])
+def test_fewer_than_one_worker_is_refused(workers: int):
+    with pytest.raises(InputError, match="1 or more"):
+        next(ordered(DIVIDE, [1], workers))
