@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from partonic.core.errors import FileError, InputError, unknown
+from partonic.core.errors import FileError, InputError, UnknownNameError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class Registry:
         """Public name -> module, found by reading the folder, not by importing it."""
         spec = importlib.util.find_spec(self.package)
         folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
-        mark = f"@register_{self.kind}("
+        mark = f"\n@register_{self.kind}("
         return {
             file.stem.replace("_", "-"): f"{self.package}.{file.stem}"
             for folder in folders
@@ -92,6 +92,17 @@ class Registry:
         if name not in self._entries:
             raise unknown(self.kind, name, self.names())
         return self._entries[name]
+
+    def of(self, cls: type) -> Entry:
+        """The entry under which a class is registered.
+
+        Raises:
+            UnknownNameError: it is not.
+        """
+        for entry in self._entries.values():
+            if entry.cls is cls:
+                return entry
+        raise UnknownNameError(f"the class {cls.__name__} is not registered as a {self.kind}")
 
     def load_file(self, path: Path | str) -> Entry:
         """The entry that a user's own Python file registers.

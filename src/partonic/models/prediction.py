@@ -5,12 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from torch import nn
+
+from partonic.core.errors import InputError, UnknownNameError
 from partonic.core.files import check_writable
 from partonic.core.progress import progress
+from partonic.core.registry import models
 from partonic.events.events import Events
 from partonic.io import formats
-from partonic.models.checkpoint import load
+from partonic.models.checkpoint import Trained, load
 from partonic.represent.constituents import BadJetError
+
+
+def as_trained(model: Trained | nn.Module | Path | str) -> Trained:
+    """A model with its representation: one that has it, one out of a checkpoint, or a module of a registered class.
+
+    Args:
+        model: a bare module is given the representation that its class is registered with, in its default options.
+
+    Raises:
+        FileError: the checkpoint cannot be read.
+        InputError: the class of the module is not registered.
+    """
+    if isinstance(model, Trained):
+        return model
+    if not isinstance(model, nn.Module):
+        return load(model)
+    try:
+        entry = models.of(type(model))
+    except UnknownNameError as error:
+        raise InputError(
+            f"{error}, so its representation is unknown; give Trained(name, options, module, input) with the name of "
+            "one, or register the class with @register_model('name', input='packed')"
+        ) from error
+    return Trained(entry.name, {}, model, entry.facts["input"])
 
 
 def predict_file(

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from partonic.core.errors import FileError, InputError, TrainingError
+from partonic.fit import loop
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 
@@ -194,7 +195,7 @@ def test_log_has_one_line_an_epoch(tmp_path):
 
 def test_progress_goes_to_standard_error_only(capsys, monkeypatch):
     monkeypatch.setattr("partonic.core.progress.PLAIN_EVERY", 0.0)
-    monkeypatch.setattr("partonic.fit.loop.SHOW_EVERY", 0.0)
+    monkeypatch.setattr(loop, "SHOW_EVERY", 0.0)
     fit(Point(3.0), distance, goals(1.0) * 2, goals(2.0), FitOptions(epochs=3), description="training dots")
     out, err = capsys.readouterr()
     assert out == ""
