@@ -44,7 +44,7 @@ def estimate_markup(value: Estimate) -> Markup:
     uneven = re.fullmatch(r"(\S+) \+(\S+) -(\S+)", text)
     if uneven:
         shown = Markup('{}<span class="uneven"><span>+{}</span><span>{}{}</span></span>').format(
-            uneven[1], uneven[2], MINUS, uneven[3]
+            uneven[1].replace("-", MINUS), uneven[2], MINUS, uneven[3]
         )
     else:
         shown = escape(text.replace("-", MINUS))

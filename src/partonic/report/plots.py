@@ -21,6 +21,7 @@ from partonic.report.style import (
     canvas,
     colour_of,
     dashes_of,
+    legend_above,
     marker_of,
     plain,
     same_lengths,
@@ -216,7 +217,7 @@ def calibration(curves: Sequence[Reliability], *, signal: str = "top") -> Canvas
         reach = max(reach, float(np.nanmax(np.abs(y - x) + bars.max(axis=0), initial=0.0)))
     main.set(xlim=(0, 1), ylim=(0, 1), ylabel=f"Fraction of {plain(signal)}")
     below.set(xlabel="Mean score in the bin", ylabel="difference", ylim=(-1.15 * reach, 1.15 * reach))
-    main.legend(loc="upper left")
+    legend_above(figure, main)
     figure.align_ylabels()
     return figure
 
@@ -243,7 +244,8 @@ def history(trainings: Sequence[Training], *, quantity: str = "Loss (binary cros
         i = names.index(training.name)
         same_lengths(train=np.asarray(training.train))
         epochs = np.arange(1, len(training.train) + 1)
-        ax.plot(epochs, training.train, color=colour_of(i), linestyle=(0, (2, 1.5)), linewidth=1)
+        alone = "." if len(epochs) == 1 else None
+        ax.plot(epochs, training.train, marker=alone, color=colour_of(i), linestyle=(0, (2, 1.5)), linewidth=1)
         checked = np.asarray(training.validation, float)
         ax.plot(epochs[: len(checked)], checked, color=colour_of(i), linewidth=1.5)
         if training.chosen is not None and 1 <= training.chosen <= len(checked):
@@ -255,9 +257,9 @@ def history(trainings: Sequence[Training], *, quantity: str = "Loss (binary cros
     ]
     handles += [Line2D([], [], color=MUTED, linestyle=(0, (2, 1.5)), linewidth=1), Line2D([], [], color=MUTED)]
     labels = [*(plain(name) for name in names), "training", "validation (marker: epoch kept)"]
-    ax.legend(handles=handles, labels=labels, loc="upper right")
-    ax.set(xlabel="Epoch", ylabel=quantity)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_above(figure, ax, handles=handles, labels=labels)
+    ax.set(xlabel="Epoch", ylabel=quantity, xlim=(0.5, max(len(training.train) for training in trainings) + 0.5))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.xaxis.minorticks_off()
     return figure
 

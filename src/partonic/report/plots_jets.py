@@ -18,6 +18,7 @@ from partonic.report.style import (
     canvas,
     colour_of,
     histogram,
+    legend_above,
     marker_of,
     plain,
     same_lengths,
@@ -39,7 +40,7 @@ class Observable:
     Args:
         label: of the axis, with its unit, as ``"Jet $p_T$ [GeV]"``.
         values: (N,).
-        edges: (B + 1,) bin edges; 40 bins between the 0.1 % and 99.9 % quantiles if None.
+        edges: (B + 1,) bin edges; up to 40 bins between the 0.1 % and 99.9 % quantiles if None.
         log: logarithmic y axis.
     """
 
@@ -56,7 +57,11 @@ class Observable:
         if len(finite) == 0:
             raise InputError(f"nothing finite to draw of '{self.label}'")
         low, high = np.quantile(finite, (0.001, 0.999))
-        return np.linspace(low, high if high > low else low + 1.0, 41)
+        bins = int(np.clip(math.sqrt(len(finite)), 8, 40))
+        if np.all(finite == np.round(finite)):  # whole numbers: as many of them in each bin
+            step = max(1, math.ceil((high - low) / bins))
+            return np.arange(math.floor(low) - 0.5, high + step, step)
+        return np.linspace(low, high if high > low else low + 1.0, bins + 1)
 
 
 @styled
@@ -89,7 +94,7 @@ def scores(
         _both_classes(ax, values, labels, weights, edges, classes)
         ax.set(title=plain(name), xlabel="Score", yscale="log", xlim=(0, 1))
     panels[0].set_ylabel("Jets, normalised to unit area")
-    panels[0].legend(loc="upper center")
+    legend_above(figure, panels[0])
     return figure
 
 
@@ -125,7 +130,7 @@ def jet_summary(
         else:
             ax.set_ylim(bottom=0)
     panels[0].set_ylabel("Jets, normalised to unit area")
-    panels[-1].legend(loc="best")
+    legend_above(figure, panels[0])
     return figure
 
 
@@ -245,13 +250,13 @@ def mass_sculpting(
         both = some & (everything > 0)
         ratio = density[both] / everything[both]
         below.errorbar(centres[both], ratio, error[both] / everything[both], **style)
-        highest = max(highest, float(density.max(initial=0.0)))
+        highest = max(highest, min(2 * density.max(initial=0.0), (density + error).max(initial=0.0)))
         largest, smallest = max(largest, 1.6 * ratio.max(initial=0.0)), min(smallest, 0.6 * ratio.min(initial=1.0))
-    main.set(ylabel="Jets, normalised to unit area", xlim=(edges[0], edges[-1]), ylim=(0, 1.35 * highest))
+    main.set(ylabel="Jets, normalised to unit area", xlim=(edges[0], edges[-1]), ylim=(0, 1.08 * highest))
     below.set(xlabel=label, ylabel="ratio to all", yscale="log", ylim=(max(smallest, 1e-3), largest))
     below.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     below.yaxis.set_major_formatter("{x:g}")
     below.yaxis.set_minor_formatter(NullFormatter())
-    main.legend(loc="upper right")
+    legend_above(figure, main)
     figure.align_ylabels()
     return figure

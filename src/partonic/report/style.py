@@ -18,6 +18,7 @@ from partonic.core.result import Figure, Result
 from partonic.report.palette import DASHES, LIGHT, MARKERS, SERIES
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
 Array = NDArray[Any]
@@ -145,6 +146,13 @@ def dashes_of(index: int) -> Any:
 def marker_of(index: int) -> str:
     """Marker of the i-th model."""
     return MARKERS[index % len(MARKERS)]
+
+
+def legend_above(figure: Canvas, axes: Axes, columns: int = 2, **options: Any) -> None:
+    """What the axes show, listed above the panels, where it can cover no data."""
+    handles, labels = axes.get_legend_handles_labels()
+    entries = {"handles": handles, "labels": labels, **options}
+    figure.legend(**entries, loc="outside upper left", ncols=columns, borderaxespad=0.2, columnspacing=1.8)
 
 
 def same_lengths(**arrays: Array | None) -> int:

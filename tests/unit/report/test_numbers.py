@@ -45,6 +45,7 @@ def test_an_estimate_shows_its_interval_method_and_note():
     assert "68.3 % interval 650 to 1040, binomial" in shown
     assert "rests on &lt;7&gt; jets" in shown
     assert "+229" in shown
+    assert f">{MINUS}0.274<" in cell(Estimate(-0.274, -0.321, -0.212, "x")).replace(" ", "")
     assert f"{MINUS}161" in shown
 
 

@@ -87,8 +87,9 @@ def test_score_histograms_are_densities_with_errors():
 def test_reliability_shows_difference_and_error(jets):
     found = report_samples.reliability_of(jets.scores["pfn"], jets.labels)
     curve = plots.Reliability("pfn", **vars(found), error=Estimate.symmetric(0.0061, 0.0012, "bootstrap"))
-    main, below = plots.calibration([curve]).axes
-    assert "pfn  ECE 0.0061 ± 0.0012" in [t.get_text() for t in main.get_legend().get_texts()]
+    figure = plots.calibration([curve])
+    _, below = figure.axes
+    assert "pfn  ECE 0.0061 ± 0.0012" in [t.get_text() for t in figure.legends[0].get_texts()]
     np.testing.assert_allclose(below.containers[0].lines[0].get_ydata(), found.observed - found.predicted)
 
 
@@ -124,11 +125,11 @@ def test_images_share_one_scale():
 def test_mass_before_and_after_the_cut(jets):
     mass = jets.mass[jets.labels == 0]
     figure = plots_jets.mass_sculpting(mass, {"cut": mass > 100, "all": np.ones(len(mass), bool)})
-    main, below = figure.axes
+    _, below = figure.axes
     ratios = below.containers[1].lines[0].get_ydata()
     assert ratios == pytest.approx(np.ones(len(ratios)))
     assert below.containers[0].lines[0].get_xdata().min() > 80
-    assert len(main.get_legend().get_texts()) == 3
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["all QCD jets", "passes cut", "passes all"]
 
 
 def test_every_figure_says_what_is_wrong_with_its_input():
@@ -188,3 +189,14 @@ def test_the_users_own_settings_change_nothing():
         figure = plots.history([plots.Training("cnn", [3, 2], [3, 2], 1)])
         assert mpl.rcParams["axes.labelcolor"] == "#ff0000"
     assert figure.axes[0].xaxis.label.get_color() == RC["axes.labelcolor"]
+
+
+def test_bins_follow_the_values():
+    rng = np.random.default_rng(2)
+    assert len(plots_jets.Observable("pT", rng.random(100)).binning()) == 11
+    assert len(plots_jets.Observable("pT", rng.random(10000)).binning()) == 41
+    edges = plots_jets.Observable("n", rng.poisson(50, 10000)).binning()
+    assert set(np.diff(edges)) == {np.diff(edges)[0]}
+    assert np.diff(edges)[0] == round(np.diff(edges)[0])
+    assert edges[0] % 1 == 0.5
+    assert len(plots_jets.Observable("n", np.full(5, 3)).binning()) >= 2
