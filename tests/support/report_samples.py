@@ -141,10 +141,12 @@ def draw_figures(jets):
         "images": plots_jets.jet_images(images_of(), 0.8),
         "importance": plots.importance(losses, "AUC lost when shuffled"),
         "removal": plots.importance(removed, "AUC lost when removed", model=2),
-        "removal-curve": plots.removal(removal, x_label="Hardest constituents removed", y_label="AUC"),
+        "removal-curve": plots.removal(
+            removal, x_label="Hardest constituents removed", y_label="AUC", models=list(jets.scores)
+        ),
         "calibration": plots.calibration(reliabilities),
         "mass": plots_jets.mass_sculpting(jets.mass[~top], cuts),
-        "history": plots.history(trainings),
+        "history": plots.history(trainings, models=list(jets.scores)),
         "jets": plots_jets.jet_summary(summary, jets.labels),
     }
 

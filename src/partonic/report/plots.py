@@ -223,11 +223,14 @@ def calibration(curves: Sequence[Reliability], *, signal: str = "top") -> Canvas
 
 
 @styled
-def history(trainings: Sequence[Training], *, quantity: str = "Loss (binary cross-entropy)") -> Canvas:
+def history(
+    trainings: Sequence[Training], *, models: Sequence[str] = (), quantity: str = "Loss (binary cross-entropy)"
+) -> Canvas:
     """Training and validation loss against the epoch, with the epoch that was kept.
 
     Args:
         trainings: one a model and seed; those of one name share a colour.
+        models: all models in the order of the other figures, so that each keeps its colour.
         quantity: label of the y axis.
 
     Raises:
@@ -237,7 +240,8 @@ def history(trainings: Sequence[Training], *, quantity: str = "Loss (binary cros
     from matplotlib.ticker import MaxNLocator
 
     _some(trainings, "trainings")
-    names = list(dict.fromkeys(training.name for training in trainings))
+    names = list(dict.fromkeys([*models, *(training.name for training in trainings)]))
+    shown = sorted({names.index(training.name) for training in trainings})
     figure, axes = canvas(height=3.6)
     ax = axes[0, 0]
     for training in trainings:
@@ -252,11 +256,10 @@ def history(trainings: Sequence[Training], *, quantity: str = "Loss (binary cros
             chosen = (training.chosen, checked[training.chosen - 1])
             ax.plot(*chosen, marker_of(i), color=colour_of(i), markersize=7, markeredgecolor=INK, markeredgewidth=0.8)
     handles: list[Any] = [
-        Line2D([], [], color=colour_of(i), marker=marker_of(i), markeredgecolor=INK, markeredgewidth=0.8)
-        for i in range(len(names))
+        Line2D([], [], color=colour_of(i), marker=marker_of(i), markeredgecolor=INK, markeredgewidth=0.8) for i in shown
     ]
     handles += [Line2D([], [], color=MUTED, linestyle=(0, (2, 1.5)), linewidth=1), Line2D([], [], color=MUTED)]
-    labels = [*(plain(name) for name in names), "training", "validation (marker: epoch kept)"]
+    labels = [*(plain(names[i]) for i in shown), "training", "validation (marker: epoch kept)"]
     legend_above(figure, ax, handles=handles, labels=labels)
     ax.set(xlabel="Epoch", ylabel=quantity, xlim=(0.5, max(len(training.train) for training in trainings) + 0.5))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -296,14 +299,14 @@ def importance(values: Mapping[str, Estimate], quantity: str, *, most: int = 15,
 
 
 @styled
-def removal(curves: Sequence[Curve], *, x_label: str, y_label: str, log_y: bool = False) -> Canvas:
+def removal(curves: Sequence[Curve], *, x_label: str, y_label: str, models: Sequence[str] = ()) -> Canvas:
     """How a model's quality falls when parts of its input are removed.
 
     Args:
         curves: x = how much was removed, y = what is left of the quality, ``low`` and ``high`` its errors.
         x_label: as ``"Hardest constituents removed"``.
         y_label: as ``"AUC"``.
-        log_y: logarithmic y axis.
+        models: all models in the order of the other figures, so that each keeps its colour.
 
     Raises:
         InputError: there is no curve, or arrays differ in length.
@@ -311,14 +314,13 @@ def removal(curves: Sequence[Curve], *, x_label: str, y_label: str, log_y: bool 
     _some(curves, "removal tests")
     figure, axes = canvas(height=3.6)
     ax = axes[0, 0]
-    for i, curve in enumerate(curves):
-        columns = curve.columns()
+    names = list(dict.fromkeys([*models, *(curve.name for curve in curves)]))
+    for curve in curves:
+        i, columns = names.index(curve.name), curve.columns()
         _band(ax, columns, "spread_low", "spread_high", colour_of(i), 0.16)
         bars = _bars(columns["y"], columns["low"], columns["high"]) if {"low", "high"} <= set(columns) else None
         style = {"fmt": marker_of(i), "linestyle": dashes_of(i), "markersize": 4.5, "linewidth": 1.3, "elinewidth": 1.2}
         ax.errorbar(columns["x"], columns["y"], bars, color=colour_of(i), label=curve.label, **style)
-    if log_y:
-        ax.set_yscale("log")
     ax.set(xlabel=x_label, ylabel=y_label)
     ax.grid(axis="y", color=RULE, linewidth=0.6)
     ax.legend(loc="best")

@@ -246,7 +246,9 @@ def mass_sculpting(
         style = {"fmt": marker_of(i), "color": colour_of(i), "markersize": 3.6, "elinewidth": 1}
         some = density != 0
         centres = middles + 0.2 * (i - 0.5 * (len(selected) - 1)) * widths  # beside each other, not over
-        main.errorbar(centres[some], density[some], error[some], label=f"passes {plain(name)}", **style)
+        main.errorbar(
+            centres[some], density[some], error[some], label=f"passes {plain(name)} ({passes.sum():,} jets)", **style
+        )
         both = some & (everything > 0)
         ratio = density[both] / everything[both]
         below.errorbar(centres[both], ratio, error[both] / everything[both], **style)

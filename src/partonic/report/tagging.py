@@ -269,7 +269,7 @@ class Comparison:
         save_figure(
             self.result,
             "training",
-            plots.history(trainings),
+            plots.history(trainings, models=[tagger.name for tagger in self.taggers]),
             "Loss of each training; the state of the epoch with the lowest validation loss is kept.",
             "Training and validation loss against the epoch: "
             + "; ".join(f"{t.name} ends at validation loss {min(t.validation):.3f}" for t in trainings if t.validation)
@@ -327,7 +327,7 @@ def truth_section(
     save_figure(
         result,
         "truth",
-        plots.roc(curves, signal="signal", background="background"),
+        plots.roc(curves[1:], truth=curves[0], signal="signal", background="background"),
         f"The same taggers, trained anew on jets whose likelihood is known, on {len(labels):,} test jets. No tagger "
         "can lie above the exact likelihood ratio beyond its errors.",
         "ROC curves beside the exact likelihood ratio: "

@@ -6,6 +6,7 @@ import report_samples
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.report import plots, plots_jets
+from partonic.report.palette import SERIES
 from partonic.report.style import RC, canvas, histogram, plain, save_figure
 
 
@@ -106,6 +107,19 @@ def test_history_marks_the_epoch_that_was_kept():
     assert any(list(line.get_xdata()) == [3] and list(line.get_ydata()) == [2.4] for line in ax.lines)
 
 
+def test_a_model_keeps_its_colour_in_figures_that_not_all_models_are_in():
+    training = plots.Training("pfn", [3, 2], [3, 2], 1)
+    models = ("trees", "cnn", "pfn")
+    colours = {line.get_color() for line in plots.history([training], models=models).axes[0].lines}
+    curve = plots.Curve("pfn", np.arange(3), np.ones(3))
+    colours |= {
+        line.get_color() for line in plots.removal([curve], x_label="x", y_label="y", models=models).axes[0].lines
+    }
+    importance = plots.importance({"a": Estimate.symmetric(1, 0.1, "x")}, "loss", model=2)
+    colours.add(importance.axes[0].containers[-1].lines[0].get_color())
+    assert colours == {SERIES[2]}
+
+
 def test_removal_keeps_open_errors_out():
     curve = plots.Curve("pfn", np.arange(3), np.array([0.9, 0.8, 0.7]), np.array([0.8, -np.inf, 0.6]), np.ones(3))
     ax = plots.removal([curve], x_label="removed", y_label="AUC").axes[0]
@@ -129,7 +143,11 @@ def test_mass_before_and_after_the_cut(jets):
     ratios = below.containers[1].lines[0].get_ydata()
     assert ratios == pytest.approx(np.ones(len(ratios)))
     assert below.containers[0].lines[0].get_xdata().min() > 80
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["all QCD jets", "passes cut", "passes all"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == [
+        "all QCD jets",
+        f"passes cut ({(mass > 100).sum()} jets)",
+        f"passes all ({len(mass):,} jets)",
+    ]
 
 
 def test_every_figure_says_what_is_wrong_with_its_input():
