@@ -97,6 +97,9 @@ class Generator:
     Args:
         settings: lines such as ``"Top:gg2ttbar=on"``, behind those of :data:`ALWAYS`.
 
+    Attributes:
+        pythia: the ``pythia8mc.Pythia`` itself.
+
     Raises:
         MissingPackageError: pythia8mc is not installed.
         SimulationError: Pythia refuses a setting or cannot be initialised.
@@ -106,10 +109,10 @@ class Generator:
         require("awkward", "simulate")
         self._library = require("pythia8mc", "simulate")
         with quiet():
-            self._pythia = self._start(settings, "Print:quiet=on")
-        if self._pythia is None:
+            self.pythia: Any = self._start(settings, "Print:quiet=on")
+        if self.pythia is None:
             raise SimulationError(f"Pythia cannot be initialised: {self._reason(settings)}")
-        self._charges = _charge_table(self._pythia.particleData)
+        self._charges = _charge_table(self.pythia.particleData)
         self._generated = 0
 
     def _start(self, settings: Sequence[str], printing: str) -> Any:
@@ -129,13 +132,13 @@ class Generator:
     @property
     def energy(self) -> float:
         """Centre-of-mass energy of the beams (GeV)."""
-        return float(self._pythia.infoPython().eCM())
+        return float(self.pythia.infoPython().eCM())
 
     def begin(self, seed: int) -> None:
         """Start a chunk: random numbers from ``seed`` (1 to 900,000,000), statistics from nothing."""
         with quiet():
-            self._pythia.stat()
-        self._pythia.rndm.init(seed)
+            self.pythia.stat()
+        self.pythia.rndm.init(seed)
         self._generated = 0
 
     def open_file(self, path: str) -> None:
@@ -145,14 +148,14 @@ class Generator:
             SimulationError: Pythia cannot read it.
         """
         with quiet():
-            self._pythia.readString("Beams:newLHEFsameInit=on")
-            opened = self._pythia.readString(f"Beams:LHEF={path}") and self._pythia.init()
+            self.pythia.readString("Beams:newLHEFsameInit=on")
+            opened = self.pythia.readString(f"Beams:LHEF={path}") and self.pythia.init()
         if not opened:
             raise SimulationError(f"Pythia cannot read the parton-level events in {path}")
 
     def generate(self, n: int) -> Collisions:
         """Generate ``n`` events; fewer where a file has ended or an event could not be finished."""
-        batch: Any = self._pythia.nextBatch(n)
+        batch: Any = self.pythia.nextBatch(n)
         if len(batch) == 0:
             return _NOTHING
         self._generated += len(batch)
@@ -162,7 +165,7 @@ class Generator:
         return Collisions(record, vertices, self._weights(np.asarray(info.offsets), np.asarray(info.content.data)))
 
     def _weights(self, offsets: Array, values: Array) -> dict[str, NDArray[np.float64]]:
-        names = [str(name) for name in self._pythia.infoPython().weightNameVector()]
+        names = [str(name) for name in self.pythia.infoPython().weightNameVector()]
         count = len(names)
         if not np.array_equal(offsets, np.arange(len(offsets)) * count):
             raise SimulationError(f"Pythia's events differ in their number of weights; {count} have a name")
@@ -176,7 +179,7 @@ class Generator:
 
     def statistics(self) -> Statistics:
         """What was counted since :meth:`begin`."""
-        info = self._pythia.infoPython()
+        info = self.pythia.infoPython()
         section, error = float(info.sigmaGen()), float(info.sigmaErr())
         return Statistics(self._generated, int(info.nTried()), section * _MILLIBARN, error * _MILLIBARN)
 
