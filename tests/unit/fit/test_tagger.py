@@ -1,0 +1,62 @@
+"""Taggers by name: trained, kept, taken up again; every registered model learns an easy difference."""
+
+import numpy as np
+import pytest
+from toy_jets import toy_jets
+
+from partonic.core.errors import InputError, UnknownNameError
+from partonic.core.registry import models
+from partonic.fit.tagger import features_of, labels_of, parameter_count, scoring_rate, train_tagger
+from partonic.metrics.tagging import auc
+
+
+@pytest.fixture(scope="module")
+def jets():
+    return toy_jets(600, seed=1), toy_jets(100, seed=2), toy_jets(300, seed=3)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_every_model_learns_and_is_kept(name, jets, tmp_path):
+    train, validation, test = jets
+    training = train_tagger(name, train, validation, tmp_path / name, seed=1, epochs=3)
+    scores = training.trained.scores(test)
+    found = auc(scores, test.column("label"))
+    assert found.value > 0.75, "three prongs against one are easy"
+    assert training.cpu_seconds > 0
+    assert parameter_count(training.trained) > 100
+    assert len(training.history) in (0, 3)
+    again = train_tagger(name, train, validation, tmp_path / name, seed=1, epochs=3)
+    np.testing.assert_array_equal(again.trained.scores(test), scores)
+    assert again.history == training.history
+    assert again.cpu_seconds == training.cpu_seconds
+
+
+def test_seeds_differ_and_repeat(jets, tmp_path):
+    train, validation, test = jets
+    scores = [
+        train_tagger("pfn", train, validation, tmp_path / str(i), seed=seed, epochs=1).trained.scores(test)
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert not np.array_equal(scores[0], scores[2])
+
+
+def test_wrong_labels_and_names_are_found_first(jets, tmp_path):
+    train, validation, _ = jets
+    with pytest.raises(UnknownNameError, match="unknown model 'pnf'"):
+        train_tagger("pnf", train, validation, tmp_path / "a")
+    one = validation.with_columns(label=np.ones(len(validation)))
+    with pytest.raises(InputError, match="one class only"):
+        train_tagger("pfn", train, one, tmp_path / "b")
+    with pytest.raises(InputError, match="labels must be 0"):
+        labels_of(validation.with_columns(label=np.arange(len(validation))))
+    assert not list(tmp_path.iterdir())
+
+
+def test_rate_and_features(jets, tmp_path):
+    train, validation, test = jets
+    training = train_tagger("trees", train, validation, tmp_path / "t")
+    rate = scoring_rate(training.trained, test)
+    assert rate.value > 0
+    assert rate.low < rate.value < rate.high
+    assert features_of(test).shape == (300, 22)
