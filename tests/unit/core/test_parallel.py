@@ -3,10 +3,14 @@
 import multiprocessing
 import operator
 import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count, islice
 
+import psutil
 import pytest
 
 from partonic.core.errors import InputError, WorkerError
@@ -89,3 +93,25 @@ def test_workers_use_one_thread_each(monkeypatch):
 def test_fewer_than_one_worker_is_refused(workers: int):
     with pytest.raises(InputError, match="1 or more"):
         next(ordered(DIVIDE, [1], workers))
+
+
+def test_a_killed_parent_leaves_no_worker_behind():
+    code = (
+        "from functools import partial\n"
+        "from itertools import count\n"
+        "from partonic.core.parallel import ordered\n"
+        "import multiprocessing\n"
+        "results = ordered(partial(partial, divmod, 100), count(1), 2)\n"
+        "next(results)\n"
+        "print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "import time; time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(workers) == 2
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 30
+    while (left := [pid for pid in workers if psutil.pid_exists(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left
