@@ -64,14 +64,15 @@ def _with_flags(cls: type, call: Callable[..., Any], positional: Sequence[str] =
         positional: fields that are given by place, and must be.
     """
     hints = typing.get_type_hints(cls)
-    notes = {p.arg_name: " ".join((p.description or "").split()) for p in parse_docstring(cls.__doc__ or "").params}
+    described = parse_docstring(cls.__doc__ or "").params
+    notes = {p.arg_name: " ".join((p.description or "").replace("``", "").split()) for p in described}
     parameters = []
     for field in sorted(dataclasses.fields(cls), key=lambda f: f.name not in positional):
         hint, help_ = hints[field.name], notes.get(field.name, "")
         by_place = field.name in positional
         kind = inspect.Parameter.POSITIONAL_ONLY if by_place else inspect.Parameter.KEYWORD_ONLY
         default = inspect.Parameter.empty if by_place else None
-        flag = Parameter(help=help_, consume_multiple=True, negative_none=())
+        flag = Parameter(help=help_, consume_multiple=True, negative_none=(), negative_iterable=())
         annotation: Any = Annotated[hint if by_place else hint | None, flag]
         parameters.append(inspect.Parameter(field.name, kind, default=default, annotation=annotation))
     own = [p for p in inspect.signature(call, eval_str=True).parameters.values() if p.name != "changes"]

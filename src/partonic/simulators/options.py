@@ -28,20 +28,21 @@ class SimulationOptions:
     """What to simulate; the same options give the same events, whatever the number of workers.
 
     Args:
-        process: name of a process (see :func:`partonic.simulators.processes.process_names`), or ``lhe:FILE``.
+        process: name of a process (``partonic list`` shows them), or ``lhe:FILE``.
         n: number of accepted jets or events.
-        workers: processes to use.
-        seed: of the run, 0 to 899,999,999.
-        detector: ``atlas``, ``cms``, or ``truth`` for none.
-        level: ``jets`` or ``events``, what a row of the sample is; None takes what is usual for the process.
-        energy: centre-of-mass energy (GeV); None is 14000, and for ``lhe:FILE`` that of the file.
-        radius: of the anti-kT jets; None is 0.8 for samples of jets, 0.4 for events.
-        pt_min: lowest pt of a jet (GeV); None is 550 for samples of jets, 25 for events.
-        pt_max: highest pt of a jet (GeV), for samples of jets only; None is 650.
-        eta_max: largest abs(eta) of a jet; None is 2 for samples of jets, 4.5 for events.
-        window: range of pT-hat of boosted processes, ``fast`` or ``faithful`` (fewer jets lost at its edges, slower).
+        workers: processes to use; by default 1.
+        seed: of the run, 0 to 899,999,999; by default 1.
+        detector: ``atlas`` (the default), ``cms``, or ``truth`` for none.
+        level: ``jets`` or ``events``, what a row of the sample is; by default what is usual for the process.
+        energy: centre-of-mass energy (GeV); by default 14000, and for ``lhe:FILE`` that of the file.
+        radius: of the anti-kT jets; by default 0.8 for samples of jets, 0.4 for events.
+        pt_min: lowest pt of a jet (GeV); by default 550 for samples of jets, 25 for events.
+        pt_max: highest pt of a jet (GeV), for samples of jets only; by default 650.
+        eta_max: largest abs(eta) of a jet; by default 2 for samples of jets, 4.5 for events.
+        window: range of pT-hat of boosted processes, ``fast`` (the default) or ``faithful`` (fewer jets lost at its
+            edges, slower).
         mpi: multi-parton interactions, which cost a factor of 3 to 15 in time.
-        pileup: mean number of minimum-bias collisions that are overlaid.
+        pileup: mean number of minimum-bias collisions that are overlaid; by default none.
         variations: weights for the renormalisation scale of the parton shower, up and down.
         paired: the same jets without a detector beside those with one.
 

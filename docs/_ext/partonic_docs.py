@@ -1,0 +1,214 @@
+"""Directives that show what the code itself says: tables of its registries, help of its commands."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+Rows = list[tuple[str, ...]]
+
+
+def processes() -> Rows:
+    """Everything that `partonic simulate` knows by name."""
+    from partonic.simulators.processes import LHE_LABEL, PROCESSES
+
+    rows = [("Process", "Label", "A row is", "A jet must hold", "What")]
+    for process in PROCESSES.values():
+        match, held = process.match, ""
+        if match is not None and match.required:
+            held = f"{match.prongs} quarks of the decay" if match.prongs else "the parton"
+        rows.append((f"`{process.name}`", str(process.label), process.level[:-1], held, process.description))
+    return [*rows, ("`lhe:FILE`", str(LHE_LABEL), "event", "", "parton-level events of a file, showered")]
+
+
+def windows() -> Rows:
+    """The ranges of pT-hat for the default window of jets."""
+    from partonic.simulators.options import SimulationOptions, settings
+
+    rows = [("Window", "pT-hat for jets of 550 to 650 GeV")]
+    for window in ("fast", "faithful"):
+        lines = dict(
+            line.split("=") for line in settings(SimulationOptions("top", 1, window=window)) if "pTHat" in line
+        )
+        low, high = lines["PhaseSpace:pTHatMin"], lines["PhaseSpace:pTHatMax"]
+        rows.append((f"`{window}`", f"{low} to {high} GeV"))
+    return rows
+
+
+def models() -> Rows:
+    """The registered models."""
+    from partonic.core.registry import models as registry
+
+    rows = [("Model", "Sees", "Unchanged by", "Source", "What")]
+    for name in registry.names():
+        entry = registry.get(name)
+        first = " ".join((entry.cls.__doc__ or "").split("\n\n")[0].split())
+        first = first.replace(":math:`", "$").replace("`", "$") if ":math:" in first else first
+        unchanged = ", ".join(entry.facts.get("invariant", ()))
+        rows.append((f"`{name}`", f"`{entry.facts['input']}`", unchanged, entry.paper, first))
+    return rows
+
+
+def features() -> Rows:
+    """The high-level observables of jets."""
+    from partonic.represent.features import DESCRIPTIONS
+
+    return [("Feature", "What"), *((f"`{name}`", text) for name, text in DESCRIPTIONS.items())]
+
+
+def presets() -> Rows:
+    """What the presets of the recipes change."""
+    from partonic.core.registry import recipes
+    from partonic.recipes.launch import PRESETS
+
+    rows = [("Recipe", *(f"`{name}`" for name in PRESETS))]
+    for name in recipes.names():
+        usual = recipes.get(name).cls.preset("default")
+        cells = []
+        for preset in PRESETS:
+            chosen = recipes.get(name).cls.preset(preset)
+            changes = [f"{key} {_number(value)}" for key, value in vars(chosen).items() if value != vars(usual)[key]]
+            cells.append(", ".join(changes) or f"{_number(getattr(usual, 'jets', ''))} jets".strip())
+        rows.append((f"`{name}`", *cells))
+    return rows
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def formats() -> Rows:
+    """The file formats."""
+    from partonic.io.formats import FORMATS
+
+    rows = [("Format", "What", "Endings", "Written", "A written file holds")]
+    for entry in FORMATS:
+        endings = ", ".join(f"`{suffix}`" for suffix in entry.suffixes)
+        written = "yes" if entry.write else "no"
+        rows.append((f"`{entry.name}`", entry.title, endings, written, entry.holds or "everything"))
+    return rows
+
+
+def detectors() -> Rows:
+    """The numbers of both detector cards."""
+    from partonic.simulators.cards import ATLAS, CMS
+
+    return [("", "`atlas`", "`cms`"), *zip(*(_card(card).items() for card in (ATLAS, CMS)), strict=True)] and [
+        ("", "`atlas`", "`cms`"),
+        *((name, one, _card(CMS)[name]) for name, one in _card(ATLAS).items()),
+    ]
+
+
+def _card(card) -> dict[str, str]:
+    tracker, solenoid = card.tracker, card.solenoid
+    edges = [0.0, *tracker.resolution_eta]
+    tracks = "; ".join(
+        f"{100 * a:g} % ⊕ {100 * b:.3g} % pT below {high:g}"
+        for (a, b), high in zip(tracker.hadron.resolution, edges[1:], strict=True)
+    )
+    efficiency = "; ".join(
+        f"{low:g}, {hard:g} below {high:g}"
+        for (low, hard, _), high in zip(tracker.hadron.efficiency, tracker.efficiency_eta, strict=True)
+    )
+    tau, btag = card.tau, card.btag
+    scale, rise, fall = btag.beauty
+    return {
+        "Field, radius, half length": f"{solenoid.field:g} T, {solenoid.radius:g} m, {solenoid.half_length:g} m",
+        "Tracks of charged hadrons, 0.1 to 1 GeV and above": f"{efficiency} in |eta|",
+        "Their pT resolution (pT in GeV)": f"{tracks} in |eta|",
+        "Electromagnetic calorimeter": _calorimeter(card.ecal),
+        "Hadronic calorimeter": _calorimeter(card.hcal),
+        "Electrons": _identification(card.electron),
+        "Muons": _identification(card.muon),
+        "Photons": _identification(card.photon),
+        "Isolation": f"cone {card.isolation.cone:g}, pT above {card.isolation.pt_min:g} GeV"
+        + (", leptons count" if card.isolation.leptons else ", leptons do not count"),
+        "b tag of b jets": f"{scale:g} tanh({rise:g} pT) / (1 + {fall:g} pT)",
+        "b tag of light jets": f"{btag.light[0]:g} + {btag.light[1]:g} pT",
+        "Tau tag (0, 1, more tracks)": f"true {_list(tau.efficiency)}; others {_list(tau.mistag)}",
+    }
+
+
+def _list(values) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _calorimeter(calorimeter) -> str:
+    parts = []
+    for region in calorimeter.regions:
+        terms = [f"{100 * region.stochastic:g} %/√E", f"{100 * region.constant:g} %"]
+        terms += [f"{region.noise:g} GeV/E"] if region.noise else []
+        shaped = " times a function of eta" if region.shape != (1.0, 0.0, 0.0) else ""
+        parts.append(f"{' ⊕ '.join(terms)}{shaped} below {region.eta_max:g}")
+    return f"{'; '.join(parts)} in |eta|; towers above {calorimeter.energy_min:g} GeV"
+
+
+def _identification(kind) -> str:
+    bins = ", ".join(f"{chance:g} below {edge:g}" for chance, edge in zip(kind.efficiency, kind.eta, strict=True))
+    return f"{bins} in |eta|; pT above {kind.pt_min:g} GeV; isolation below {kind.isolation_max:g}"
+
+
+def variations() -> Rows:
+    """Names of the shower variations."""
+    from partonic.simulators.pythia import VARIATIONS
+
+    return [("Weight", "Factor on the renormalisation scale of"), *((f"`{v}`", _shower(v)) for v in VARIATIONS)]
+
+
+def _shower(name: str) -> str:
+    shower, factor = name.split("_mur_")
+    return f"{'initial' if shower == 'isr' else 'final'}-state radiation: {factor}"
+
+
+TABLES = {
+    table.__name__: table for table in (processes, windows, models, features, presets, formats, detectors, variations)
+}
+
+
+class Table(SphinxDirective):
+    """A table of what is registered: ``{partonic-table} processes``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        name = directives.choice(self.arguments[0], tuple(TABLES))
+        head, *rows = TABLES[name]()
+        escaped = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+        lines = [" | ".join(head), " | ".join("---" for _ in head), *escaped]
+        return self.parse_text_to_nodes("\n".join(f"| {line} |" for line in lines))
+
+
+class Help(SphinxDirective):
+    """What a command says of itself: ``{partonic-help} simulate``."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        from partonic.cli import main
+
+        tokens = [*self.arguments[0].split(), "--help"]
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(said):
+                main(tokens)
+        except SystemExit as end:
+            if end.code:
+                raise ExtensionError(f"partonic {' '.join(tokens)} ended with {end.code}") from end
+        text = said.getvalue().strip()
+        if not text:
+            raise ExtensionError(f"partonic {' '.join(tokens)} says nothing")
+        return [nodes.literal_block(text, text, language="text")]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directives."""
+    app.add_directive("partonic-table", Table)
+    app.add_directive("partonic-help", Help)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,100 @@
+"""The examples of the page on extending partonic do what it says."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_jets import permuted, toy_jets
+
+import partonic as pn
+from partonic.core.errors import FileError
+from partonic.core.registry import models, recipes
+from partonic.fit.tagger import train_tagger
+from partonic.io import formats
+from partonic.metrics.tagging import auc
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+@pytest.fixture
+def forget(monkeypatch):
+    """What an example registers is gone after the test."""
+    for registry in (models, recipes):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("partonic_user_"):
+            del sys.modules[name]
+
+
+def module(name):
+    """An example as a module."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_a_model(forget, tmp_path):
+    entry = models.load_file(EXAMPLES / "efn.py")
+    jets = toy_jets(400)
+    training = train_tagger("efn", jets[:300], jets[300:], tmp_path / "efn-1", epochs=8)
+    scores = pn.predict(training.trained, jets[300:])
+    assert auc(scores, jets[300:].column("label")).low > 0.9
+    np.testing.assert_array_equal(pn.predict(tmp_path / "efn-1.pt", jets[300:]), scores)
+    np.testing.assert_allclose(pn.predict(training.trained, permuted(jets[300:])), scores, rtol=1e-4)
+    assert entry.facts["invariant"] == ("permutation", "azimuth")
+
+
+def test_the_model_is_safe_against_collinear_splitting(forget):
+    model = models.load_file(EXAMPLES / "efn.py").cls()
+    jets = toy_jets(20, smallest=5)
+    cloud = jets.collection("constituents")
+    halves = {name: np.repeat(values / 2, 2) for name, values in cloud.fields.items()}
+    split = jets.with_collections(constituents=type(cloud)(2 * cloud.offsets, halves))
+    np.testing.assert_allclose(pn.predict(model, split), pn.predict(model, jets), rtol=1e-3)
+    assert np.ptp(pn.predict(model, jets)) > 0
+
+
+def test_a_recipe(forget, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = pn.run(str(EXAMPLES / "counting.py"), "tiny")
+    assert result.path == Path("runs/counting-1")
+    counting, best = (result.summary[f"AUC of {name}"] for name in ("counting", "exact likelihood ratio"))
+    assert 0.6 < counting.value < best.value < 1
+    assert "best that any tagger can do" in (result.path / "report.html").read_text()
+    assert result.config == {"jets": 400, "seed": 1}
+
+
+def test_a_process(monkeypatch):
+    pytest.importorskip("pythia8mc")
+    from partonic.simulators.processes import PROCESSES
+
+    process = module("h_mumu").H_MUMU
+    assert process.label not in {other.label for other in PROCESSES.values()}
+    monkeypatch.setitem(PROCESSES, process.name, process)
+    events = pn.simulate("h-mumu", 20, detector="truth")
+    truth = events.collection("truth")
+    muons = (np.abs(truth["pid"]) == 13) & (np.abs(truth["status"]) == 23)
+    total = {name: np.bincount(truth.rows[muons], truth[name][muons], len(events)) for name in ("px", "py", "pz", "e")}
+    mass = np.sqrt(total["e"] ** 2 - total["px"] ** 2 - total["py"] ** 2 - total["pz"] ** 2)
+    np.testing.assert_allclose(mass, 125.0, atol=0.5)
+
+
+def test_a_format(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, module("csv_columns").FORMAT))
+    path = tmp_path / "jets.csv"
+    path.write_text("jet_pt,jet_mass,label\n600,170,1\n580,80,0\n620,90.5,0\n")
+    jets = pn.read(path)
+    assert jets.column("jet_mass").tolist() == [170.0, 80.0, 90.5]
+    assert formats.count(path) == 3
+    assert [len(part) for part in formats.iterate(path, 2)] == [2, 1]
+    assert formats.convert(path, tmp_path / "jets.parquet").events == 3
+    path.write_text("jet_pt,jet_mass,label\n600,170\n")
+    with pytest.raises(FileError, match="without a number for each of jet_pt"):
+        pn.read(path)
+    path.write_text("jet_pt,jet_mass,label\n")
+    assert len(pn.read(path)) == 0
