@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def soft_drop(history: History, cut: float = 0.1, exponent: float = 0.0, radius: float = 0.8) -> Floats:
-    """Soft-drop mass, momentum share and distance of the two prongs, (jets, 3) (arXiv:1402.2657, eq. 1.1).
+    """Soft-drop mass, momentum share and distance of the two prongs, (jets, 3) (arXiv:1402.2657).
 
     The tree is followed down its harder branch until min(pt_1, pt_2) / (pt_1 + pt_2) > cut (dR / radius)^exponent;
     with exponent 0 this is the modified mass drop. A jet without such a splitting ends as its last single constituent,
@@ -71,7 +71,7 @@ def splitting_scales(history: History, n: int = 3) -> Floats:
 def subjettiness(history: History, n: int = 4, radius: float = 0.8) -> Floats:
     r"""N-subjettiness :math:`\tau_N = \sum_i p_{Ti} \min_k \Delta R_{ik} / \sum_i p_{Ti} R`, (jets, n) for N = 1 ... n.
 
-    arXiv:1011.2268, eq. 2.1. The axes are the N exclusive subjets; a jet of N constituents or less has 0.
+    arXiv:1011.2268. The axes are the N exclusive subjets; a jet of N constituents or less has 0.
 
     Args:
         history: kT history.
@@ -88,7 +88,7 @@ def correlators(history: History) -> Floats:
 
     With :math:`z_i = p_{Ti} / \sum p_T`: :math:`e_2 = \sum_{i<j} z_i z_j R_{ij}`,
     :math:`e_3 = \sum_{i<j<k} z_i z_j z_k R_{ij} R_{ik} R_{jk}` (arXiv:1305.0007) and the same sum with the product
-    of the two smallest distances only, :math:`{}_2e_3` (arXiv:1609.07483, eq. 3.3).
+    of the two smallest distances only, :math:`{}_2e_3` (arXiv:1609.07483).
 
     Args:
         history: either history.
@@ -102,7 +102,7 @@ def shapes(history: History, radius: float = 0.8) -> Floats:
     r"""Mass, multiplicity, pTD and Les Houches angularity, (jets, 4).
 
     With :math:`z_i = p_{Ti} / \sum p_T` and the distance to the jet's axis: :math:`p_T D = \sqrt{\sum z_i^2}`
-    (arXiv:1204.4813) and the angularity :math:`\sum z_i (\Delta R_i / R)^{1/2}` (arXiv:1704.03878).
+    and the angularity :math:`\sum z_i (\Delta R_i / R)^{1/2}` (arXiv:1704.03878).
 
     Args:
         history: either history.

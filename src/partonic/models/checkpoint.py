@@ -1,0 +1,206 @@
+"""Trained models on disk: numbers and plain data only, so that a stranger's file cannot run code."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from partonic.core.errors import FileError, InputError, PartonicError
+from partonic.core.files import atomic, check_readable
+from partonic.core.registry import models
+from partonic.represent import representation
+from partonic.represent.constituents import COLLECTION, BadJetError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from partonic.events.events import Events
+    from partonic.represent.batch import Batch
+
+FORMAT = "partonic model"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model with all that is needed to score events.
+
+    Args:
+        name: public name of the model.
+        options: what its class was built with.
+        module: the model itself.
+        input: name of its representation.
+        input_options: options of the representation.
+        temperature: divides the logits before they become probabilities (calibration, arXiv:1706.04599).
+        facts: plain data about it, as how it was trained.
+
+    Raises:
+        InputError: the temperature is not above 0.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    module: nn.Module
+    input: str
+    input_options: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise InputError(f"the temperature of a model must be above 0, not {self.temperature}")
+
+    def scores(self, events: Events, batch_size: int = 1024, device: str = "cpu") -> NDArray[np.float64]:
+        """Probability of signal for each jet, (jets,), in the order of the events.
+
+        Nothing but one batch is in memory at a time. The module is left on the device, in evaluation mode.
+
+        Args:
+            events: jets with the collection ``constituents``.
+            batch_size: jets at a time, 1 or more; has no influence on the scores.
+            device: where to compute.
+
+        Raises:
+            BadJetError: a jet that cannot be represented.
+            InputError: the batch size is below 1, or the model gives a score that is not finite.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size must be 1 or more, not {batch_size}")
+        represent = representation(self.input, **self.input_options)
+        jets = events.select(columns=[], collections=[COLLECTION])
+        scores = np.empty(len(events))
+        for start in range(0, len(events), batch_size):
+            rows = slice(start, min(start + batch_size, len(events)))
+            try:
+                batch = represent(jets[rows])
+            except BadJetError as error:
+                raise error.moved(start) from None
+            scores[rows] = self.probabilities(batch, device)
+        if not np.all(np.isfinite(scores)):
+            row = int(np.argmin(np.isfinite(scores)))
+            raise InputError(f"the model '{self.name}' gives {scores[row]} for the jet in row {row}: it is not usable")
+        return scores
+
+    def probabilities(self, batch: Batch, device: str = "cpu") -> NDArray[np.float64]:
+        """Probability of signal for each jet of a batch of the model's representation, (jets,)."""
+        module = self.module.to(device).eval()
+        with torch.inference_mode():
+            logits: torch.Tensor = module(batch.to(device)).double().cpu()
+        return torch.sigmoid(logits / self.temperature).numpy()
+
+
+def save(path: Path | str, trained: Trained) -> None:
+    """Write a trained model, whole or not at all; equal models give equal bytes.
+
+    Raises:
+        InputError: options or facts are not plain data.
+        FileError: the file cannot be written.
+    """
+    tree = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": trained.name,
+        "options": _plain("options", trained.options),
+        "input": trained.input,
+        "input_options": _plain("input_options", trained.input_options),
+        "temperature": float(trained.temperature),
+        "facts": _plain("facts", trained.facts),
+        "state": {name: values.detach().cpu() for name, values in trained.module.state_dict().items()},
+    }
+    buffer = io.BytesIO()
+    torch.save(tree, buffer)
+    with atomic(path) as aside:
+        aside.write_bytes(buffer.getvalue())
+
+
+def load(path: Path | str) -> Trained:
+    """Read a trained model; no code of the file is run.
+
+    Raises:
+        FileError: the file is missing, truncated, no checkpoint, of a newer version, asks to run code, or does not
+            fit the model that it names, or names one that is not installed.
+    """
+    tree = _read(path)
+    try:
+        entry = models.get(tree["model"])
+    except PartonicError as error:
+        raise FileError(f"{path} cannot be used here: {error}") from error
+    try:
+        module = entry.cls(**tree["options"])
+        module.load_state_dict(tree["state"])
+        representation(tree["input"], **tree["input_options"])
+        rest = {key: tree[key] for key in ("input", "input_options", "temperature", "facts")}
+        return Trained(entry.name, tree["options"], module.eval(), **rest)
+    except PartonicError as error:
+        raise FileError(f"{path} does not fit the model '{entry.name}': {error}") from error
+    except (TypeError, ValueError, RuntimeError, AttributeError, MemoryError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(":")
+        raise FileError(
+            f"{path} does not fit the model '{entry.name}' of this installation ({reason}); "
+            f"load it with the version of partonic that wrote it, or train again"
+        ) from error
+
+
+def _read(path: Path | str) -> dict[str, Any]:
+    """The contents of a checkpoint of this format and version."""
+    file = check_readable(path)
+    with file.open("rb") as stream:
+        packed = stream.read(4) == b"PK\x03\x04"
+    if packed and not zipfile.is_zipfile(file):
+        raise FileError(f"{file} is cut short: it begins as a checkpoint and has no end; copy or train it again")
+    if not packed:
+        raise FileError(f"{file} is not a partonic checkpoint; give a file that a partonic training wrote (.pt)")
+    try:
+        tree = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise FileError(
+            f"{file} holds more than numbers and plain data, which could run code, and was not loaded; "
+            f"give a file that a partonic training wrote"
+        ) from error
+    except (RuntimeError, ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, IndexError) as error:
+        raise FileError(f"{file} is not a partonic checkpoint, or is damaged; copy or train it again") from error
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise FileError(f"{file} is not a partonic checkpoint; give a file that a partonic training wrote (.pt)")
+    if not isinstance(tree.get("version"), int) or tree["version"] > VERSION:
+        raise FileError(
+            f"{file} has format version {tree.get('version')}, this partonic reads up to {VERSION}; upgrade partonic"
+        )
+    missing = [key for key in _LAYOUT if not isinstance(tree.get(key), _LAYOUT[key])]
+    if missing:
+        raise FileError(f"{file} is damaged: its {', '.join(missing)} is missing or of the wrong type; train it again")
+    return tree
+
+
+_LAYOUT: dict[str, type] = {
+    "model": str,
+    "options": dict,
+    "input": str,
+    "input_options": dict,
+    "temperature": float,
+    "facts": dict,
+    "state": dict,
+}
+
+
+def _plain(place: str, value: Any) -> Any:
+    """The value as dictionaries, lists, text, numbers, booleans and None."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(f"{place}.{key}", item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(place, item) for item in value]
+    raise InputError(f"{place} of a model must be plain data to be saved, not {type(value).__name__}")

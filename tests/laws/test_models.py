@@ -1,0 +1,91 @@
+"""What holds for every registered model, whoever wrote it."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from toy_jets import boosted, mirrored, permuted, toy_jets, turned
+
+from partonic.core.registry import models
+from partonic.models.checkpoint import Trained, load, save
+from partonic.models.trees import TreeOptions, train_trees
+from partonic.represent import representation
+
+CHANGES = {
+    "permutation": permuted,
+    "azimuth": lambda events: turned(events, 2.0),
+    "boost": lambda events: boosted(events, 0.6),
+    "reflection": lambda events: mirrored(mirrored(events, "pz"), "py"),
+}
+
+
+@functools.cache
+def trees():
+    """Grown once: they have no state that a test could change."""
+    events = toy_jets(300, seed=7)
+    values = representation("features")(events).values.numpy()
+    return train_trees(values, events.column("label"), options=TreeOptions(trees=20))
+
+
+def build(name):
+    """A model of default options as training would start it; trees, which have no such thing, are grown on toys."""
+    entry = models.get(name)
+    torch.manual_seed(1)
+    if name == "trees":
+        return Trained(name, trees().options, trees(), entry.facts["input"])
+    return Trained(name, {}, entry.cls(), entry.facts["input"])
+
+
+@pytest.fixture(params=models.names())
+def trained(request):
+    return build(request.param)
+
+
+def test_registration_says_what_is_needed(trained):
+    entry = models.get(trained.name)
+    assert entry.paper.startswith("arXiv:")
+    assert entry.facts["input"] in ("packed", "image", "features")
+    assert set(entry.facts.get("invariant", ())) <= set(CHANGES)
+
+
+@pytest.mark.parametrize("n", [1, 17])
+def test_one_finite_logit_a_jet(trained, n):
+    logits = trained.module.eval()(representation(trained.input)(toy_jets(n)))
+    assert logits.shape == (n,)
+    assert torch.isfinite(logits).all()
+
+
+def test_every_parameter_gets_a_gradient(trained):
+    parameters = dict(trained.module.named_parameters())
+    assert bool(parameters) != bool(models.get(trained.name).facts.get("boosted"))
+    if parameters:
+        trained.module.train()(representation(trained.input)(toy_jets(64))).square().sum().backward()
+        assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in parameters.values())
+        assert [name for name, p in parameters.items() if not p.grad.abs().sum() > 0] == []
+
+
+def test_a_jet_does_not_know_its_batch(trained):
+    events = toy_jets(30)
+    whole = trained.scores(events)
+    np.testing.assert_allclose(trained.scores(events, batch_size=1), whole, rtol=1e-4)
+    np.testing.assert_allclose(trained.scores(events[::-1]), whole[::-1], rtol=1e-4)
+    assert np.ptp(whole) > 0
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_invariance_where_it_is_claimed(trained, change):
+    if change not in models.get(trained.name).facts.get("invariant", ()):
+        pytest.skip(f"{trained.name} does not claim to be invariant under this")
+    events = toy_jets(100, smallest=5)
+    before = trained.scores(events)
+    np.testing.assert_allclose(trained.scores(CHANGES[change](events)), before, rtol=1e-4)
+    assert np.ptp(before) > 1e-3 * before.mean()
+
+
+def test_saved_and_loaded_it_is_the_same(trained, tmp_path):
+    events = toy_jets(40)
+    save(tmp_path / "model.pt", trained)
+    again = load(tmp_path / "model.pt")
+    np.testing.assert_array_equal(again.scores(events), trained.scores(events))
+    assert (again.name, again.input) == (trained.name, trained.input)
