@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ OFFSETS = torch.tensor([0, 3, 3, 4, 9])
 @pytest.mark.parametrize("shape", [(), (5,), (2, 3)])
 def test_segments_equal_a_loop(shape):
     values = torch.randn(9, *shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    parts = [values[a:b] for a, b in zip(OFFSETS[:-1], OFFSETS[1:], strict=True)]
+    parts = [values[a:b] for a, b in pairwise(OFFSETS.tolist())]
     empty = torch.zeros(shape, dtype=torch.float64)
     total = torch.stack([part.sum(0) for part in parts])
     mean = torch.stack([part.mean(0) if len(part) else empty for part in parts])
