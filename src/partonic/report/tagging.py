@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from partonic.report.page import Section
 from partonic.report.style import save_figure
 
 Floats = NDArray[np.float64]
-KEYS = ("auc", "accuracy", "r50", "r30")
+HEADS = {"auc": "AUC", "accuracy": "accuracy", "r50": "R50", "r30": "R30"}
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,9 @@ class Comparison:
         found = {}
         for tagger in self.taggers:
             each = [summary(scores, self.labels, self.weights) for scores in tagger.scores]
+            each = [{**one, "accuracy": replace(one["accuracy"], note="")} for one in each]  # the caption says where
             found[tagger.name] = {
-                key: each[0][key] if len(each) == 1 else over_seeds([e[key] for e in each]) for key in KEYS
+                key: each[0][key] if len(each) == 1 else over_seeds([e[key] for e in each]) for key in HEADS
             }
         return found
 
@@ -111,14 +112,14 @@ class Comparison:
         self.result.add_table(
             "taggers",
             "Area under the ROC curve, accuracy at a score of 0.5, background rejection at 50 % and 30 % signal "
-            "efficiency, cost. jets/s is the rate of scoring, on this machine.",
+            "efficiency (R50, R30), the rate of scoring jets on this machine, and the processor time of one training.",
             [
                 {
                     "model": tagger.name,
-                    **self.summaries[tagger.name],
+                    **{HEADS[key]: value for key, value in self.summaries[tagger.name].items()},
                     "parameters": tagger.parameters,
                     "jets/s": tagger.rate,
-                    "training, CPU s": round(tagger.training, 1),
+                    "CPU s": round(tagger.training, 1),
                 }
                 for tagger in self.taggers
             ],
