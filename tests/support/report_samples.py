@@ -100,7 +100,7 @@ def images_of(size=40):
 def draw_figures(jets):
     """Every figure of a study: name -> (figure, caption, alt)."""
     epochs = np.arange(1, 13)
-    features = ("mass", "tau32", "soft-drop mass", "tau21", "multiplicity", "D2", "pTD", "C2", "tau43", "width")
+    features = ("mass", "tau32", "soft-drop mass", "tau21", "multiplicity", "D2", "dispersion", "C2", "tau43", "width")
     losses = {
         name: Estimate.symmetric(0.09 / (i + 1) ** 1.5 - 0.001, 0.0011, "paired bootstrap")
         for i, name in enumerate(features)

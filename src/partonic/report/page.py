@@ -54,7 +54,7 @@ class FigureView:
     label: str
     width: str
     drawing: Markup
-    caption: str
+    caption: Markup
     files: tuple[tuple[str, str], ...]
 
 
@@ -214,7 +214,7 @@ def _figure(result: Result, figure: Figure, anchor: str) -> FigureView:
         drawing = Drawing(Markup('<p class="missing">This figure cannot be shown: {}.</p>').format(str(error)), 400.0)
     label = f"Figure {figure.name}"
     files = _links(result.path, "figures", figure.name, ("svg", "png", "pdf"))
-    return FigureView(anchor, label, f"{drawing.width:.0f}", drawing.markup, figure.caption, files)
+    return FigureView(anchor, label, f"{drawing.width:.0f}", drawing.markup, linked(figure.caption), files)
 
 
 def _links(run: Path, folder: str, name: str, endings: Iterable[str]) -> tuple[tuple[str, str], ...]:

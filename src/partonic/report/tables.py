@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from partonic.core.estimate import Estimate
 from partonic.core.result import Table
-from partonic.report.numbers import cell, is_number
+from partonic.report.numbers import cell, is_number, linked
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TableView:
     """
 
     id: str
-    caption: str
+    caption: Markup
     columns: tuple[Column, ...]
     rows: tuple[tuple[Markup, ...], ...]
     references: tuple[tuple[Markup, ...], ...]
@@ -75,7 +75,7 @@ def view(table: Table, anchor: str, files: tuple[tuple[str, str], ...] = ()) -> 
         if used:
             methods.append((title_of(key), " or ".join(used)))
     return TableView(
-        anchor, table.caption, columns, _cells(table, own), _cells(table, published), tuple(methods), files
+        anchor, linked(table.caption), columns, _cells(table, own), _cells(table, published), tuple(methods), files
     )
 
 

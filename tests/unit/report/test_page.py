@@ -20,7 +20,7 @@ def run(tmp_path):
     )
     for ending in ("svg", "png"):
         result.figure_path("roc", ending).write_text(SVG)
-    result.figures["roc"] = Figure("roc", "ROC curves.", "They fall.")
+    result.figures["roc"] = Figure("roc", "ROC curves, arXiv:1902.09914 <x>.", "They fall.")
     few = Estimate(811, 650, 1040, "binomial", "rests on 11 background jets")
     result.add_table("taggers", "Taggers.", [
         {"model": "pfn", "R30": few, "jets_per_second": 12345},
@@ -41,7 +41,8 @@ def test_the_page_holds_everything(run):
     text = write_page(run, SECTIONS).read_text()
     for part in (
         "Top tagging", ">done<", "2 March 2026, 14:02 UTC", "took 7 min", "Few jets.", "auc pfn", "0.9800 ± 0.0010",
-        "<p>First.</p>", "arxiv.org/abs/1810.05165", "They fall.", "ROC curves.", 'href="figures/roc.png"',
+        "<p>First.</p>", "arxiv.org/abs/1810.05165", "They fall.",
+        'arxiv.org/abs/1902.09914">arXiv:1902.09914</a> &lt;x', 'href="figures/roc.png"',
         'href="tables/taggers.csv"', 'href="tables/taggers.json"', "rests on 11 background jets", "12,345",
         "jets per second", "partonic run &lt;x&gt;", "fit.epochs", "1,200", "4 min", "@software{partonic",
     ):  # fmt: skip
@@ -76,7 +77,7 @@ def test_a_run_without_sections_shows_all_it_has(run):
     run.save()
     text = rebuild(run.path).read_text()
     assert "Results</a>" in text
-    assert "ROC curves." in text
+    assert "ROC curves, " in text
     assert "Taggers." in text
 
 
@@ -96,7 +97,7 @@ def test_sections_must_name_what_there_is(run):
 def test_sections_that_a_stranger_broke(run):
     write_page(run, SECTIONS)
     file = run.path / "result.json"
-    file.write_text(file.read_text().replace('"title": "How well"', '"titel": "How well"'))
+    file.write_text(file.read_text().replace('"title": "How well"', '"heading": "How well"'))
     with pytest.raises(FileError, match=r"sections in .*result.json cannot be read"):
         rebuild(run.path)
 
