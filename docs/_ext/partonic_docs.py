@@ -99,10 +99,8 @@ def detectors() -> Rows:
     """The numbers of both detector cards."""
     from partonic.simulators.cards import ATLAS, CMS
 
-    return [("", "`atlas`", "`cms`"), *zip(*(_card(card).items() for card in (ATLAS, CMS)), strict=True)] and [
-        ("", "`atlas`", "`cms`"),
-        *((name, one, _card(CMS)[name]) for name, one in _card(ATLAS).items()),
-    ]
+    atlas, cms = _card(ATLAS), _card(CMS)
+    return [("", "`atlas`", "`cms`"), *((name, text, cms[name]) for name, text in atlas.items())]
 
 
 def _card(card) -> dict[str, str]:
@@ -187,13 +185,13 @@ class Table(SphinxDirective):
 class Help(SphinxDirective):
     """What a command says of itself: ``{partonic-help} simulate``."""
 
-    required_arguments = 1
+    optional_arguments = 1
     final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         from partonic.cli import main
 
-        tokens = [*self.arguments[0].split(), "--help"]
+        tokens = [*" ".join(self.arguments).split(), "--help"]
         said = io.StringIO()
         try:
             with contextlib.redirect_stdout(said):

@@ -56,7 +56,7 @@ class Counting:
         for name, scores in taggers.items():
             numbers = summary(scores, labels)
             result.summary[f"AUC of {name}"] = numbers["auc"]
-            rows.append({"tagger": name, "auc": numbers["auc"], "r50": numbers["r50"]})
+            rows.append({"tagger": name, "AUC": numbers["auc"], "R50": numbers["r50"]})
             band = roc_band([scores], labels)
             ends = (band.background_efficiency, band.statistical_high, band.statistical_low)
             curves[name] = plots.Curve(name, band.signal_efficiency, *map(inverse, ends))

@@ -166,18 +166,27 @@ def report(run: Path) -> None:
 
 
 @app.command
-def compare(*runs: Path) -> None:
+def compare(
+    *runs: Path,
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"), help="Page to write too, as both.html.")] = None,
+) -> None:
     """Show runs side by side: headline numbers, the significance of their differences, options that differ.
 
     Args:
         runs: two or more run directories.
     """
+    from partonic.core.files import check_writable
     from partonic.core.result import Result
     from partonic.report.compare import compare as compare_runs
+    from partonic.report.compare import write_comparison
 
     if len(runs) < 2:
         raise InputError("compare needs two or more run directories")
-    print(compare_runs([Result.load(path) for path in runs]))
+    page = check_writable(output) if output is not None else None
+    comparison = compare_runs([Result.load(path) for path in runs])
+    print(comparison)
+    if page is not None:
+        print(f"page: {write_comparison(comparison, page)}")
 
 
 @app.command(help_flags=())

@@ -105,8 +105,9 @@ def test_cite_prints_bibtex_of_what_was_used(partonic, tiny_run):
 
 def test_compare_shows_two_runs(partonic, tiny_run):
     shutil.copytree(tiny_run, "other")
-    outcome = partonic("compare", tiny_run, "other")
+    outcome = partonic("compare", tiny_run, "other", "-o", "both.html")
     assert outcome.code == 0
+    assert "AUC of pfn" in Path("both.html").read_text()
     assert "AUC of pfn" in outcome.out
 
 

@@ -141,9 +141,6 @@ def draw_figures(jets):
         "images": plots_jets.jet_images(images_of(), 0.8),
         "importance": plots.importance(losses, "AUC lost when shuffled"),
         "removal": plots.importance(removed, "AUC lost when removed", model=2),
-        "removal-curve": plots.removal(
-            removal, x_label="Hardest constituents removed", y_label="AUC", models=list(jets.scores)
-        ),
         "calibration": plots.calibration(reliabilities),
         "mass": plots_jets.mass_sculpting(jets.mass[~top], cuts),
         "history": plots.history(trainings, models=list(jets.scores)),
@@ -159,7 +156,6 @@ CAPTIONS = {
     "the top stand above the first.",
     "importance": "AUC that the trees lose when one feature is shuffled among the test jets.",
     "removal": "AUC that the networks lose when part of the constituents is taken away.",
-    "removal-curve": "AUC of the networks against the number of hardest constituents that are removed.",
     "calibration": "Fraction of tops against the mean score. Below: the difference.",
     "mass": "Mass of background jets before and after the cut at a signal efficiency of 0.5.",
     "history": "Loss of the networks during training. The state with the lowest validation loss was kept.",
@@ -260,7 +256,7 @@ def realistic_run(path: Path) -> tuple[Result, list[Section]]:
         ),
         Section("What the taggers see", "Average images of the two classes.", ("images", "importance", "removal")),
         Section("Mass of the background", "A cut on a tagger shapes the background.", ("mass",), ("sculpting",)),
-        Section("Training", "", ("history", "removal-curve")),
+        Section("Training", "", ("history",)),
         Section("The jets", "", ("jets",)),
     ]
     return result, sections

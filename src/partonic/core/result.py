@@ -8,8 +8,6 @@ import json
 import math
 import os
 import platform
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -159,7 +157,7 @@ class Result:
                 (folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"cannot write the run directory {folder}: {error.strerror}") from error
-        result = cls(folder, recipe, tree, command or shlex.join(sys.argv))
+        result = cls(folder, recipe, tree, command)
         result._lock()
         write_yaml(known, {"recipe": recipe, **tree})
         result.facts["versions"] = versions()

@@ -97,7 +97,8 @@ def start(
     _check_device(device)
     recipe.check()
     folder = Path(output) if output is not None else free_directory(name)
-    result = Result.create(folder, name, recipe, command or shlex.join(sys.argv), resume=resume)
+    spoken = command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    result = Result.create(folder, name, recipe, spoken, resume=resume)
     context = Context(result, count, device)
     began = time.monotonic()
     status = "failed"

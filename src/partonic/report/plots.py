@@ -299,34 +299,6 @@ def importance(values: Mapping[str, Estimate], quantity: str, *, most: int = 15,
 
 
 @styled
-def removal(curves: Sequence[Curve], *, x_label: str, y_label: str, models: Sequence[str] = ()) -> Canvas:
-    """How a model's quality falls when parts of its input are removed.
-
-    Args:
-        curves: x = how much was removed, y = what is left of the quality, ``low`` and ``high`` its errors.
-        x_label: as ``"Hardest constituents removed"``.
-        y_label: as ``"AUC"``.
-        models: all models in the order of the other figures, so that each keeps its colour.
-
-    Raises:
-        InputError: there is no curve, or arrays differ in length.
-    """
-    _some(curves, "removal tests")
-    figure, axes = canvas(height=3.6)
-    ax = axes[0, 0]
-    names = list(dict.fromkeys([*models, *(curve.name for curve in curves)]))
-    for curve in curves:
-        i, columns = names.index(curve.name), curve.columns()
-        _band(ax, columns, "spread_low", "spread_high", colour_of(i), 0.16)
-        bars = _bars(columns["y"], columns["low"], columns["high"]) if {"low", "high"} <= set(columns) else None
-        style = {"fmt": marker_of(i), "linestyle": dashes_of(i), "markersize": 4.5, "linewidth": 1.3, "elinewidth": 1.2}
-        ax.errorbar(columns["x"], columns["y"], bars, color=colour_of(i), label=curve.label, **style)
-    ax.set(xlabel=x_label, ylabel=y_label)
-    ax.grid(axis="y", color=RULE, linewidth=0.6)
-    ax.legend(loc="best")
-    return figure
-
-
 def _bars(values: Array, low: Array | Sequence[float], high: Array | Sequence[float]) -> Array:
     """Lengths of error bars, shape (2, N): never negative, 0 where an end is open."""
     down = np.asarray(values, float) - np.asarray(low, float)

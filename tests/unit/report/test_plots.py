@@ -111,20 +111,16 @@ def test_a_model_keeps_its_colour_in_figures_that_not_all_models_are_in():
     training = plots.Training("pfn", [3, 2], [3, 2], 1)
     models = ("trees", "cnn", "pfn")
     colours = {line.get_color() for line in plots.history([training], models=models).axes[0].lines}
-    curve = plots.Curve("pfn", np.arange(3), np.ones(3))
-    colours |= {
-        line.get_color() for line in plots.removal([curve], x_label="x", y_label="y", models=models).axes[0].lines
-    }
     importance = plots.importance({"a": Estimate.symmetric(1, 0.1, "x")}, "loss", model=2)
     colours.add(importance.axes[0].containers[-1].lines[0].get_color())
     assert colours == {SERIES[2]}
 
 
-def test_removal_keeps_open_errors_out():
-    curve = plots.Curve("pfn", np.arange(3), np.array([0.9, 0.8, 0.7]), np.array([0.8, -np.inf, 0.6]), np.ones(3))
-    ax = plots.removal([curve], x_label="removed", y_label="AUC").axes[0]
-    segments = ax.containers[0].lines[2][0].get_segments()
-    assert [s[0][1] for s in segments] == pytest.approx([0.8, 0.8, 0.6])
+def test_open_errors_are_left_out():
+    values = {"a": Estimate(0.9, 0.8, 1.0, "x"), "b": Estimate(0.8, -np.inf, 1.0, "x")}
+    ax = plots.importance(values, "loss").axes[0]
+    segments = ax.containers[-1].lines[2][0].get_segments()
+    assert [s[0][0] for s in segments] == pytest.approx([0.8, 0.8])
 
 
 def test_images_share_one_scale():
@@ -158,7 +154,6 @@ def test_every_figure_says_what_is_wrong_with_its_input():
         lambda: plots.calibration([]),
         lambda: plots.history([plots.Training("x", [])]),
         lambda: plots.importance({"a": Estimate(np.nan, 0, 1, "x")}, "loss"),
-        lambda: plots.removal([curve], x_label="x", y_label="y"),
         lambda: plots_jets.scores({}, np.zeros(2)),
         lambda: plots_jets.scores({"x": np.zeros(3)}, np.zeros(2)),
         lambda: plots_jets.jet_images({"x": np.zeros((3, 3))}, 0.8),
