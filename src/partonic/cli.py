@@ -22,6 +22,7 @@ app = App(
     help="Machine learning for particle physics, from collisions to measurements with honest uncertainties.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 
 Output = Annotated[Path, Parameter(name=("--output", "-o"), help="Where to write.")]
@@ -95,7 +96,7 @@ def _with_flags(cls: type, call: Callable[..., Any], positional: Sequence[str] =
 
 def _subcommand(name: str, function: Callable[..., Any], tokens: Sequence[str]) -> int:
     """Parse the tokens of a verb whose flags are made from a dataclass."""
-    sub = App(name=f"partonic {name}", help_format="plaintext", version_flags=())
+    sub = App(name=f"partonic {name}", help_format="plaintext", version_flags=(), suppress_keyboard_interrupt=False)
     sub.default(function)
     return _dispatch(sub, tokens)
 
