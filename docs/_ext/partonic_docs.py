@@ -104,52 +104,59 @@ def detectors() -> Rows:
 
 
 def _card(card) -> dict[str, str]:
-    tracker, solenoid = card.tracker, card.solenoid
-    edges = [0.0, *tracker.resolution_eta]
-    tracks = "; ".join(
-        f"{100 * a:g} % ⊕ {100 * b:.3g} % pT below {high:g}"
-        for (a, b), high in zip(tracker.hadron.resolution, edges[1:], strict=True)
-    )
-    efficiency = "; ".join(
-        f"{low:g}, {hard:g} below {high:g}"
-        for (low, hard, _), high in zip(tracker.hadron.efficiency, tracker.efficiency_eta, strict=True)
-    )
-    tau, btag = card.tau, card.btag
+    tracker, solenoid, isolation, btag, tau = card.tracker, card.solenoid, card.isolation, card.btag, card.tau
+    efficiency = [f"{low:g} below 1 GeV, {high:g} above" for low, high, _ in tracker.hadron.efficiency]
+    resolution = [f"{_percent(a)} ⊕ {_percent(b)} pT" for a, b in tracker.hadron.resolution]
     scale, rise, fall = btag.beauty
+    charm_scale, charm_rise, charm_fall = btag.charm
     return {
         "Field, radius, half length": f"{solenoid.field:g} T, {solenoid.radius:g} m, {solenoid.half_length:g} m",
-        "Tracks of charged hadrons, 0.1 to 1 GeV and above": f"{efficiency} in |eta|",
-        "Their pT resolution (pT in GeV)": f"{tracks} in |eta|",
-        "Electromagnetic calorimeter": _calorimeter(card.ecal),
-        "Hadronic calorimeter": _calorimeter(card.hcal),
+        "Tracks of charged hadrons above 0.1 GeV": _regions(tracker.efficiency_eta, efficiency),
+        "Their pT resolution": _regions(tracker.resolution_eta, resolution),
+        "Electromagnetic energy resolution": _calorimeter(card.ecal),
+        "Hadronic energy resolution": _calorimeter(card.hcal),
         "Electrons": _identification(card.electron),
         "Muons": _identification(card.muon),
         "Photons": _identification(card.photon),
-        "Isolation": f"cone {card.isolation.cone:g}, pT above {card.isolation.pt_min:g} GeV"
-        + (", leptons count" if card.isolation.leptons else ", leptons do not count"),
+        "Isolation": f"cone {isolation.cone:g}, from {isolation.pt_min:g} GeV, "
+        + ("other leptons count" if isolation.leptons else "leptons do not count"),
         "b tag of b jets": f"{scale:g} tanh({rise:g} pT) / (1 + {fall:g} pT)",
-        "b tag of light jets": f"{btag.light[0]:g} + {btag.light[1]:g} pT",
-        "Tau tag (0, 1, more tracks)": f"true {_list(tau.efficiency)}; others {_list(tau.mistag)}",
+        "b tag of c jets": f"{charm_scale:g} tanh({charm_rise:g} pT) / (1 + {charm_fall:g} pT)",
+        "b tag of other jets": f"{btag.light[0]:g} + {btag.light[1]:g} pT",
+        "Tau tag of true taus": _tracks(tau.efficiency),
+        "Tau tag of other jets": _tracks(tau.mistag),
     }
 
 
-def _list(values) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+def _percent(value: float) -> str:
+    return f"{100 * value:.4g}\u00a0%"
+
+
+def _tracks(values) -> str:
+    if len(set(values)) == 1:
+        return f"{values[0]:g}"
+    return "<br>".join(f"{name}: {value:g}" for name, value in zip(("no track", "1", "more"), values, strict=True))
+
+
+def _regions(edges, texts) -> str:
+    """One line for each region in abs(eta)."""
+    return "<br>".join(f"to {edge:g}: {text}" for edge, text in zip(edges, texts, strict=True))
 
 
 def _calorimeter(calorimeter) -> str:
-    parts = []
+    lines = []
     for region in calorimeter.regions:
-        terms = [f"{100 * region.stochastic:g} %/√E", f"{100 * region.constant:g} %"]
+        terms = [f"{_percent(region.stochastic)}/√E", _percent(region.constant)]
         terms += [f"{region.noise:g} GeV/E"] if region.noise else []
-        shaped = " times a function of eta" if region.shape != (1.0, 0.0, 0.0) else ""
-        parts.append(f"{' ⊕ '.join(terms)}{shaped} below {region.eta_max:g}")
-    return f"{'; '.join(parts)} in |eta|; towers above {calorimeter.energy_min:g} GeV"
+        shaped = ", times f(η)" if region.shape != (1.0, 0.0, 0.0) else ""
+        lines.append(" ⊕ ".join(terms) + shaped)
+    return f"{_regions([r.eta_max for r in calorimeter.regions], lines)}<br>towers above {calorimeter.energy_min:g} GeV"
 
 
 def _identification(kind) -> str:
-    bins = ", ".join(f"{chance:g} below {edge:g}" for chance, edge in zip(kind.efficiency, kind.eta, strict=True))
-    return f"{bins} in |eta|; pT above {kind.pt_min:g} GeV; isolation below {kind.isolation_max:g}"
+    plateau = _regions(kind.eta, [f"{chance:g}" for chance in kind.efficiency])
+    falls = f"<br>falling above {kind.fall_from:g} GeV" if kind.fall else ""
+    return f"{plateau}<br>above {kind.pt_min:g} GeV{falls}<br>isolation below {kind.isolation_max:g}"
 
 
 def variations() -> Rows:

@@ -11,8 +11,6 @@ import pytest
 
 from partonic.io import parquet
 
-pytestmark = pytest.mark.xdist_group("tiny-run")
-
 
 def test_help_and_version_import_nothing_heavy():
     for flag in ("--help", "--version"):

@@ -126,11 +126,6 @@ def draw_figures(jets):
         )
         for i, name in enumerate(("cnn", "pfn"))
     ]
-    fractions = np.array([0, 1, 2, 4, 8, 16])
-    removal = [
-        plots.Curve(name, fractions, 0.98 - s * fractions**1.2, 0.978 - s * fractions**1.2, 0.982 - s * fractions**1.2)
-        for name, s in (("cnn", 0.004), ("pfn", 0.0055))
-    ]
     reliabilities = [
         plots.Reliability(name, **vars(reliability_of(values, jets.labels)), error=ece[name])
         for name, values in jets.scores.items()

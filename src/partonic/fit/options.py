@@ -27,7 +27,7 @@ class FitOptions:
         warmup: share of the training in which the rate rises, in [0, 1).
         optimiser: ``adamw`` (arXiv:1711.05101) or ``sgd`` (Nesterov momentum 0.9).
         weight_decay: decoupled (AdamW) or L2 (SGD), on weights only: biases and scales of normalisations are free.
-        l1: coefficient of the sum of |weight| that is added to the training loss, on weights only.
+        l1: coefficient of the sum of the absolute weights that is added to the training loss, on weights only.
         clip: largest 2-norm of the gradient, 0 for no clipping.
         patience: stop after so many epochs without a lower validation loss (without validation: training loss), 0 for
             never.

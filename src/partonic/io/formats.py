@@ -168,7 +168,7 @@ class Report:
         items: collection -> number of items.
         columns: names of the per-event columns.
         weights: names of the weights.
-        check: momenta that are not finite or have E < |p|, and weights that are not finite.
+        check: momenta that are not finite or have less energy than momentum, and weights that are not finite.
         left_out: parts of the source that events cannot hold.
         holds: what the written format holds, where that is not everything.
     """
