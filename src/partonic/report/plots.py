@@ -298,7 +298,6 @@ def importance(values: Mapping[str, Estimate], quantity: str, *, most: int = 15,
     return figure
 
 
-@styled
 def _bars(values: Array, low: Array | Sequence[float], high: Array | Sequence[float]) -> Array:
     """Lengths of error bars, shape (2, N): never negative, 0 where an end is open."""
     down = np.asarray(values, float) - np.asarray(low, float)

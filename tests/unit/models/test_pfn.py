@@ -19,5 +19,5 @@ def test_equals_the_padded_form():
     for jet, (a, b) in enumerate(zip(batch.offsets[:-1], batch.offsets[1:], strict=True)):
         padded[jet, : b - a], mask[jet, : b - a] = batch.features[a:b], 1
     with torch.inference_mode():
-        expected = net.rho((net.phi(padded) * mask).sum(1) / PARTICLES).squeeze(-1)
+        expected = net.rho((net.phi(padded * net.scales) * mask).sum(1) / PARTICLES).squeeze(-1)
         torch.testing.assert_close(net(batch), expected, rtol=1e-5, atol=1e-6)
