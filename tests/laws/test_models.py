@@ -66,7 +66,7 @@ def test_every_parameter_gets_a_gradient(trained):
 
 
 def test_a_jet_does_not_know_its_batch(trained):
-    events = toy_jets(30)
+    events = toy_jets(10)
     whole = trained.scores(events)
     np.testing.assert_allclose(trained.scores(events, batch_size=1), whole, rtol=1e-4)
     np.testing.assert_allclose(trained.scores(events[::-1]), whole[::-1], rtol=1e-4)

@@ -55,10 +55,10 @@ def test_scores_are_probabilities_of_the_logits_over_the_temperature(trained):
 
 
 def test_the_batch_size_has_no_influence(trained):
-    events = toy_jets(50)
+    events = toy_jets(12)
     whole = trained.scores(events)
     assert whole.dtype == np.float64
-    for size in (1, 7, 50):
+    for size in (1, 5, 12):
         np.testing.assert_allclose(trained.scores(events, batch_size=size), whole, rtol=1e-5)
     assert trained.scores(events[:0]).shape == (0,)
     with pytest.raises(InputError, match="batch_size must be 1 or more"):
