@@ -9,7 +9,7 @@ from partonic.version import __version__
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
-os.environ["COLUMNS"] = "100"  # width of the help that commands print
+os.environ["COLUMNS"] = "90"  # width of the help that commands print
 
 
 def digest() -> str:
@@ -24,7 +24,13 @@ project = "partonic"
 author = "the partonic developers"
 project_copyright = "2026, the partonic developers"
 release = version = __version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "partonic_docs"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "partonic_docs",
+]
 exclude_patterns = ["_build", "_ext", "examples", "jupyter_execute"]
 html_theme = "furo"
 html_title = f"partonic {__version__}"
@@ -45,5 +51,6 @@ myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
+autodoc_type_aliases = {name: name for name in ("Array", "ArrayLike", "Fields", "Flavours", "Floats", "Ints", "Rows")}
 autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True

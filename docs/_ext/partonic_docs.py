@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -23,8 +24,25 @@ def processes() -> Rows:
         match, held = process.match, ""
         if match is not None and match.required:
             held = f"{match.prongs} quarks of the decay" if match.prongs else "the parton"
-        rows.append((f"`{process.name}`", str(process.label), process.level[:-1], held, process.description))
-    return [*rows, ("`lhe:FILE`", str(LHE_LABEL), "event", "", "parton-level events of a file, showered")]
+        rows.append(
+            (
+                f"`{process.name}`",
+                str(process.label),
+                process.level[:-1],
+                held,
+                process.description,
+            )
+        )
+    return [
+        *rows,
+        (
+            "`lhe:FILE`",
+            str(LHE_LABEL),
+            "event",
+            "",
+            "parton-level events of a file, showered",
+        ),
+    ]
 
 
 def windows() -> Rows:
@@ -59,7 +77,10 @@ def features() -> Rows:
     """The high-level observables of jets."""
     from partonic.represent.features import DESCRIPTIONS
 
-    return [("Feature", "What"), *((f"`{name}`", text) for name, text in DESCRIPTIONS.items())]
+    return [
+        ("Feature", "What"),
+        *((f"`{name}`", text) for name, text in DESCRIPTIONS.items()),
+    ]
 
 
 def presets() -> Rows:
@@ -91,7 +112,15 @@ def formats() -> Rows:
     for entry in FORMATS:
         endings = ", ".join(f"`{suffix}`" for suffix in entry.suffixes)
         written = "yes" if entry.write else "no"
-        rows.append((f"`{entry.name}`", entry.title, endings, written, entry.holds or "everything"))
+        rows.append(
+            (
+                f"`{entry.name}`",
+                entry.title,
+                endings,
+                written,
+                entry.holds or "everything",
+            )
+        )
     return rows
 
 
@@ -100,11 +129,20 @@ def detectors() -> Rows:
     from partonic.simulators.cards import ATLAS, CMS
 
     atlas, cms = _card(ATLAS), _card(CMS)
-    return [("", "`atlas`", "`cms`"), *((name, text, cms[name]) for name, text in atlas.items())]
+    return [
+        ("", "`atlas`", "`cms`"),
+        *((name, text, cms[name]) for name, text in atlas.items()),
+    ]
 
 
 def _card(card) -> dict[str, str]:
-    tracker, solenoid, isolation, btag, tau = card.tracker, card.solenoid, card.isolation, card.btag, card.tau
+    tracker, solenoid, isolation, btag, tau = (
+        card.tracker,
+        card.solenoid,
+        card.isolation,
+        card.btag,
+        card.tau,
+    )
     efficiency = [f"{low:g} below 1 GeV, {high:g} above" for low, high, _ in tracker.hadron.efficiency]
     resolution = [f"{_percent(a)} ⊕ {_percent(b)} pT" for a, b in tracker.hadron.resolution]
     scale, rise, fall = btag.beauty
@@ -163,7 +201,10 @@ def variations() -> Rows:
     """Names of the shower variations."""
     from partonic.simulators.pythia import VARIATIONS
 
-    return [("Weight", "Factor on the renormalisation scale of"), *((f"`{v}`", _shower(v)) for v in VARIATIONS)]
+    return [
+        ("Weight", "Factor on the renormalisation scale of"),
+        *((f"`{v}`", _shower(v)) for v in VARIATIONS),
+    ]
 
 
 def _shower(name: str) -> str:
@@ -172,7 +213,17 @@ def _shower(name: str) -> str:
 
 
 TABLES = {
-    table.__name__: table for table in (processes, windows, models, features, presets, formats, detectors, variations)
+    table.__name__: table
+    for table in (
+        processes,
+        windows,
+        models,
+        features,
+        presets,
+        formats,
+        detectors,
+        variations,
+    )
 }
 
 
@@ -212,8 +263,16 @@ class Help(SphinxDirective):
         return [nodes.literal_block(text, text, language="text")]
 
 
+def name_aliases(_app: Sphinx, _domain: str, _kind: str, content: nodes.Element) -> None:
+    """Undo what autodoc makes of an alias of a type inside of a union."""
+    for text in list(content.findall(nodes.Text)):
+        if "TypeAliasForwardRef" in text:
+            text.parent.replace(text, nodes.Text(re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("partonic-table", Table)
     app.add_directive("partonic-help", Help)
+    app.connect("object-description-transform", name_aliases, priority=900)
     return {"parallel_read_safe": True}

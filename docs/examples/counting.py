@@ -1,4 +1,4 @@
-"""How good a tagger is the number of constituents? On jets of known likelihood, beside the best possible tagger."""
+"""How good a tagger is the number of constituents, beside the best possible one?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JETS = {"tiny": 400, "quick": 5_000, "default": 20_000, "benchmark": 200_000}
 @register_recipe("counting")
 @dataclass(frozen=True)
 class Counting:
-    """Counting constituents: how much of the best possible tagger does their number alone give?
+    """Counting constituents: what their number alone gives, beside the best tagger.
 
     Args:
         jets: number of jets of known likelihood, about half of each class.
@@ -41,12 +41,13 @@ class Counting:
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take."""
-        return f"counting: {self.jets:,} jets, a few seconds; everything goes to {context.result.path}"
+        return f"counting: {self.jets:,} jets to {context.result.path}, a few seconds"
 
     def run(self, context: Context) -> Result:
         """Do the study."""
         result, family, rng = context.result, PoissonJets(), generator(self.seed)
-        jets = family.simulate((rng.random(self.jets) < 0.5).astype(float), self.jets, rng)
+        theta = (rng.random(self.jets) < 0.5).astype(float)
+        jets = family.simulate(theta, self.jets, rng)
         labels = jets.column("label")
         taggers = {
             "counting": jets.collection("constituents").counts.astype(float),
@@ -58,13 +59,15 @@ class Counting:
             result.summary[f"AUC of {name}"] = numbers["auc"]
             rows.append({"tagger": name, "AUC": numbers["auc"], "R50": numbers["r50"]})
             band = roc_band([scores], labels)
-            ends = (band.background_efficiency, band.statistical_high, band.statistical_low)
-            curves[name] = plots.Curve(name, band.signal_efficiency, *map(inverse, ends))
-        result.add_table("taggers", "What counting alone gives, beside the best possible tagger.", rows)
+            rejection = inverse(band.background_efficiency)
+            low, high = inverse(band.statistical_high), inverse(band.statistical_low)
+            curves[name] = plots.Curve(name, band.signal_efficiency, rejection, low, high)
+        result.add_table("taggers", "Counting alone, beside the best tagger.", rows)
         best = curves.pop("exact likelihood ratio")
-        figure = plots.roc(list(curves.values()), truth=best, signal="signal", background="background")
-        caption = "Background rejection against signal efficiency; the band is the 68 % interval of the sample."
-        save_figure(result, "roc", figure, caption, "ROC curves of counting and of the exact likelihood ratio.")
-        text = "The likelihood of these jets is known, and so is the best that any tagger can do with them."
-        write_page(result, [Section("Counting constituents", text, ("roc",), ("taggers",))])
+        figure = plots.roc(list(curves.values()), truth=best, signal="signal")
+        caption = "Background rejection against signal efficiency, with 68 % bands."
+        alt = "ROC curves of counting and of the exact likelihood ratio."
+        save_figure(result, "roc", figure, caption, alt)
+        text = "Their likelihood is known, and so is the best that any tagger can do."
+        write_page(result, [Section("Counting", text, ("roc",), ("taggers",))])
         return result

@@ -26,10 +26,17 @@ def iterate(path: Path | str, rows: int = 10_000) -> Iterator[Events]:
         given = False
         while lines := list(islice(file, rows)):
             try:
-                values = np.array([line.split(",") for line in lines], dtype=float).reshape(len(lines), len(names))
+                values = np.array(
+                    [line.split(",") for line in lines], dtype=float
+                ).reshape(len(lines), len(names))
             except ValueError as error:
-                raise FileError(f"{path} has a line without a number for each of {', '.join(names)}") from error
-            yield Events(dict(zip(names, values.T, strict=True)), provenance={"source": Path(path).name})
+                raise FileError(
+                    f"{path} has a line without a number for each of {', '.join(names)}"
+                ) from error
+            yield Events(
+                dict(zip(names, values.T, strict=True)),
+                provenance={"source": Path(path).name},
+            )
             given = True
         if not given:
             yield Events({name: np.zeros(0) for name in names})

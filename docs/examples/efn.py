@@ -1,4 +1,4 @@
-"""Energy flow network: a sum over directions, weighted by pt, that soft and collinear particles leave alone."""
+"""Energy flow network: a sum over directions, weighted by pt, infrared safe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLACE = [list(FEATURES).index(name) for name in ("delta_eta", "delta_phi")]
     training={"epochs": 12, "learning_rate": 2e-3, "size": 256},
 )
 class EFN(nn.Module):
-    r"""Logit of a jet, :math:`F(\sum_i z_i \Phi(\Delta\eta_i, \Delta\phi_i))` with the pt shares z.
+    r"""Logit of a jet, :math:`F(\sum_i z_i \Phi(\hat p_i))` with the pt shares z.
 
     Args:
         width: of the latent space of the sum.
@@ -37,5 +37,7 @@ class EFN(nn.Module):
     def forward(self, jets: PackedJets) -> Tensor:
         """Logits, (jets,)."""
         share = torch.exp(jets.features[:, [SHARE]] / 0.7 - 4.7)  # (particles, 1)
-        latent = segment_sum(share * self.phi(jets.features[:, PLACE]), jets.offsets)  # (jets, width)
+        latent = segment_sum(
+            share * self.phi(jets.features[:, PLACE]), jets.offsets
+        )  # (jets, width)
         return self.rho(latent).squeeze(-1)

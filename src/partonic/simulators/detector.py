@@ -240,8 +240,8 @@ def truth_particles(truth: Ragged) -> Ragged:
         truth: as for :func:`detect`.
 
     Returns:
-        The fields of :func:`detect`: exact momenta, pid by the same five classes, impact parameters of straight lines
-        with errors 0, and truth for every particle.
+        The fields of :func:`detect` with exact momenta, pid by the same five classes, impact parameters of straight
+        lines with errors 0, and truth for every particle.
 
     Raises:
         UnknownNameError: the truth lacks a field.

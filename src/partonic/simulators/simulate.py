@@ -205,9 +205,9 @@ def simulate_to_file(
         executor: where to work instead of local processes; its workers must see the folder.
 
     Returns:
-        The file and its manifest, which is also the provenance of the sample: process, options, Pythia's settings,
-        versions, seed, numbers of generated events and accepted rows, acceptance, cross section in pb with its error,
-        sums of weights.
+        The file and its manifest, which is also the provenance of the sample and holds process, options, Pythia's
+        settings, versions, seed, numbers of generated events and accepted rows, acceptance, cross section in pb with
+        its error, sums of weights.
 
     Raises:
         MissingPackageError: pythia8mc or fastjet is not installed.
