@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 import sys
 import typing
 from collections.abc import Callable, Sequence
@@ -281,6 +282,7 @@ def _dispatch(application: App, tokens: Sequence[str]) -> int:
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Entry point of the ``partonic`` command."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve a busy machine
     try:
         code = _dispatch(app, sys.argv[1:] if tokens is None else tokens)
         sys.stdout.flush()
