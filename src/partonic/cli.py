@@ -150,8 +150,8 @@ def _finish(path: Path) -> None:
     from partonic.core.result import Result
 
     result = Result.load(path)
-    for name, value in result.summary.items():
-        print(f"{name}: {value}")
+    for table in list(result.tables.values())[:1]:
+        print(table.to_markdown())
     print(f"report: {path / 'report.html'}")
 
 

@@ -50,6 +50,12 @@ class Table:
         rows = tuple({key: _restore(value) for key, value in row.items()} for row in tree["rows"])
         return cls(tree["name"], tree["caption"], tuple(tree["columns"]), rows)
 
+    def to_markdown(self) -> str:
+        """The table as Markdown, estimates with their errors and notes."""
+        lines = [" | ".join(self.columns), " | ".join("---" for _ in self.columns)]
+        lines += [" | ".join(_spoken(row.get(key)) for key in self.columns) for row in self.rows]
+        return "\n".join(f"| {line} |" for line in lines)
+
     def to_csv(self) -> str:
         """The table as csv; an estimate becomes the columns ``KEY``, ``KEY_low`` and ``KEY_high``."""
         estimates = {key for key in self.columns if any(isinstance(row.get(key), Estimate) for row in self.rows)}
@@ -84,6 +90,14 @@ class Figure:
     name: str
     caption: str
     alt: str
+
+
+def _spoken(value: Any) -> str:
+    if isinstance(value, Estimate):
+        return f"{value} ({value.note})" if value.note else str(value)
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -38,13 +38,13 @@ class Training:
         trained: the model, ready to score jets.
         history: losses an epoch, as of :class:`~partonic.fit.loop.FitResult`; empty for boosted trees.
         best_epoch: epoch (from 1) whose state was kept; 0 for boosted trees.
-        cpu_seconds: processor time of the training.
+        seconds: time in training and validation, over all sessions of a resumed training.
     """
 
     trained: Trained
     history: list[dict[str, float]]
     best_epoch: int
-    cpu_seconds: float
+    seconds: float
 
 
 def labels_of(jets: Events) -> NDArray[np.int64]:
@@ -97,21 +97,16 @@ def train_tagger(
         return Training(load(checkpoint), **read_json(record))
     entry = models.get(name)
     labels_of(train), labels_of(validation)
-    began = time.process_time()
     teach = _boost if entry.facts.get("boosted") else _fit
-    trained, history, best_epoch = teach(entry, train, validation, directory, seed, device, epochs)
-    training = Training(trained, history, best_epoch, time.process_time() - began)
-    save(checkpoint, trained)
-    write_json(record, {key: getattr(training, key) for key in ("history", "best_epoch", "cpu_seconds")})
+    training = teach(entry, train, validation, directory, seed, device, epochs)
+    save(checkpoint, training.trained)
+    write_json(record, {key: getattr(training, key) for key in ("history", "best_epoch", "seconds")})
     return training
-
-
-Taught = tuple[Trained, list[dict[str, float]], int]
 
 
 def _fit(
     entry: Entry, train: Events, validation: Events, directory: Path, seed: int, device: str, epochs: int | None
-) -> Taught:
+) -> Training:
     """Train a network by gradients."""
     plan: Mapping[str, Any] = entry.facts.get("training", {})
     known = {f.name for f in fields(FitOptions)}
@@ -129,23 +124,25 @@ def _fit(
     result = fit(module, cross_entropy, data, held_out, options, directory, f"training {directory.name}")
     module.to("cpu")
     trained = Trained(entry.name, {}, module, entry.facts["input"])
-    return trained, result.history, result.best_epoch
+    return Training(trained, result.history, result.best_epoch, result.seconds)
 
 
 def _boost(
     entry: Entry, train: Events, validation: Events, directory: Path, seed: int, device: str, epochs: int | None
-) -> Taught:
+) -> Training:
     """Grow boosted trees, on the processor; ``epochs`` has no meaning for them."""
     del directory, device, epochs
     from partonic.models.trees import TreeOptions, train_trees
 
     name = entry.facts["input"]
+    began = time.perf_counter()
     samples = []
     for jets in (train, validation):
         labels = labels_of(jets)
         samples.append((features_of(jets, name), labels, scaled_weight(jets.weight(), labels, balance=True)))
     trees = train_trees(*samples[0], samples[1], TreeOptions(seed=seed))
-    return Trained(entry.name, trees.options, trees, name), [], 0
+    trained = Trained(entry.name, trees.options, trees, name)
+    return Training(trained, [], 0, time.perf_counter() - began)
 
 
 def features_of(jets: Events, name: str = "features") -> NDArray[np.float32]:

@@ -258,7 +258,7 @@ def _score(result: Result, name: str, trainings: Sequence[Training], test: Event
             with atomic(file) as aside:
                 np.save(aside, training.trained.scores(test, device=device))
         scores.append(np.load(file))
-    seconds = [training.cpu_seconds for training in trainings]
+    seconds = [training.seconds for training in trainings]
     histories = tuple(
         plots.Training(
             name,

@@ -35,7 +35,7 @@ class Tagger:
         scores: (trainings, jets) probabilities to be signal.
         parameters: number of trained numbers.
         rate: jets scored a second.
-        training: processor seconds of one training, on average.
+        training: seconds of one training, on average.
         histories: one a training; empty for models that are not trained by gradient.
     """
 
@@ -112,14 +112,14 @@ class Comparison:
         self.result.add_table(
             "taggers",
             "Area under the ROC curve, accuracy at a score of 0.5, background rejection at 50 % and 30 % signal "
-            "efficiency (R50, R30), the rate of scoring jets on this machine, and the processor time of one training.",
+            "efficiency (R50, R30), the rate of scoring jets on this machine, and the time of one training.",
             [
                 {
                     "model": tagger.name,
                     **{HEADS[key]: value for key, value in self.summaries[tagger.name].items()},
                     "parameters": tagger.parameters,
                     "jets/s": tagger.rate,
-                    "CPU s": round(tagger.training, 1),
+                    "training, s": round(tagger.training, 1),
                 }
                 for tagger in self.taggers
             ],

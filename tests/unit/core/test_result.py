@@ -43,6 +43,7 @@ def test_csv_has_the_interval(tmp_path):
         "t", "c", [{"m": "a", "x": Estimate(2.0, 1.0, 4.0, "seeds")}, {"m": "b", "x": 3.0}]
     )
     assert table.to_csv().splitlines() == ["m,x,x_low,x_high", "a,2.0,1.0,4.0", "b,3.0,,"]
+    assert table.to_markdown().splitlines() == ["| m | x |", "| --- | --- |", "| a | 2.0 +2.0 -1.0 |", "| b | 3.0 |"]
     with pytest.raises(InputError, match="no row"):
         make(tmp_path, resume=True).add_table("empty", "c", [])
 
