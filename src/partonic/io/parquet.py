@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,6 +30,7 @@ class Writer:
 
     def __init__(self, path: Path, provenance: Mapping[str, Any] | None) -> None:
         self.path = path
+        pa.array(np.zeros(1))  # at its first array pyarrow imports pandas, and swallows a Ctrl-C that comes then
         self.rows = 0
         self._given = provenance
         self._seen: list[Mapping[str, Any]] = []
