@@ -9,7 +9,7 @@ WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 .PHONY: demo test lint types docs unit bench clean help
 
 help:
-	@echo "make demo    set up .venv and run the main job: collisions, taggers, report page (about 3 minutes)"
+	@echo "make demo    set up .venv and run the main job: collisions, taggers, report page (2 to 4 minutes)"
 	@echo "make test    set up .venv and run every check: style, types, documentation, tests"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make bench   measure the claims of docs/benchmarks.md (long)"

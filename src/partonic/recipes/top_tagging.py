@@ -43,7 +43,7 @@ REMOVALS = 4_000  # jets of the removal test
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"jets": 400, "epochs": 1, "truth_jets": 400},
-    "quick": {"jets": 12_000, "epochs": 8, "truth_jets": 6_000},
+    "quick": {"jets": 9_000, "epochs": 8, "truth_jets": 4_000},
     "default": {},
     "benchmark": {"jets": 500_000, "seeds": 3, "window": "faithful"},
 }
