@@ -25,7 +25,7 @@ $(VENV)/.simulate: constraints.txt pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.simulate
-	$(PIP) -e '.[simulate,dev,docs]'
+	$(PIP) -e '.[simulate,cluster,dev,docs]'
 	@touch $@
 
 demo: $(VENV)/.simulate

@@ -210,17 +210,19 @@ def simulate(*tokens: Tokens) -> int:
 
 
 @app.command
-def convert(source: Path, target: Path, *, overwrite: bool = False) -> None:
+def convert(source: Path, target: Path, *, to: str | None = None, bad: str = "stop", overwrite: bool = False) -> None:
     """Convert a file; its format is recognised by content, the target's by its ending.
 
     Args:
-        source: Parquet, Landscape HDF5 or LHE (also .gz).
-        target: .parquet, .h5, .lhe or .lhe.gz.
+        source: a file of any format of `partonic list`.
+        target: its ending chooses the format: .parquet, .h5, .lhe, ...
+        to: short name of the target's format, where several share an ending.
+        bad: events with momenta or weights that are not finite: stop, keep, drop (keeps what a damaged file gives).
         overwrite: replace an existing target.
     """
-    from partonic.io.formats import convert as convert_file
+    from partonic.io.convert import convert as convert_file
 
-    print(convert_file(source, target, overwrite=overwrite))
+    print(convert_file(source, target, overwrite=overwrite, to=to, bad=bad))  # type: ignore[arg-type]  # checked there
 
 
 @app.command

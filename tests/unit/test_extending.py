@@ -13,6 +13,7 @@ from partonic.core.errors import FileError
 from partonic.core.registry import models, recipes
 from partonic.fit.tagger import train_tagger
 from partonic.io import formats
+from partonic.io.convert import convert
 from partonic.metrics.tagging import auc
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -92,7 +93,7 @@ def test_a_format(tmp_path, monkeypatch):
     assert jets.column("jet_mass").tolist() == [170.0, 80.0, 90.5]
     assert formats.count(path) == 3
     assert [len(part) for part in formats.iterate(path, 2)] == [2, 1]
-    assert formats.convert(path, tmp_path / "jets.parquet").events == 3
+    assert convert(path, tmp_path / "jets.parquet").events == 3
     path.write_text("jet_pt,jet_mass,label\n600,170\n")
     with pytest.raises(FileError, match="without a number for each of jet_pt"):
         pn.read(path)

@@ -34,12 +34,10 @@ class Progress:
     def _show(self, elapsed: float) -> None:
         rate = self.done / max(elapsed, 1e-9)
         left = max(self.total - self.done, 0.0) / rate if rate > 0 else float("inf")
-        print(
-            f"{self.description}: {self.done:,.0f} of {self.total:,.0f} {self.unit}, {rate:,.3g}/s, "
-            f"{duration(left)} left{', ' + self.note if self.note else ''}",
-            file=sys.stderr,
-            flush=True,
-        )
+        parts = [f"{self.done:,.0f}{f' of {self.total:,.0f}' if self.total else ''} {self.unit}", f"{rate:,.3g}/s"]
+        parts += [f"{duration(left)} left"] if self.total else []
+        parts += [self.note] if self.note else []
+        print(f"{self.description}: {', '.join(parts)}", file=sys.stderr, flush=True)
 
 
 class _Bar(Progress):
@@ -54,13 +52,15 @@ class _Bar(Progress):
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]} {task.fields[rate]}"),
+            TextColumn("{task.completed:,.0f}/{task.fields[all]} {task.fields[unit]} {task.fields[rate]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
         self.bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self.bar.add_task(description, total=total, unit=unit, rate="", note="")
+        self._task = self.bar.add_task(
+            description, total=total or None, unit=unit, all=f"{total:,.0f}" if total else "?", rate="", note=""
+        )
 
     def advance(self, amount: float = 1.0, note: str = "") -> None:
         """Move the bar."""
@@ -76,7 +76,7 @@ def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
 
     Args:
         description: what is being done, as ``"simulating top"``.
-        total: how much there is to do.
+        total: how much there is to do; 0 where that is not known.
         unit: of what, as ``"jets"``.
     """
     if sys.stderr.isatty():

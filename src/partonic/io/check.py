@@ -34,18 +34,26 @@ class MomentumCheck:
     weights: dict[str, int] = field(default_factory=dict)
     negative: int = 0
 
-    def add(self, events: Events) -> None:
-        """Look at a sample."""
+    def add(self, events: Events) -> dict[int, str]:
+        """Look at a sample; gives the rows with something that is not finite, and what that is."""
+        bad: dict[int, str] = {}
         for name, ragged in events.collections.items():
             if all(component in ragged.fields for component in MOMENTUM):
                 finite, below = check_momenta(ragged)
+                if not np.all(finite):
+                    items = np.flatnonzero(~finite)
+                    rows = np.searchsorted(ragged.offsets, items, side="right") - 1
+                    bad |= dict.fromkeys(rows.tolist(), f"a momentum in '{name}'")
                 self.momenta[name] = self.momenta.get(name, 0) + ragged.total
                 self.not_finite[name] = self.not_finite.get(name, 0) + int(np.count_nonzero(~finite))
                 self.below[name] = self.below.get(name, 0) + int(np.count_nonzero(below))
         for name, values in events.weights.items():
-            self.weights[name] = self.weights.get(name, 0) + int(np.count_nonzero(~np.isfinite(values)))
+            rows = np.flatnonzero(~np.isfinite(values))
+            self.weights[name] = self.weights.get(name, 0) + len(rows)
+            bad |= dict.fromkeys(rows.tolist(), f"a weight '{name}'")
         if NOMINAL in events.weights:
             self.negative += int(np.count_nonzero(np.asarray(events.weights[NOMINAL]) < 0))
+        return bad
 
     @property
     def sound(self) -> bool:

@@ -1,4 +1,4 @@
-"""Files of any known format: recognised by content, read, written by their ending, converted.
+"""Files of any known format: recognised by content, read, written by their ending.
 
 A further format is one file in this folder that declares a ``FORMAT``.
 """
@@ -9,17 +9,14 @@ import hashlib
 import importlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from partonic.core.errors import FileError, InputError, nearest
-from partonic.core.files import check_readable, check_writable
-from partonic.core.progress import progress
+from partonic.core.errors import FileError, InputError, nearest, unknown
+from partonic.core.files import check_readable
 from partonic.events.cache import kept
 from partonic.events.events import Events, concatenate
 from partonic.io.base import Format, check_rows
-from partonic.io.check import MomentumCheck
 
 ROWS = 10_000
 HEAD = 4096  # bytes by which a file is recognised
@@ -36,10 +33,11 @@ _LOOKS = (
 
 
 def _find() -> tuple[Format, ...]:
-    """The formats of the files in this folder that declare one."""
+    """The formats of the files in this folder that declare one, those of a special layout first."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     names = [file.stem for file in files if "\nFORMAT = Format(" in file.read_text(encoding="utf-8")]
-    return tuple(importlib.import_module(f"partonic.io.{name}").FORMAT for name in names)
+    found = [importlib.import_module(f"partonic.io.{name}").FORMAT for name in names]
+    return tuple(sorted(found, key=lambda entry: entry.generic))
 
 
 FORMATS = _find()
@@ -71,22 +69,43 @@ def recognise(path: Path | str) -> Format:
     raise FileError(f"{file} {looks or 'has content that'} is of no known format; those known are: {_known()}")
 
 
-def by_ending(path: Path | str) -> Format:
+def by_ending(path: Path | str, name: str | None = None) -> Format:
     """The format that is written under a file name.
 
+    Args:
+        path: the file name, whose ending chooses.
+        name: short name of the format, where its ending is not to choose.
+
     Raises:
-        InputError: no format has this ending.
+        InputError: no format has this ending, or the named one is not written or has other endings.
+        UnknownNameError: no format has this name.
     """
-    name = Path(path).name.lower()
-    endings = {suffix: entry for entry in FORMATS if entry.write for suffix in entry.suffixes}
+    given = Path(path).name.lower()
+    if name is not None:
+        return _by_name(name, given)
+    endings = {suffix: entry for entry in reversed(FORMATS) if entry.write for suffix in entry.suffixes}
     for suffix in sorted(endings, key=len, reverse=True):
-        if name.endswith(suffix):
+        if given.endswith(suffix):
             return endings[suffix]
-    ending = Path(name).suffix
+    ending = Path(given).suffix
     what = f"'{ending}'" if ending else "no ending"
+    there = ", ".join(f"{entry.title} ({entry.suffixes[0]})" for entry in FORMATS if entry.write)
     raise InputError(
-        f"{path} has {what}, by which no format is chosen{nearest(ending, endings)}; those known are: {_known()}"
+        f"{path} has {what}, by which no format is chosen{nearest(ending, endings)}; those written are: {there}"
     )
+
+
+def _by_name(name: str, given: str) -> Format:
+    named = {entry.name: entry for entry in FORMATS}
+    if name not in named:
+        raise unknown("format", name, named)
+    entry = named[name]
+    if entry.write is None:
+        written = ", ".join(one.name for one in FORMATS if one.write)
+        raise InputError(f"{entry.title} is read only; the formats that are written are: {written}")
+    if not given.endswith(entry.suffixes):
+        raise InputError(f"{given} has the wrong ending for {entry.title}: {' or '.join(entry.suffixes)}")
+    return entry
 
 
 def read(path: Path | str) -> Events:
@@ -118,14 +137,27 @@ def count(path: Path | str) -> int:
     return recognise(path).count(Path(path))
 
 
-def write(path: Path | str, events: Events | Iterable[Events], provenance: Mapping[str, Any] | None = None) -> int:
+def write(
+    path: Path | str,
+    events: Events | Iterable[Events],
+    provenance: Mapping[str, Any] | None = None,
+    *,
+    to: str | None = None,
+) -> int:
     """Write a sample, or samples as they come, in the format of the file's ending; gives the number of events.
+
+    Args:
+        path: the file.
+        events: what to write.
+        provenance: its origin; that of the samples if None.
+        to: short name of the format, where several share the ending.
 
     Raises:
         InputError: no format has this ending, or the sample does not fit the format.
+        UnknownNameError: no format has this name.
         FileError: the file cannot be written.
     """
-    writer = by_ending(path).write
+    writer = by_ending(path, to).write
     assert writer is not None  # by_ending gives writable formats only
     return writer(path, events, provenance)
 
@@ -153,89 +185,3 @@ def cached(path: Path | str | Sequence[Path | str], folder: Path | str | None = 
             yield from iterate(one)
 
     return kept(f"{paths[0].stem}-{digest}", key, chunks, folder)
-
-
-@dataclass
-class Report:
-    """What a conversion found; printing it gives the lines that a person reads.
-
-    Args:
-        source: the file that was read.
-        target: the file that was written.
-        source_format: name of its format.
-        target_format: name of its format.
-        events: number of events.
-        items: collection -> number of items.
-        columns: names of the per-event columns.
-        weights: names of the weights.
-        check: momenta that are not finite or have less energy than momentum, and weights that are not finite.
-        left_out: parts of the source that events cannot hold.
-        holds: what the written format holds, where that is not everything.
-    """
-
-    source: Path
-    target: Path
-    source_format: str
-    target_format: str
-    events: int = 0
-    items: dict[str, int] = field(default_factory=dict)
-    columns: list[str] = field(default_factory=list)
-    weights: list[str] = field(default_factory=list)
-    check: MomentumCheck = field(default_factory=MomentumCheck)
-    left_out: list[str] = field(default_factory=list)
-    holds: str = ""
-
-    def add(self, events: Events) -> None:
-        """Take in a sample that passes by."""
-        self.events += len(events)
-        for name, ragged in events.collections.items():
-            self.items[name] = self.items.get(name, 0) + ragged.total
-        self.columns, self.weights = list(events.columns), list(events.weights)
-        self.left_out = list(events.provenance.get("left_out", []))
-        self.check.add(events)
-
-    def __str__(self) -> str:
-        """Lines for people."""
-        lines = [
-            f"{self.source} ({self.source_format}) -> {self.target} ({self.target_format}): {self.events:,} events"
-        ]
-        for title, names in (("columns", self.columns), ("weights", self.weights)):
-            if names:
-                more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-                lines.append(f"  {title}: {', '.join(names[:8])}{more}")
-        if self.items:
-            lines.append("  collections: " + ", ".join(f"{name} ({n:,})" for name, n in self.items.items()))
-        lines += [f"  {line}" for line in self.check.lines()]
-        if self.left_out:
-            lines.append(
-                f"  left out of the source (neither numbers, text nor lists of records): {', '.join(self.left_out)}"
-            )
-        if self.holds:
-            lines.append(f"  the written format holds {self.holds}, nothing else")
-        return "\n".join(lines)
-
-
-def convert(source: Path | str, target: Path | str, *, overwrite: bool = False) -> Report:
-    """Convert a file of any known format into that of the target's ending, in parts, and check its momenta.
-
-    Raises:
-        InputError: no format has the target's ending, source and target are one file, or the sample does not fit.
-        FileError: the source cannot be read, the target exists or cannot be written.
-    """
-    origin, goal = Path(source), Path(target)
-    entry, made = recognise(origin), by_ending(goal)
-    if goal.exists() and origin.resolve() == goal.resolve():
-        raise InputError(f"{source} and {target} are the same file; give the target another name")
-    check_writable(goal, overwrite=overwrite)
-    report = Report(origin, goal, entry.title, made.title, holds=made.holds)
-    with progress(f"converting {origin.name}", entry.count(origin), "events") as bar:
-
-        def passing() -> Iterator[Events]:
-            """The samples on their way from reader to writer."""
-            for events in entry.iterate(origin, ROWS):
-                report.add(events)
-                yield events
-                bar.advance(len(events))
-
-        write(goal, passing())
-    return report

@@ -21,7 +21,7 @@ from partonic.core.files import check_readable
 from partonic.events import kinematics
 from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged, offsets_from_counts
-from partonic.io.base import Format, check_rows
+from partonic.io.base import Format, check_rows, reading, spans
 from partonic.io.landscape_write import COMPONENTS, SPLITS, TRUTH, by_falling_pt, column_names, write
 
 ROWS = 10_000
@@ -176,16 +176,8 @@ def _open(path: Path) -> Iterator[_Reader]:
     import h5py
     import hdf5plugin  # noqa: F401  (registers the compression filters of PyTables)
 
-    try:
-        with h5py.File(path, "r") as file:
-            yield _Reader(path, file)
-    except FileError:
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
-        reason = str(error).strip("\"'").splitlines()[0][:200] if str(error) else type(error).__name__
-        raise FileError(
-            f"{path} cannot be read as HDF5 in the top-tagging layout ({reason}); is it damaged?"
-        ) from error
+    with reading(path, "HDF5 in the top-tagging layout"), h5py.File(path, "r") as file:
+        yield _Reader(path, file)
 
 
 def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
@@ -201,8 +193,8 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
     """
     check_rows(rows)
     with _open(check_readable(path)) as reader:
-        for start in range(0, max(reader.rows, 1), rows):
-            yield reader.events(start, min(start + rows, reader.rows))
+        for start, stop in spans(reader.rows, rows):
+            yield reader.events(start, stop)
 
 
 def count(path: Path | str) -> int:

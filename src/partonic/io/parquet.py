@@ -17,7 +17,7 @@ from partonic.core.files import atomic, check_readable
 from partonic.events.events import Events, concatenate
 from partonic.events.provenance import common, plain
 from partonic.io.arrow import from_arrow, layout, same_layout, to_arrow
-from partonic.io.base import Format, as_chunks, check_rows
+from partonic.io.base import Format, as_chunks, check_rows, reading
 
 VERSION = 1
 KEY = "partonic"
@@ -156,20 +156,6 @@ def write(path: Path | str, events: Events | Iterable[Events], provenance: Mappi
     return writer.rows
 
 
-@contextlib.contextmanager
-def _clear(path: Path) -> Iterator[None]:
-    """Turn what Arrow says of a broken file into one sentence."""
-    try:
-        yield
-    except FileError:
-        raise
-    except InputError as error:
-        raise FileError(f"{path}: {error}") from error
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise FileError(f"{path} is not a whole Parquet file ({reason}); it may be truncated or damaged") from error
-
-
 def _facts(path: Path, file: pq.ParquetFile) -> tuple[dict[str, Any], dict[str, Any]]:
     """What our own metadata say; nothing in a stranger's file."""
     stored = (file.metadata.metadata or {}).get(KEY.encode())
@@ -185,8 +171,13 @@ def _facts(path: Path, file: pq.ParquetFile) -> tuple[dict[str, Any], dict[str, 
     return facts, facts["provenance"]
 
 
-def _open(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[pq.ParquetFile]:
+    with (
+        reading(path, "Parquet", pa.ArrowException),
+        pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as opened,
+    ):
+        yield opened
 
 
 def read(path: Path | str) -> Events:
@@ -196,7 +187,7 @@ def read(path: Path | str) -> Events:
         FileError: it is missing, empty, truncated, damaged, of a newer version, or holds nothing that can be read.
     """
     file = check_readable(path)
-    with _clear(file), _open(file) as opened:
+    with _open(file) as opened:
         roles, provenance = _facts(file, opened)
         return from_arrow(opened.read(), roles, provenance)
 
@@ -210,7 +201,7 @@ def iterate(path: Path | str, rows: int = GROUP_ROWS) -> Iterator[Events]:
     """
     check_rows(rows)
     file = check_readable(path)
-    with _clear(file), _open(file) as opened:
+    with _open(file) as opened:
         roles, provenance = _facts(file, opened)
         schema = opened.schema_arrow
         if opened.metadata.num_rows == 0:
@@ -226,7 +217,7 @@ def count(path: Path | str) -> int:
         FileError: it is missing, empty, truncated or damaged.
     """
     file = check_readable(path)
-    with _clear(file), _open(file) as opened:
+    with _open(file) as opened:
         rows: int = opened.metadata.num_rows
         return rows
 

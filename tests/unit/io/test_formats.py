@@ -10,6 +10,8 @@ import pytest
 from partonic.core.errors import FileError, InputError
 from partonic.events import Events, Ragged, concatenate
 from partonic.io import formats, landscape, lhe, parquet
+from partonic.io.check import MomentumCheck
+from partonic.io.convert import convert
 
 
 @pytest.fixture
@@ -107,14 +109,14 @@ def test_cached_joins_files(sample, tmp_path, assert_same):
 
 
 def test_convert_there_and_back(lhe_file, tmp_path, assert_same):
-    report = formats.convert(lhe_file, tmp_path / "a.parquet")
+    report = convert(lhe_file, tmp_path / "a.parquet")
     assert (report.events, report.items, len(report.weights)) == (200, {"particles": 1022}, 22)
     assert report.check.sound
     text = str(report)
     assert "200 events" in text
     assert "momenta of particles: all sound (of 1,022)" in text
     assert "cHW_0p2" in text
-    formats.convert(tmp_path / "a.parquet", tmp_path / "b.lhe")
+    convert(tmp_path / "a.parquet", tmp_path / "b.lhe")
     assert_same(formats.read(lhe_file), formats.read(tmp_path / "b.lhe"))
 
 
@@ -128,7 +130,12 @@ def test_convert_counts_what_is_off(tmp_path):
         {"particles": Ragged.from_counts(np.array([2, 4]), fields)},
     )
     formats.write(tmp_path / "a.parquet", events)
-    report = formats.convert(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    with pytest.raises(
+        FileError, match=r"a\.parquet: event 1 has a momentum in 'particles' that is not finite; .* --bad drop"
+    ):
+        convert(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert not (tmp_path / "b.parquet").exists()
+    report = convert(tmp_path / "a.parquet", tmp_path / "b.parquet", bad="keep")
     assert report.check.not_finite == {"particles": 1}
     assert report.check.below == {"particles": 2}
     assert not report.check.sound
@@ -138,11 +145,48 @@ def test_convert_counts_what_is_off(tmp_path):
     assert "weight nominal: 1 negative" in text
 
 
+def test_convert_drops_what_is_bad(tmp_path, lhe_file, assert_same):
+    sample = formats.read(lhe_file)
+    px = sample.collections["particles"]["px"].copy()
+    px[sample.collections["particles"].offsets[[7, 30]]] = np.inf
+    bad = sample.with_collections(particles=sample.collections["particles"].with_fields(px=px))
+    formats.write(tmp_path / "a.parquet", bad)
+    with pytest.raises(FileError, match="event 8 has a momentum in 'particles'"):
+        convert(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    report = convert(tmp_path / "a.parquet", tmp_path / "b.parquet", bad="drop")
+    assert (report.events, report.dropped) == (198, 2)
+    assert "left out: 2 events" in str(report)
+    good = np.delete(np.arange(200), [7, 30])
+    assert_same(sample[good], formats.read(tmp_path / "b.parquet"))
+
+
+def test_convert_keeps_what_a_damaged_file_gives_on_request(tmp_path, lhe_file, assert_same):
+    broken = tmp_path / "broken.lhe"
+    text = gzip.decompress(lhe_file.read_bytes())
+    broken.write_bytes(text[: int(len(text) * 0.7)])
+    report = convert(broken, tmp_path / "a.parquet", bad="drop")
+    assert 100 < report.events < 200
+    assert "truncated" in report.fault
+    assert "could not be read to its end" in str(report)
+    whole = formats.read(lhe_file)[: report.events]
+    assert_same(whole.with_provenance(source="broken.lhe"), formats.read(tmp_path / "a.parquet"))
+    with pytest.raises(KeyError, match="unknown treatment of bad events 'dorp'; did you mean 'drop'"):
+        convert(broken, tmp_path / "b.parquet", bad="dorp")
+
+
+def test_a_format_is_chosen_by_name(tmp_path, jets):
+    assert formats.write(tmp_path / "a.hdf5", jets, to="landscape") == len(jets)
+    with pytest.raises(KeyError, match="unknown format 'landscap'; did you mean 'landscape'"):
+        formats.write(tmp_path / "b.h5", jets, to="landscap")
+    with pytest.raises(InputError, match=r"wrong ending for nested Parquet: \.parquet"):
+        formats.write(tmp_path / "b.h5", jets, to="parquet")
+
+
 def test_rounding_in_float32_is_not_off():
     rng = np.random.default_rng(1)
     p = (rng.standard_normal((3, 100_000)) * 10 ** rng.uniform(-3, 3, 100_000)).astype(np.float32)
     e = np.sqrt((p.astype(float) ** 2).sum(axis=0)).astype(np.float32)
-    check = formats.MomentumCheck()
+    check = MomentumCheck()
     fields = {"px": p[0], "py": p[1], "pz": p[2], "e": e}
     check.add(Events(collections={"x": Ragged.from_counts(np.array([100_000]), fields)}))
     assert check.sound
@@ -150,23 +194,23 @@ def test_rounding_in_float32_is_not_off():
 
 def test_convert_says_what_the_target_cannot_hold(jets, tmp_path):
     formats.write(tmp_path / "a.parquet", jets)
-    assert "200 leading constituents" in str(formats.convert(tmp_path / "a.parquet", tmp_path / "b.h5"))
+    assert "200 leading constituents" in str(convert(tmp_path / "a.parquet", tmp_path / "b.h5"))
 
 
 def test_convert_refuses_before_it_works(lhe_file, tmp_path):
     target = tmp_path / "a.parquet"
-    formats.convert(lhe_file, target)
+    convert(lhe_file, target)
     with pytest.raises(FileError, match=r"exists; .*--overwrite"):
-        formats.convert(lhe_file, target)
-    assert formats.convert(lhe_file, target, overwrite=True).events == 200
+        convert(lhe_file, target)
+    assert convert(lhe_file, target, overwrite=True).events == 200
     with pytest.raises(InputError, match="the same file"):
-        formats.convert(target, tmp_path / "." / "a.parquet", overwrite=True)
+        convert(target, tmp_path / "." / "a.parquet", overwrite=True)
     with pytest.raises(FileError, match="does not exist"):
-        formats.convert(target, tmp_path / "none" / "b.lhe")
+        convert(target, tmp_path / "none" / "b.lhe")
     with pytest.raises(InputError, match=r"'\.root'"):
-        formats.convert(target, tmp_path / "b.root")
+        convert(target, tmp_path / "b.root")
     with pytest.raises(KeyError, match="unknown collection 'constituents'"):
-        formats.convert(target, tmp_path / "b.h5")
+        convert(target, tmp_path / "b.h5")
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
 
 
@@ -174,16 +218,16 @@ def test_a_fault_half_way_leaves_the_old_target(lhe_file, tmp_path):
     broken = tmp_path / "broken.lhe"
     broken.write_bytes(gzip.decompress(lhe_file.read_bytes())[:-2000])
     target = tmp_path / "a.parquet"
-    formats.convert(lhe_file, target)
+    convert(lhe_file, target)
     with pytest.raises(FileError, match="truncated"):
-        formats.convert(broken, target, overwrite=True)
+        convert(broken, target, overwrite=True)
     assert formats.count(target) == 200
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.parquet", "broken.lhe"]
 
 
 def test_every_real_file_is_converted(real_data, tmp_path):
     for file in sorted(real_data.glob("*.lhe*")):
-        report = formats.convert(file, tmp_path / "a.parquet", overwrite=True)
+        report = convert(file, tmp_path / "a.parquet", overwrite=True)
         assert report.check.sound
         assert formats.count(tmp_path / "a.parquet") == report.events == formats.count(file)
     for name in ("uproot-HZZ.root", "cms_Zmumu_Run2011A.csv", "pyhepmc_last_event_issue.hepmc", "ParticleNet_kin.pt"):
