@@ -16,11 +16,7 @@ for each case; a full run then prints the table for ``docs/benchmarks.md``.
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
-import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -31,6 +27,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from harness import busy_cores, run
+
 from partonic.core.parallel import ordered
 from partonic.core.rng import chunk_seed
 from partonic.simulators.account import Account
@@ -39,7 +37,6 @@ from partonic.simulators.pythia import Generator
 from partonic.simulators.simulate import simulate_to_file
 from partonic.simulators.simulator import ChunkFacts, Simulator
 
-STORED = Path(__file__).with_suffix(".json")
 QUIET_LOAD = 0.5  # of the other work on the machine, in busy cores
 
 
@@ -151,62 +148,7 @@ def two_workers(quick: bool) -> dict[str, Any]:
     return {**result, "holds": measured["cpu_speedup"] >= 1.8, "why": why}
 
 
-def busy_cores(seconds: float = 2.0) -> float:
-    """How many cores other processes keep busy."""
-
-    def busy() -> float:
-        """Seconds that all cores have been busy."""
-        numbers = [float(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
-        return (sum(numbers[:8]) - numbers[3] - numbers[4]) / os.sysconf("SC_CLK_TCK")
-
-    before = busy()
-    time.sleep(seconds)
-    return (busy() - before) / seconds
-
-
 CASES = {"overhead": overhead, "two-workers": two_workers}
 
-
-def table(results: dict[str, dict[str, Any]]) -> str:
-    """The Markdown for ``docs/benchmarks.md``."""
-    lines = [
-        "| case | measured | bar | holds | date, machine |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for case, result in results.items():
-        measured, bar = (", ".join(f"{k} {v}" for k, v in result[key].items()) for key in ("measured", "bar"))
-        holds = {True: "yes", False: "**no**", None: "not measured"}[result["holds"]]
-        holds += f" ({result['why']})" if "why" in result else ""
-        lines.append(f"| {case} | {measured} | {bar} | {holds} | {result['date']}, {result['machine']} |")
-    return "Command: `python benchmarks/simulate.py`\n\n" + "\n".join(lines)
-
-
-def machine() -> str:
-    """Processor and number of cores."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
-
-
-def main() -> int:
-    """Run the cases and print them; the exit code tells whether all bars hold."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="smaller, ends within about two minutes, stores nothing")
-    parser.add_argument("--case", choices=CASES, help="this case only")
-    arguments = parser.parse_args()
-    results = {}
-    for case in [arguments.case] if arguments.case else CASES:
-        results[case] = CASES[case](arguments.quick)
-        print(json.dumps({"case": case, **results[case]}), flush=True)
-    if not arguments.quick:
-        stamp = {"date": dt.datetime.now(tz=dt.UTC).date().isoformat(), "machine": machine()}
-        stored = json.loads(STORED.read_text()) if STORED.exists() else {}
-        stored |= {case: {**result, **stamp} for case, result in results.items()}
-        STORED.write_text(json.dumps(stored, indent=2) + "\n")
-        print("\n" + table(stored))
-    return 0 if all(result["holds"] is not False for result in results.values()) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__file__, __doc__, CASES))
