@@ -1,0 +1,76 @@
+"""A small valid file of every format, for the tests that damage files: a further format joins with one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from partonic.events import Events, Ragged
+from partonic.io import formats
+
+
+def sample_jets(n=40, seed=5):
+    """Jets of massless constituents by falling pt, with label, split and jet momenta."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 12, n)
+    row = np.repeat(np.arange(n), counts)
+    pt, eta, phi = (
+        rng.exponential(20, counts.sum()),
+        rng.normal(0.3, 0.2, counts.sum()),
+        rng.normal(1, 0.2, counts.sum()),
+    )
+    order = np.lexsort((-pt, row))
+    pt, eta, phi = pt[order], eta[order], phi[order]
+    p = {"px": pt * np.cos(phi), "py": pt * np.sin(phi), "pz": pt * np.sinh(eta), "e": pt * np.cosh(eta)}
+    fields = {name: values.astype(np.float32) for name, values in p.items()}
+    px, py = (np.bincount(row, fields[name], n) for name in ("px", "py"))
+    columns = {
+        "label": (np.arange(n) % 2).astype(np.int8),
+        "split": np.array(["train", "val", "test"])[np.arange(n) % 3],
+        "jet_pt": np.hypot(px, py).astype(np.float32),
+    }
+    return Events(columns, {}, {"constituents": Ragged.from_counts(counts, fields)})
+
+
+def sample_collisions(n=20, seed=6):
+    """Events q qbar -> Z -> mu mu with the columns and fields of a Les Houches file and two named weights."""
+    rng = np.random.default_rng(seed)
+    cos, phi = rng.uniform(-1, 1, n), rng.uniform(-np.pi, np.pi, n)
+    sin, half = np.sqrt(1 - cos**2), 45.594
+    axis = np.stack([sin * np.cos(phi), sin * np.sin(phi), cos], axis=1) * half
+    zero = np.zeros((n, 3))
+    beam = np.tile([0, 0, half], (n, 1))
+    p = np.stack([beam, -beam, zero, axis, -axis], axis=1).reshape(-1, 3)
+    fields = {
+        "px": p[:, 0],
+        "py": p[:, 1],
+        "pz": p[:, 2],
+        "e": np.tile([half, half, 2 * half, half, half], n),
+        "mass": np.tile([0, 0, 2 * half, 0, 0], n),
+        "pid": np.tile([2, -2, 23, 13, -13], n),
+        "status": np.tile([-1, -1, 2, 1, 1], n),
+        "mother1": np.tile([0, 0, 1, 3, 3], n),
+        "mother2": np.tile([0, 0, 2, 3, 3], n),
+    }
+    weights = {"nominal": np.full(n, 1.5), "up": 1.5 + rng.normal(0, 0.1, n)}
+    return Events({}, weights, {"particles": Ragged.from_counts(np.full(n, 5), fields)})
+
+
+def written(name: str, events: Callable[[], Events]) -> Callable[[Path], Path]:
+    """Maker of a file by our own writer."""
+
+    def make(folder: Path) -> Path:
+        ending = next(entry for entry in formats.FORMATS if entry.name == name).suffixes[0]
+        path = folder / f"sample{ending}"
+        formats.write(path, events(), to=name)
+        return path
+
+    return make
+
+
+SAMPLES: dict[str, Callable[[Path], Path]] = {
+    "parquet": written("parquet", sample_jets),
+    "landscape": written("landscape", sample_jets),
+    "lhe": written("lhe", sample_collisions),
+}
+"""Name of a format -> maker of a small valid file of it in a folder; gives its path."""
