@@ -3,8 +3,10 @@
 import multiprocessing
 import operator
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +16,7 @@ import psutil
 import pytest
 
 from partonic.core.errors import InputError, WorkerError
-from partonic.core.parallel import one_thread, ordered
+from partonic.core.parallel import _Work, one_thread, ordered
 
 DIVIDE = partial(partial, divmod, 100)
 
@@ -72,10 +74,62 @@ def test_an_error_in_a_worker_is_raised_here():
     assert not multiprocessing.active_children()
 
 
-def test_a_dead_worker_is_one_clear_error():
-    with pytest.raises(WorkerError, match="a worker process died"):
+def test_workers_that_always_die_are_one_clear_error(capfd):
+    with pytest.raises(WorkerError, match=r"worker processes died .*fewer workers"):
         list(ordered(partial(partial, os._exit), [3, 3], 2))
     assert not multiprocessing.active_children()
+    assert capfd.readouterr().err.count("done again") == 2
+
+
+def test_workers_that_always_hang_are_one_clear_error():
+    began = time.monotonic()
+    with pytest.raises(WorkerError, match=r"workers hang.*PARTONIC_PATIENCE"):
+        list(ordered(partial(partial, time.sleep), [600], 2, patience=0.7))
+    assert time.monotonic() - began < 60
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("fault", ["kill", "stop"])
+def test_a_lost_worker_costs_one_chunk(fault, capfd):
+    sent = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[fault]  # a stopped process hangs
+    results = ordered(DIVIDE, range(1, 40), 2, patience=2 if fault == "stop" else None)
+    given = []
+    for i, result in enumerate(results):
+        given.append(result)
+        if i in (3, 20):
+            for child in multiprocessing.active_children()[: 2 if fault == "stop" else 1]:
+                os.kill(child.pid, sent)
+    assert given == [divmod(100, i) for i in range(1, 40)]
+    assert 1 <= capfd.readouterr().err.count("done again") <= 2  # an idle worker may go unnoticed at the end
+    assert not multiprocessing.active_children()
+
+
+def test_an_executor_that_hangs_is_asked_again():
+    calls, free = [], threading.Event()
+
+    def work(item):
+        calls.append(item)
+        if len(calls) == 1:
+            free.wait(60)
+        return -item
+
+    with ThreadPoolExecutor(2) as executor:
+        assert list(ordered(lambda: work, [1], 1, executor, patience=0.3)) == [-1]
+        free.set()
+    assert calls == [1, 1]
+
+
+def test_how_long_workers_may_take(monkeypatch):
+    work = _Work(DIVIDE, None, 1, None)
+    assert work.limit() == 1800
+    work.finished, work.longest = 1, 2.0
+    assert work.limit() == 300
+    work.longest = 100.0
+    assert work.limit() == 2000
+    work.stop()
+    monkeypatch.setenv("PARTONIC_PATIENCE", "soon")
+    with pytest.raises(InputError, match="PARTONIC_PATIENCE must be a number of seconds above 0, not 'soon'"):
+        next(ordered(DIVIDE, [1], 2))
 
 
 def test_workers_use_one_thread_each(monkeypatch):
