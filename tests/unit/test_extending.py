@@ -86,16 +86,18 @@ def test_a_process(monkeypatch):
 
 
 def test_a_format(tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, module("csv_columns").FORMAT))
-    path = tmp_path / "jets.csv"
-    path.write_text("jet_pt,jet_mass,label\n600,170,1\n580,80,0\n620,90.5,0\n")
+    monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, module("json_jets").FORMAT))
+    path = tmp_path / "jets.jsonl"
+    lines = [f'{{"label": {i}, "p": {[[3, 4, 0, 5]] * i}}}\n' for i in (1, 0, 2)]
+    path.write_text("".join(lines))
     jets = pn.read(path)
-    assert jets.column("jet_mass").tolist() == [170.0, 80.0, 90.5]
+    assert jets.column("label").tolist() == [1, 0, 2]
+    assert jets.collection("constituents").counts.tolist() == [1, 0, 2]
+    assert jets.collection("constituents")["py"].tolist() == [4.0] * 3
     assert formats.count(path) == 3
     assert [len(part) for part in formats.iterate(path, 2)] == [2, 1]
     assert convert(path, tmp_path / "jets.parquet").events == 3
-    path.write_text("jet_pt,jet_mass,label\n600,170\n")
-    with pytest.raises(FileError, match="without a number for each of jet_pt"):
-        pn.read(path)
-    path.write_text("jet_pt,jet_mass,label\n")
-    assert len(pn.read(path)) == 0
+    for bad in ('{"label": 1}', '{"label": 1, "p": [[1, 2, 3]]}', '{"label"', "3"):
+        path.write_text("".join(lines) + bad)
+        with pytest.raises(FileError, match="event 4 is not a label and a list p of momenta"):
+            pn.read(path)
