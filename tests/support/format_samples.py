@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
+import uproot
 
 from partonic.events import Events, Ragged
 from partonic.io import formats
@@ -68,9 +70,23 @@ def written(name: str, events: Callable[[], Events]) -> Callable[[Path], Path]:
     return make
 
 
+def ntuple(folder: Path) -> Path:
+    """A ROOT file with one tree, written with uproot."""
+    events = sample_jets()
+    constituents = events.collections["constituents"]
+    arrays = {name: ak.unflatten(values, constituents.counts) for name, values in constituents.fields.items()}
+    path = folder / "sample.root"
+    content = {"label": events.columns["label"], "jet_pt": events.columns["jet_pt"], "particle": ak.zip(arrays)}
+    with uproot.recreate(path) as file:
+        file.mktree("jets", {name: ak.type(ak.Array(values)).content for name, values in content.items()})
+        file["jets"].extend(content)
+    return path
+
+
 SAMPLES: dict[str, Callable[[Path], Path]] = {
     "parquet": written("parquet", sample_jets),
     "landscape": written("landscape", sample_jets),
     "lhe": written("lhe", sample_collisions),
+    "root": ntuple,
 }
 """Name of a format -> maker of a small valid file of it in a folder; gives its path."""

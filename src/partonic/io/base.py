@@ -80,7 +80,7 @@ BROKEN = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError
 
 
 @contextlib.contextmanager
-def reading(path: Path, title: str, *errors: type[Exception]) -> Iterator[None]:
+def reading(path: Path | str, title: str, *errors: type[Exception]) -> Iterator[None]:
     """Turn what a library says of a broken file into one sentence.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from partonic.core.files import check_writable
 from partonic.core.progress import progress
 from partonic.events.events import Events
 from partonic.io.check import MomentumCheck
-from partonic.io.formats import ROWS, by_ending, recognise, write
+from partonic.io.formats import ROWS, by_ending, find, write
+from partonic.io.places import name_of, place
 
 Bad = Literal["stop", "drop", "keep"]
 BAD = ("stop", "drop", "keep")
@@ -41,7 +42,7 @@ class Report:
         fault: why the source could not be read to its end, where what came before was kept.
     """
 
-    source: Path
+    source: Path | str
     target: Path
     source_format: str
     target_format: str
@@ -113,13 +114,13 @@ def convert(
     """
     if bad not in BAD:
         raise unknown("treatment of bad events", bad, BAD)
-    origin, goal = Path(source), Path(target)
-    entry, made = recognise(origin), by_ending(goal, to)
-    if goal.exists() and origin.resolve() == goal.resolve():
+    goal = Path(target)
+    (entry, origin), made = find(source), by_ending(goal, to)
+    if isinstance(origin, Path) and goal.exists() and origin.resolve() == goal.resolve():
         raise InputError(f"{source} and {target} are the same file; give the target another name")
     check_writable(goal, overwrite=overwrite)
-    report = Report(origin, goal, entry.title, made.title, holds=made.holds)
-    with progress(f"converting {origin.name}", _count(entry.count, origin, bad), "events") as bar:
+    report = Report(place(source), goal, entry.title, made.title, holds=made.holds)
+    with progress(f"converting {name_of(source)}", _count(entry.count, origin, bad), "events") as bar:
 
         def passing() -> Iterator[Events]:
             """The samples on their way from reader to writer."""
@@ -133,7 +134,7 @@ def convert(
     return report
 
 
-def _count(count: Callable[[Path], int], path: Path, bad: Bad) -> int:
+def _count(count: Callable[[Any], int], path: Any, bad: Bad) -> int:
     """Number of events, 0 where a damaged file does not tell it and may be read as far as it goes."""
     try:
         return count(path)

@@ -16,14 +16,15 @@ from partonic.core.errors import FileError, InputError, nearest, unknown
 from partonic.core.files import check_readable
 from partonic.events.cache import kept
 from partonic.events.events import Events, concatenate
+from partonic.io import remote
 from partonic.io.base import Format, check_rows
+from partonic.io.places import readable
 
 ROWS = 10_000
 HEAD = 4096  # bytes by which a file is recognised
 
 # Formats that are not read, for a better sentence.
 _LOOKS = (
-    (b"root", "a ROOT file"),
     (b"\x89HDF", "an HDF5 file without the key 'table'"),
     (b"HepMC::", "a HepMC file"),
     (b"PK\x03\x04", "a zip archive (or npz)"),
@@ -53,9 +54,28 @@ def recognise(path: Path | str) -> Format:
     Raises:
         FileError: it is missing, empty, unreadable or of no known format.
     """
-    file = check_readable(path)
-    with file.open("rb") as stream:
-        head = stream.read(HEAD)
+    return find(path)[0]
+
+
+def find(path: Path | str) -> tuple[Format, Any]:
+    """The format of a file, by its content, and what to give to its reader.
+
+    Args:
+        path: a file, or a remote name as ``https://host/file``; ``FILE.root:TREE`` is one tree of a ROOT file. Remote
+            ROOT files are read where they are, others copied to the cache folder first.
+
+    Raises:
+        FileError: it is missing, empty, unreadable or of no known format.
+        MissingPackageError: there is no handler for remote names of this kind.
+    """
+    file, tree = readable(path)
+    if isinstance(file, str):
+        head = remote.head(file, HEAD)
+        file = file if head.startswith(b"root") else remote.fetched(file)
+    if isinstance(file, Path):
+        with file.open("rb") as stream:
+            head = stream.read(HEAD)
+    where: Any = file if tree is None else f"{file}:{tree}"
     inside = head
     if head.startswith(b"\x1f\x8b"):
         try:
@@ -63,8 +83,8 @@ def recognise(path: Path | str) -> Format:
         except zlib.error as error:
             raise FileError(f"{file} is a damaged gzip archive ({error})") from error
     for entry in FORMATS:
-        if entry.recognise(file, inside):
-            return entry
+        if entry.recognise(where, inside):
+            return entry, where
     looks = next((f"looks like {name}, which" for start, name in _LOOKS if inside.startswith(start)), "")
     raise FileError(f"{file} {looks or 'has content that'} is of no known format; those known are: {_known()}")
 
@@ -125,7 +145,8 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
         FileError: as for :func:`read`.
     """
     check_rows(rows)
-    return recognise(path).iterate(Path(path), rows)
+    entry, where = find(path)
+    return entry.iterate(where, rows)
 
 
 def count(path: Path | str) -> int:
@@ -134,7 +155,8 @@ def count(path: Path | str) -> int:
     Raises:
         FileError: as for :func:`read`.
     """
-    return recognise(path).count(Path(path))
+    entry, where = find(path)
+    return entry.count(where)
 
 
 def write(

@@ -24,9 +24,10 @@ def jets(make_sample):
 
 
 def test_the_formats_that_there_are():
-    assert [entry.name for entry in formats.FORMATS] == ["landscape", "lhe", "parquet"]
-    endings = [suffix for entry in formats.FORMATS for suffix in entry.suffixes]
-    assert len(endings) == len(set(endings))
+    names = {entry.name for entry in formats.FORMATS}
+    assert {"energyflow", "jetnet", "landscape", "lhco", "lhe", "parquet", "root"} <= names
+    chosen = {ending: formats.by_ending(f"a{ending}").name for ending in (".parquet", ".h5", ".lhe", ".lhe.gz")}
+    assert chosen == {".parquet": "parquet", ".h5": "landscape", ".lhe": "lhe", ".lhe.gz": "lhe"}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,6 @@ def test_files_are_recognised_by_content_not_by_name(jets, tmp_path, ending, nam
 def test_unknown_content_says_what_is_known(tmp_path):
     path = tmp_path / "a.parquet"
     for content, message in (
-        (b"root\x00\x01", "looks like a ROOT file"),
         (b"hello", "has content that is of no known format"),
         (gzip.compress(b"HepMC::Version 3"), "looks like a HepMC file"),
         (b"PK\x03\x04", "zip"),
