@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import awkward as ak
+import h5py
 import numpy as np
+import pandas as pd
 import uproot
 
 from partonic.events import Events, Ragged
@@ -83,8 +85,51 @@ def ntuple(folder: Path) -> Path:
     return path
 
 
+def energyflow(folder: Path) -> Path:
+    """Quark and gluon jets as EnergyFlow publishes them, written with NumPy."""
+    constituents = sample_jets().collections["constituents"]
+    px, py, pz = (constituents.padded(name, 12).astype(float) for name in ("px", "py", "pz"))
+    pt = np.hypot(px, py)
+    rapidity = np.arcsinh(pz / np.where(pt > 0, pt, 1))
+    x = np.stack([pt, rapidity, np.arctan2(py, px), np.where(pt > 0, 211, 0)], axis=2)
+    path = folder / "sample.npz"
+    np.savez_compressed(path, X=x, y=np.arange(40) % 2)
+    return path
+
+
+def jetnet(folder: Path) -> Path:
+    """Top jets as JetNet publishes them, written with h5py."""
+    rng = np.random.default_rng(7)
+    there = np.arange(30) < rng.integers(1, 31, 40)[:, None]
+    features = np.stack(
+        [rng.normal(0, 0.1, (40, 30)), rng.normal(0, 0.1, (40, 30)), rng.random((40, 30)), there], axis=2
+    )
+    jets = np.stack(
+        [rng.normal(1000, 50, 40), rng.normal(0, 1, 40), rng.uniform(50, 200, 40), there.sum(axis=1)], axis=1
+    )
+    path = folder / "t.hdf5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("particle_features", data=(features * there[:, :, None]).astype("f4"))
+        file.create_dataset("jet_features", data=jets.astype("f4"))
+    return path
+
+
+def lhco(folder: Path) -> Path:
+    """An event list as the LHC Olympics publish them, written with pandas."""
+    rng = np.random.default_rng(8)
+    p = np.stack([rng.exponential(30, (10, 700)), rng.normal(0, 1, (10, 700)), rng.uniform(-3, 3, (10, 700))], axis=2)
+    p *= (np.arange(700) < rng.integers(50, 700, 10)[:, None])[:, :, None]
+    path = folder / "sample.h5"
+    frame = pd.DataFrame(np.concatenate([p.reshape(10, -1), np.arange(10)[:, None] % 2], axis=1))
+    frame.to_hdf(path, key="df", mode="w", complib="blosc", complevel=5)
+    return path
+
+
 SAMPLES: dict[str, Callable[[Path], Path]] = {
     "parquet": written("parquet", sample_jets),
+    "energyflow": energyflow,
+    "jetnet": jetnet,
+    "lhco": lhco,
     "landscape": written("landscape", sample_jets),
     "lhe": written("lhe", sample_collisions),
     "root": ntuple,

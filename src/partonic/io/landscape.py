@@ -1,58 +1,30 @@
 """The published HDF5 layout of the top-tagging reference sample (arXiv:1902.09914, doi:10.5281/zenodo.2603256).
 
 A pandas table under the key ``table``: E_0, PX_0, PY_0, PZ_0, ... of the 200 leading constituents, padded with zeros,
-the truth top as truthE, truthPX, truthPY, truthPZ, then ``ttv`` and ``is_signal_new``. It is read with h5py:
-nothing that a stranger pickled into a file is ever unpickled.
+the truth top as truthE, truthPX, truthPY, truthPZ, then ``ttv`` and ``is_signal_new``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import pickletools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from partonic.core.errors import FileError
+from partonic.core.errors import InputError
 from partonic.core.files import check_readable
-from partonic.events import kinematics
 from partonic.events.events import Events
-from partonic.events.ragged import Array, Ragged, offsets_from_counts
-from partonic.io.base import Format, check_rows, reading, spans
-from partonic.io.landscape_write import COMPONENTS, SPLITS, TRUTH, by_falling_pt, column_names, write
+from partonic.events.ragged import Array, Ragged
+from partonic.io.base import Format, check_rows
+from partonic.io.hdf5 import holds, opened
+from partonic.io.landscape_write import COMPONENTS, SPLITS, TRUTH, column_names, write
+from partonic.io.padded import collection, in_chunks, jet_columns, single, whole_numbers
+from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
 KEY = "table"
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_TEXT_OPCODES = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
-_LIST_OPCODES = {"MARK", "LIST", "EMPTY_LIST", "APPEND", "APPENDS", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
-_FRAME_OPCODES = {"PROTO", "FRAME", "STOP"}
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Columns stored side by side: a dataset (rows, columns), or a field of a compound one."""
-
-    data: Any
-    field: str | None
-    names: list[str]
-
-
-def _pickled_names(stored: bytes) -> list[str] | None:
-    """The texts of a pickled list of texts, read off its opcodes without running them; ``None`` for anything else."""
-    names: list[str] = []
-    try:
-        for opcode, argument, _ in pickletools.genops(stored):
-            if opcode.name in _TEXT_OPCODES:
-                names.append(str(argument))
-            elif opcode.name not in _LIST_OPCODES | _FRAME_OPCODES:
-                return None
-    except (ValueError, UnicodeDecodeError, AttributeError):
-        return None
-    return names
 
 
 def _guessed_names(kind: np.dtype[Any], width: int) -> list[str]:
@@ -62,121 +34,58 @@ def _guessed_names(kind: np.dtype[Any], width: int) -> list[str]:
     return ["ttv", "is_signal_new"] if kind.kind in "iu" and width == 2 else [""] * width
 
 
-def _table_blocks(table: Any) -> list[_Block]:
-    """Blocks of pandas' ``format="table"``: fields of one compound dataset."""
-    blocks = []
-    for field in table.dtype.names:
-        kind = table.dtype[field]
-        if field == "index":
-            continue
-        if kind.subdtype is None:
-            blocks.append(_Block(table, field, [field]))
-            continue
-        base, (width,) = kind.subdtype
-        names = _pickled_names(bytes(table.attrs.get(f"{field}_kind", b"")))
-        blocks.append(_Block(table, field, names if names and len(names) == width else _guessed_names(base, width)))
-    return blocks
-
-
-def _fixed_blocks(group: Any) -> list[_Block]:
-    """Blocks of pandas' ``format="fixed"``: one dataset for each type."""
-    blocks = []
-    for i in range(int(group.attrs.get("nblocks", 0))):
-        items, values = group[f"block{i}_items"], group[f"block{i}_values"]
-        if items.dtype.kind == "S":
-            names = [item.decode("utf-8") for item in items[:]]
-        else:
-            names = _guessed_names(values.dtype, values.shape[1])
-        blocks.append(_Block(values, None, names))
-    return blocks
-
-
 class _Reader:
     """Rows of an open file as events."""
 
     def __init__(self, path: Path, file: Any) -> None:
         group = file.get(KEY)
         if group is None or not hasattr(group, "keys"):
-            raise FileError(f"{path} has no key 'table'; it has: {', '.join(file) or 'nothing'}")
-        self.blocks = _table_blocks(group["table"]) if "table" in group else _fixed_blocks(group)
-        self.place = {name: (b, i) for b, block in enumerate(self.blocks) for i, name in enumerate(block.names)}
+            raise InputError(f"it has no key 'table'; it has: {', '.join(file) or 'nothing'}")
+        self.frame = Frame(group, _guessed_names)
         self.constituents = 0
-        while all(f"{component}_{self.constituents}" in self.place for component in COMPONENTS):
+        while all(f"{component}_{self.constituents}" in self.frame.place for component in COMPONENTS):
             self.constituents += 1
         if not self.constituents:
-            raise FileError(
-                f"{path} has a table, but not the columns E_0, PX_0, PY_0, PZ_0, ... of the top-tagging layout"
-            )
-        self.rows = len(self.blocks[0].data)
+            raise InputError("it has a table, but not the columns E_0, PX_0, PY_0, PZ_0, ... of the top-tagging layout")
         self.momenta = column_names(self.constituents)[:-4]
         self.provenance = {"source": path.name, "layout": "top-tagging reference sample (arXiv:1902.09914)"}
 
-    def columns(self, loaded: list[Array], names: list[str]) -> Array:
-        """Columns (rows, names); a view where they stand side by side in the file."""
-        places = [self.place[name] for name in names]
-        block, first = places[0]
-        if places == [(block, first + i) for i in range(len(names))]:
-            return loaded[block][:, first : first + len(names)]
-        return np.stack([loaded[b][:, i] for b, i in places], axis=1)
+    def column(self, loaded: list[Array], name: str) -> Array:
+        """One column (rows,)."""
+        return self.frame.columns(loaded, [name])[:, 0]
 
-    def events(self, start: int, stop: int) -> Events:
-        """Rows ``start`` to ``stop``."""
-        whole: dict[str, Any] = {}
-        loaded = []
-        for block in self.blocks:
-            if block.data.name not in whole:
-                whole[block.data.name] = block.data[start:stop]
-            values = whole[block.data.name] if block.field is None else whole[block.data.name][block.field]
-            loaded.append(values.reshape(len(values), len(block.names)))
-        p = self.columns(loaded, self.momenta).reshape(-1, self.constituents, 4)
+    def events(self, loaded: list[Array], start: int) -> Events:
+        """The sample of loaded rows."""
+        p = self.frame.columns(loaded, self.momenta).reshape(-1, self.constituents, 4)
         constituents = _constituents(p)
         columns: dict[str, Array] = {}
-        if "is_signal_new" in self.place:
-            columns["label"] = self.columns(loaded, ["is_signal_new"])[:, 0].astype(np.int8)
-        columns |= _jets(constituents)
+        if "is_signal_new" in self.frame.place:
+            columns["label"] = whole_numbers(self.column(loaded, "is_signal_new"), np.int8, "is_signal_new", start)
+        columns |= jet_columns(constituents)
         for name, stored in TRUTH.items():
-            if stored in self.place:
-                columns[name] = self.columns(loaded, [stored])[:, 0].astype(np.float32)
-        if "ttv" in self.place:
-            columns["split"] = _splits(self.columns(loaded, ["ttv"])[:, 0])
+            if stored in self.frame.place:
+                columns[name] = single(self.column(loaded, stored))[0]
+        if "ttv" in self.frame.place:
+            columns["split"] = _splits(whole_numbers(self.column(loaded, "ttv"), np.int64, "ttv", start))
         return Events(columns, {}, {"constituents": constituents}, {}, self.provenance)
 
 
-def _splits(ttv: Array) -> Array:
+def _splits(code: Array) -> Array:
     known = np.array([*SPLITS, ""])
-    code = np.asarray(ttv, dtype=np.int64)
     return known[np.where((code >= 0) & (code < len(SPLITS)), code, len(SPLITS))]
 
 
 def _constituents(p: Array) -> Ragged:
     """The constituents (rows, slots, E px py pz) that are not padding, sorted by falling pt."""
     there = np.any(p != 0, axis=2)
-    flat = p[there].astype(np.float32, copy=False)  # (items, 4)
+    (flat,) = single(p[there])  # (items, 4)
     fields = {name: np.ascontiguousarray(flat[:, i]) for i, name in enumerate(("e", "px", "py", "pz"))}
-    ragged = Ragged(
-        offsets_from_counts(np.count_nonzero(there, axis=1)), {k: fields[k] for k in ("px", "py", "pz", "e")}
-    )
-    return by_falling_pt(ragged)
-
-
-def _jets(constituents: Ragged) -> dict[str, Array]:
-    """Jet pt, eta, phi and mass of the sum of the constituents, GeV."""
-    rows, n = constituents.rows, len(constituents)
-    px, py, pz, e = (np.bincount(rows, constituents[name], minlength=n) for name in ("px", "py", "pz", "e"))
-    return {
-        "jet_pt": kinematics.pt(px, py).astype(np.float32),
-        "jet_eta": kinematics.eta(px, py, pz).astype(np.float32),
-        "jet_phi": kinematics.phi(px, py).astype(np.float32),
-        "jet_mass": kinematics.mass(px, py, pz, e).astype(np.float32),
-    }
+    return collection(there, {name: fields[name] for name in ("px", "py", "pz", "e")})
 
 
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[_Reader]:
-    import h5py
-    import hdf5plugin  # noqa: F401  (registers the compression filters of PyTables)
-
-    with reading(path, "HDF5 in the top-tagging layout"), h5py.File(path, "r") as file:
+    with opened(path, "top-tagging") as file:
         yield _Reader(path, file)
 
 
@@ -193,8 +102,7 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
     """
     check_rows(rows)
     with _open(check_readable(path)) as reader:
-        for start, stop in spans(reader.rows, rows):
-            yield reader.events(start, stop)
+        yield from in_chunks(reader.frame.rows, rows, reader.frame.row_bytes, reader.frame.load, reader.events)
 
 
 def count(path: Path | str) -> int:
@@ -204,19 +112,12 @@ def count(path: Path | str) -> int:
         FileError: the file is missing, damaged or of another layout.
     """
     with _open(check_readable(path)) as reader:
-        return reader.rows
+        return reader.frame.rows
 
 
 def _recognise(path: Path, head: bytes) -> bool:
-    if not head.startswith(SIGNATURE):
-        return False
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return KEY in file
-    except (OSError, RuntimeError):
-        return True  # damaged: reading it says so
+    found = holds(path, head, lambda file: KEY in file)
+    return found is None or found  # damaged: reading it says so
 
 
 FORMAT = Format(

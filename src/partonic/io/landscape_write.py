@@ -13,8 +13,9 @@ from partonic.core.errors import InputError
 from partonic.core.files import atomic
 from partonic.events import kinematics
 from partonic.events.events import Events
-from partonic.events.ragged import Array, Ragged
+from partonic.events.ragged import Array
 from partonic.io.base import as_chunks
+from partonic.io.padded import by_falling_pt
 
 SLOTS = 200
 CHUNK_ROWS = 256  # 0.8 MB
@@ -28,17 +29,6 @@ SPLITS = ("train", "test", "val")
 def column_names(constituents: int) -> list[str]:
     """E_0, PX_0, PY_0, PZ_0, E_1, ..., truthE, truthPX, truthPY, truthPZ: the published order."""
     return [f"{component}_{i}" for i in range(constituents) for component in COMPONENTS] + list(TRUTH.values())
-
-
-def by_falling_pt(constituents: Ragged) -> Ragged:
-    """The same constituents, sorted by falling pt within each jet; untouched where they are."""
-    square = constituents["px"].astype(np.float64) ** 2 + constituents["py"].astype(np.float64) ** 2
-    rows = constituents.rows
-    if not np.any((np.diff(square) > 0) & (np.diff(rows) == 0)):
-        return constituents
-    order = np.lexsort((-square, rows))
-    links = {name: link.take(order) for name, link in constituents.links.items()}
-    return Ragged(constituents.offsets, {name: values[order] for name, values in constituents.fields.items()}, links)
 
 
 def write(path: Path | str, events: Events | Iterable[Events], provenance: Mapping[str, Any] | None = None) -> int:  # noqa: ARG001

@@ -57,7 +57,7 @@ def test_unknown_content_says_what_is_known(tmp_path):
     with pytest.raises(FileError, match="damaged gzip"):
         formats.read(path)
     pd.DataFrame({"a": [1]}).to_hdf(path, key="events", mode="w")
-    with pytest.raises(FileError, match="HDF5 file without the key 'table'"):
+    with pytest.raises(FileError, match="HDF5 file of another layout"):
         formats.read(path)
 
 

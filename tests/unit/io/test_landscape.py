@@ -11,7 +11,7 @@ import pytest
 
 from partonic.core.errors import FileError, InputError
 from partonic.events import Events, Ragged, concatenate, kinematics
-from partonic.io import landscape
+from partonic.io import landscape, pandas_hdf5
 
 NAMES = [f"{c}_{i}" for i in range(200) for c in ("E", "PX", "PY", "PZ")] + ["truthE", "truthPX", "truthPY", "truthPZ"]
 
@@ -62,6 +62,14 @@ def check(events, frame, p, counts):
     [
         {"format": "table", "complib": "blosc", "complevel": 5},
         {"format": "table", "complib": "blosc:zstd", "complevel": 9},
+        {"format": "table", "complib": "blosc:lz4", "complevel": 5},
+        {"format": "table", "complib": "blosc:lz4hc", "complevel": 5},
+        {"format": "table", "complib": "blosc:blosclz", "complevel": 1},
+        {"format": "table", "complib": "blosc:zlib", "complevel": 5},
+        {"format": "table", "complib": "blosc2:zstd", "complevel": 5},
+        {"format": "table", "complib": "bzip2", "complevel": 5},
+        {"format": "fixed", "complib": "blosc:zstd", "complevel": 5},
+        {"format": "fixed", "complib": "blosc2", "complevel": 5},
         {"format": "table", "complib": "zlib", "complevel": 3},
         {"format": "table"},
         {"format": "table", "data_columns": ["is_signal_new"]},
@@ -127,10 +135,10 @@ def test_a_pickle_in_a_file_is_never_run(tmp_path):
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 4])
 def test_pickled_names_are_read_without_unpickling(protocol):
-    assert landscape._pickled_names(pickle.dumps(NAMES, protocol)) == NAMES
-    assert landscape._pickled_names(pickle.dumps({"a": 1}, protocol)) is None
-    assert landscape._pickled_names(b"(lp1\nS'E_0'\np2\naS'PX_0'\np3\na.") == ["E_0", "PX_0"]
-    assert landscape._pickled_names(b"not a pickle") is None
+    assert pandas_hdf5.pickled_names(pickle.dumps(NAMES, protocol)) == NAMES
+    assert pandas_hdf5.pickled_names(pickle.dumps({"a": 1}, protocol)) is None
+    assert pandas_hdf5.pickled_names(b"(lp1\nS'E_0'\np2\naS'PX_0'\np3\na.") == ["E_0", "PX_0"]
+    assert pandas_hdf5.pickled_names(b"not a pickle") is None
 
 
 def make_jets(n=30):

@@ -1,0 +1,76 @@
+"""HDF5 files of strangers: opened with every compression in use, sizes checked before anything is read."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from partonic.core.errors import InputError
+from partonic.io.base import reading
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+CHUNK_BYTES = 2**28  # no file in use compresses more at once
+
+
+@contextlib.contextmanager
+def opened(path: Path, title: str) -> Iterator[Any]:
+    """The open file.
+
+    Args:
+        path: the file.
+        title: its layout, as ``"JetNet"``.
+
+    Raises:
+        FileError: it is damaged, also as found while it is read inside the block.
+    """
+    import h5py
+    import hdf5plugin  # noqa: F401  (registers the compression filters of PyTables)
+
+    with reading(path, f"HDF5 in the {title} layout"), h5py.File(path, "r") as file:
+        yield file
+
+
+def holds(path: Path, head: bytes, test: Callable[[Any], bool]) -> bool | None:
+    """Whether an HDF5 file passes a test of its content; ``None`` if it is HDF5, but damaged."""
+    if not head.startswith(SIGNATURE):
+        return False
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return test(file)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, InputError):
+        return None
+
+
+def dataset(group: Any, name: str, axes: int, kinds: str = "biuf") -> Any:
+    """A dataset whose announced size was found plausible.
+
+    Args:
+        group: of the file.
+        name: in the group.
+        axes: number of its axes.
+        kinds: allowed kinds of its type; ``"V"`` is a table of named fields.
+
+    Raises:
+        InputError: it is missing, of another kind, or announces more than the file stores.
+    """
+    data = group.get(name)
+    if data is None or not hasattr(data, "shape") or not hasattr(data, "chunks"):
+        raise InputError(f"there is no dataset '{name}'; there are: {', '.join(group) or 'none'}")
+    if data.shape is None or len(data.shape) != axes or data.dtype.kind not in kinds:
+        raise InputError(f"'{name}' has shape {data.shape} and type {data.dtype}, not {axes} axes of numbers")
+    announced = math.prod(data.shape)
+    if data.chunks is None:
+        short = data.id.get_storage_size() < announced * data.dtype.itemsize
+    else:
+        if math.prod(data.chunks) * data.dtype.itemsize > CHUNK_BYTES:
+            raise InputError(f"'{name}' is stored in pieces of {data.chunks}, too large to be read")
+        pieces = math.prod(math.ceil(n / size) for n, size in zip(data.shape, data.chunks, strict=True))
+        short = data.id.get_num_chunks() < pieces
+    if short:
+        raise InputError(f"'{name}' announces {announced:,} values, of which the file does not store all")
+    return data
