@@ -83,7 +83,7 @@ class TopTagging:
         data: files of jets with labels instead of a simulation, as the published Landscape files.
         seed: of the simulation, the splits and the first training.
         detector: atlas, cms, or truth for none.
-        window: range of pT-hat that is simulated; fast loses about a tenth of the tops at its lower end.
+        window: range of pT-hat that is simulated; fast loses a fifth of the tops (those of hard radiation), faithful a tenth.
         epochs: at most so many in each training (each model has its own number).
         truth_jets: jets of known likelihood on which every tagger is checked too; 0 for none.
     """
@@ -182,7 +182,7 @@ class TopTagging:
             )
             for i, (process, n) in enumerate(numbers.items())
         ]
-        return split_files([sample(each) for each in options], self.seed)
+        return split_files([sample(each, executor=context.executor) for each in options], self.seed)
 
     def _train(
         self, context: Context, name: str, parts: Mapping[str, Events], seeds: int, prefix: str = ""

@@ -28,6 +28,8 @@ FEATURES = {
     "delta_eta": "pseudorapidity less the jet's, times the sign of the jet's",
     "delta_phi": "azimuth less the jet's, wrapped into [-pi, pi]",
 }
+POSITION = slice(5, 7)
+"""Columns of the place relative to the jet's axis: delta_eta and delta_phi."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ WINDOWS = {"fast": (480 / 550, 850 / 650), "faithful": (400 / 550, 1000 / 650)}
 """Range of pT-hat as multiples of the lower and upper end of the jets' pt range.
 
 For jets of 550 to 650 GeV, ``fast`` is 480 to 850 GeV: jets that come from a pT-hat below by radiation off the initial
-state, about a tenth, are lost. ``faithful`` is 400 to 1000 GeV and loses fewer than one in a hundred.
+state, a fifth of the tops and a quarter of the QCD jets, are lost. ``faithful`` is 400 to 1000 GeV and loses a tenth.
 """
 
 QUARKS = (1, 2, 3, 4, 5)

@@ -1,0 +1,150 @@
+"""ParticleNet: convolutions over the nearest neighbours of each particle (Qu, Gouskos, arXiv:1902.08570)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, pad, relu
+
+from partonic.core.registry import register_model
+from partonic.models.heads import logits
+from partonic.represent.packed import POSITION
+from partonic.represent.plan import Plan, plan
+from partonic.represent.segments import segment_mean
+
+if TYPE_CHECKING:
+    from partonic.represent.batch import PackedJets
+
+
+class EdgeConv(nn.Module):
+    """Mean over the nearest neighbours of a network of a particle and its difference to each of them.
+
+    A neighbour that a jet of few particles lacks is one whose features are all zero.
+
+    Args:
+        neighbours: their number k.
+        inputs: features of a particle.
+        widths: of the layers.
+    """
+
+    def __init__(self, neighbours: int, inputs: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.neighbours = neighbours
+        sizes = [2 * inputs, *widths]
+        self.layers = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairwise(sizes))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in widths)
+        direct = inputs == widths[-1]
+        self.shortcut = (
+            nn.Identity()
+            if direct
+            else nn.Sequential(nn.Linear(inputs, widths[-1], bias=False), nn.BatchNorm1d(widths[-1]))
+        )
+
+    def forward(self, points: Tensor, features: Tensor, order: Plan) -> Tensor:
+        """(particles, coordinates) and (particles, inputs) give (particles, widths[-1])."""
+        near = nearest(points.detach(), order, self.neighbours)  # (particles, k)
+        # The first layer sees (x_i, x_j - x_i): its product is made for each particle once, not for each pair.
+        own, other = cast("Tensor", self.layers[0].weight).chunk(2, dim=1)
+        mine, theirs = linear(features, own - other), pad(linear(features, other), (0, 0, 0, 1))
+        pairs = (mine[:, None, :] + theirs[near]).flatten(0, 1)  # (particles * k, width)
+        pairs = relu(self.norms[0](pairs), inplace=True)
+        for layer, norm in zip(self.layers[1:], self.norms[1:], strict=True):
+            pairs = relu(norm(layer(pairs)), inplace=True)
+        mean = pairs.view(*near.shape, -1).mean(dim=1)
+        return relu(self.shortcut(features) + mean)
+
+
+def nearest(points: Tensor, order: Plan, neighbours: int) -> Tensor:
+    """The nearest other particles of the same jet, (particles, k) as positions in the order of the plan.
+
+    Where a jet has too few the number of all particles stands.
+
+    Args:
+        points: (particles, d) coordinates in the order of the plan.
+        order: the plan.
+        neighbours: k.
+    """
+    found = []
+    for bucket, mine in zip(order.buckets, order.split(points), strict=True):
+        padded = bucket.pad(mine)  # (jets, length, d)
+        square = padded.square().sum(-1)
+        distance = torch.baddbmm(square[:, None, :] + square[:, :, None], padded, padded.mT, alpha=-2)
+        distance = distance.clamp_(min=0)
+        if bucket.absent is not None:
+            distance.masked_fill_(bucket.absent[:, None, :], torch.inf)
+        k = min(neighbours, bucket.length - 1)
+        values, index = distance.topk(k + 1, largest=False)
+        where = bucket.positions(points.device).unsqueeze(1).expand(-1, bucket.length, -1).gather(2, index[:, :, 1:])
+        where = where.masked_fill(values[:, :, 1:] == torch.inf, len(points))
+        found.append(pad(bucket.flat(where), (0, neighbours - k), value=len(points)))
+    return torch.cat(found)
+
+
+@register_model(
+    "particlenet",
+    paper="arXiv:1902.08570",
+    input="packed",
+    invariant=("permutation", "azimuth"),
+    training={"epochs": 20, "learning_rate": 3e-3, "weight_decay": 1e-4, "size": 128},
+)
+class ParticleNet(nn.Module):
+    """Logits of a jet; the defaults are the published network.
+
+    Args:
+        convolutions: number of neighbours and widths of the layers of each edge convolution.
+        dense: widths of the layers behind the mean over particles.
+        dropout: behind each of them.
+        features: of a particle.
+        classes: 1 for one logit a jet, else so many.
+        fusion: whether the outputs of all convolutions are joined and mixed before the mean.
+
+    Example:
+        >>> sum(weight.numel() for weight in ParticleNet().parameters())
+        365903
+    """
+
+    def __init__(
+        self,
+        convolutions: Sequence[tuple[int, Sequence[int]]] = (
+            (16, (64, 64, 64)),
+            (16, (128, 128, 128)),
+            (16, (256, 256, 256)),
+        ),
+        dense: Sequence[int] = (256,),
+        dropout: float = 0.1,
+        features: int = 7,
+        classes: int = 1,
+        fusion: bool = False,
+    ) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(features)
+        widths = [features, *(layers[-1] for _, layers in convolutions)]
+        self.convolutions = nn.ModuleList(
+            EdgeConv(k, inputs, layers) for inputs, (k, layers) in zip(widths, convolutions, strict=False)
+        )
+        self.fusion = None
+        if fusion:
+            mixed = min(max(sum(widths[1:]) // 128 * 128, 128), 1024)
+            self.fusion = nn.Sequential(nn.Linear(sum(widths[1:]), mixed, bias=False), nn.BatchNorm1d(mixed), nn.ReLU())
+            widths.append(mixed)
+        sizes = [widths[-1], *dense]
+        hidden = [nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout)) for a, b in pairwise(sizes)]
+        self.dense = nn.Sequential(*hidden, nn.Linear(sizes[-1], classes))
+
+    def forward(self, jets: PackedJets) -> Tensor:
+        """Logits, (jets,) or (jets, classes)."""
+        order = plan(jets.offsets)
+        features = jets.features[order.particles]
+        points, features = features[:, POSITION], self.norm(features)
+        outputs = []
+        for convolution in self.convolutions:
+            features = convolution(points, features, order)
+            points = features
+            outputs.append(features)
+        if self.fusion is not None:
+            features = self.fusion(torch.cat(outputs, dim=1))
+        return logits(order.restore(self.dense(segment_mean(features, order.offsets))))
