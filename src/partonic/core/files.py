@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from partonic.core.errors import FileError
+from partonic.core.leftovers import clear, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,10 @@ def atomic(path: Path | str) -> Iterator[Path]:
         FileError: the folder does not exist or cannot be written.
     """
     target = Path(path)
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part{target.suffix}")
+    aside = unfinished(target)
     try:
         yield aside
+        _settle(aside)
         aside.replace(target)
     except OSError as error:
         if isinstance(error, FileError):
@@ -34,6 +35,13 @@ def atomic(path: Path | str) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def _settle(file: Path) -> None:
+    """Bring a file to the disk, so that it is whole even if the machine fails right after it got its name."""
+    if file.is_file():
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -84,6 +92,8 @@ def check_readable(path: Path | str) -> Path:
 def check_writable(path: Path | str, *, overwrite: bool = False) -> Path:
     """Return the path of a file that can be written, before any long work starts.
 
+    What killed processes left unfinished of it is removed.
+
     Raises:
         FileError: it exists (and ``overwrite`` is off), its folder is missing or not writable.
     """
@@ -97,4 +107,5 @@ def check_writable(path: Path | str, *, overwrite: bool = False) -> Path:
         raise FileError(f"the folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK):
         raise FileError(f"the folder {folder} cannot be written (permissions)")
+    clear(folder, file.name)
     return file

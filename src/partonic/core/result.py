@@ -18,6 +18,7 @@ from partonic.core.config import read_yaml, to_tree, write_yaml
 from partonic.core.errors import FileError, InputError
 from partonic.core.estimate import Estimate
 from partonic.core.files import read_json, write_json, write_text
+from partonic.core.leftovers import clear
 from partonic.version import __version__
 
 SCHEMA = 1
@@ -164,16 +165,21 @@ class Result:
                 )
             if before != {"recipe": recipe, **tree}:
                 raise FileError(f"{folder} holds a run with other options; choose another --output")
-        elif folder.is_dir() and any(folder.iterdir()):
+        elif folder.is_dir() and not _bare(folder):
             raise FileError(f"{folder} is not empty and not a run; choose another --output")
-        try:
-            for name in ("", "tables", "figures", "checkpoints"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"cannot write the run directory {folder}: {error.strerror}") from error
         result = cls(folder, recipe, tree, command)
-        result._lock()
-        write_yaml(known, {"recipe": recipe, **tree})
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            result._lock()
+            write_yaml(known, {"recipe": recipe, **tree})
+            for name in ("tables", "figures", "checkpoints"):
+                (folder / name).mkdir(exist_ok=True)
+        except OSError as error:
+            if isinstance(error, FileError):
+                raise
+            raise FileError(f"cannot write the run directory {folder}: {error.strerror}") from error
+        for place, _, _ in os.walk(folder):
+            clear(Path(place))
         result.facts["versions"] = versions()
         result.facts["started"] = now()
         result.save()
@@ -280,6 +286,12 @@ class Result:
         line = json.dumps({"time": now(), "event": event, **facts}, default=str)
         with (self.path / "run.log").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def _bare(folder: Path) -> bool:
+    """Whether a folder holds nothing, but for the lock of a run that was killed as it started."""
+    clear(folder)
+    return all(entry.name == "lock" and entry.stat().st_size < 20 for entry in folder.iterdir())
 
 
 def now() -> str:

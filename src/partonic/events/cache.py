@@ -6,7 +6,6 @@ import mmap
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from partonic.core.cachedir import cache_folder
 from partonic.core.errors import FileError, InputError
 from partonic.core.files import read_json, write_json
+from partonic.core.leftovers import clear, unfinished
 from partonic.events.events import Events
 from partonic.events.provenance import common, plain
 from partonic.events.ragged import Array, Link, Ragged, same_layout
@@ -141,6 +141,8 @@ class _Builder:
 def build(chunks: Iterable[Events], folder: Path | str, key: Any = None) -> None:
     """Write samples one after the other into a cache folder; it appears whole or not at all.
 
+    Caches that killed processes left unfinished in the same place are removed.
+
     Args:
         chunks: samples of the same layout.
         folder: the cache, replaced where it exists; open ones stay valid.
@@ -151,7 +153,8 @@ def build(chunks: Iterable[Events], folder: Path | str, key: Any = None) -> None
         FileError: the folder cannot be written.
     """
     target = Path(folder)
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    aside, old = unfinished(target), unfinished(target)
+    clear(target.parent)
     try:
         aside.mkdir(parents=True)
         builder = _Builder(aside)
@@ -162,7 +165,6 @@ def build(chunks: Iterable[Events], folder: Path | str, key: Any = None) -> None
         finally:
             builder.close()
         if target.exists():
-            old = aside.with_suffix(".old")
             target.rename(old)
             aside.rename(target)
             shutil.rmtree(old, ignore_errors=True)

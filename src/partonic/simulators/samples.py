@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from partonic.core.cachedir import cache_folder
 from partonic.core.config import to_tree
 from partonic.core.errors import FileError
 from partonic.simulators.simulate import SimulationOptions, simulate_to_file
+from partonic.simulators.store import chunk_folder
 from partonic.version import __version__
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
-def sample(options: SimulationOptions, folder: Path | None = None) -> Path:
+
+def sample(options: SimulationOptions, folder: Path | None = None, executor: Executor | None = None) -> Path:
     """Path of the Parquet file of a simulated sample; simulated first where the cache does not have it.
 
     An interrupted simulation goes on where it stopped when it is asked for again.
@@ -21,6 +26,7 @@ def sample(options: SimulationOptions, folder: Path | None = None) -> Path:
     Args:
         options: what to simulate; the number of workers does not change the events.
         folder: where samples are kept; ``samples`` in the cache folder if None.
+        executor: where to simulate instead of local processes.
 
     Raises:
         FileError: the folder cannot be written.
@@ -34,6 +40,6 @@ def sample(options: SimulationOptions, folder: Path | None = None) -> Path:
     digest = hashlib.sha256(json.dumps([tree, __version__], sort_keys=True).encode()).hexdigest()[:10]
     process = "".join(letter if letter.isalnum() else "-" for letter in Path(options.process).name)
     path = place / f"{process}-{options.n}-{options.detector}-seed{options.seed}-{digest}.parquet"
-    if not path.exists():
-        simulate_to_file(options, path)
+    if not path.exists() or chunk_folder(path).exists():  # chunks beside a whole file: killed in its last moment
+        simulate_to_file(options, path, executor=executor)
     return path

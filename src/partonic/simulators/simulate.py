@@ -21,7 +21,7 @@ from partonic.simulators.account import Account, provenance
 from partonic.simulators.lhe_source import LheSource
 from partonic.simulators.options import SimulationOptions, plan
 from partonic.simulators.simulator import ChunkFacts, Simulator
-from partonic.simulators.store import ChunkStore, chunk_store
+from partonic.simulators.store import ChunkStore, chunk_folder, chunk_store
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -71,11 +71,22 @@ def _in_memory(options: SimulationOptions, executor: Executor | None) -> Generat
         yield from results
 
 
-def _stored(options: SimulationOptions, store: ChunkStore, executor: Executor | None) -> Generator[Events, None, None]:
+def _stored(options: SimulationOptions, store: ChunkStore) -> Generator[Events, None, None]:
     """All chunks in order, without end, by way of the store."""
     make: Callable[[], _Keeper] = partial(_Keeper, options, store)
-    with closing(ordered(make, count(), options.workers, executor)) as results:
+    with closing(ordered(make, count(), options.workers)) as results:
         for chunk in results:
+            yield store.read(chunk)
+
+
+def _sent(options: SimulationOptions, store: ChunkStore, executor: Executor) -> Generator[Events, None, None]:
+    """All chunks in order, without end; those that the store lacks are made elsewhere and sent here."""
+    make: Callable[[], Simulator] = partial(Simulator, options)
+    missing = (chunk for chunk in count() if not store.has(chunk))
+    with closing(ordered(make, missing, options.workers, executor)) as results:
+        for chunk in count():
+            if not store.has(chunk):
+                store.write(chunk, next(results))
             yield store.read(chunk)
 
 
@@ -202,7 +213,7 @@ def simulate_to_file(
         options: what to simulate.
         path: the output, ``NAME.parquet``.
         overwrite: whether an existing output is replaced, and chunks of a run with other options are thrown away.
-        executor: where to work instead of local processes; its workers must see the folder.
+        executor: where to work instead of local processes; its workers need not see the folder.
 
     Returns:
         The file and its manifest, which is also the provenance of the sample and holds process, options, Pythia's
@@ -216,6 +227,8 @@ def simulate_to_file(
         SimulationError: Pythia refuses, nothing is accepted, or the file ends too early.
         WorkerError: a worker process died.
     """
+    if not overwrite and (whole := _killed_at_the_end(options, Path(path))) is not None:
+        return whole
     file = check_writable(path, overwrite=overwrite)
     if file.suffix != ".parquet":
         raise FileError(f"simulated samples are Parquet files: give a name that ends in .parquet, not {file.name}")
@@ -227,10 +240,25 @@ def simulate_to_file(
             progress(f"simulating {options.process}", options.n, plan(options).level) as bar,
             parquet.writing(file, facts) as output,
         ):
-            for events in _enough(options, _stored(options, store, executor), account):
+            made = _stored(options, store) if executor is None else _sent(options, store, executor)
+            for events in _enough(options, made, account):
                 output.append(events)
                 bar.advance(len(events), f"{account.accepted / max(account.generated, 1):.3f} accepted an event")
             facts.update(rows=output.rows, **account.summary())
+        write_json(manifest_path(file), facts)
+        store.remove()
+    return Simulated(file, facts)
+
+
+def _killed_at_the_end(options: SimulationOptions, file: Path) -> Simulated | None:
+    """Complete what a killed run left when its file was whole already: the manifest written, the chunks removed."""
+    if not (file.is_file() and chunk_folder(file).is_dir()):
+        return None
+    facts = dict(next(parquet.iterate(file, 1)).provenance)
+    ours = provenance(options)
+    if any(facts.get(name) != ours[name] for name in ("options", "versions")) or "cross_section_pb" not in facts:
+        return None
+    with chunk_store(file, _key(options, ours), discard=True) as store:
         write_json(manifest_path(file), facts)
         store.remove()
     return Simulated(file, facts)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from partonic.core.errors import FileError
 from partonic.core.files import read_json, write_json
+from partonic.core.leftovers import clear
 from partonic.io import parquet
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def chunk_store(path: Path, key: dict[str, Any], *, discard: bool) -> Iterator[C
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise FileError(f"another process is writing {path}; wait for it or choose another name") from error
+        clear(folder)
         _claim(folder, path, key, discard)
         try:
             yield ChunkStore(folder)
