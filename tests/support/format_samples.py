@@ -125,6 +125,24 @@ def lhco(folder: Path) -> Path:
     return path
 
 
+def nanoaod(folder: Path) -> Path:
+    """A NanoAOD file with jets and the weight of each event, written with uproot."""
+    rng = np.random.default_rng(7)
+    counts = rng.integers(0, 4, 30)
+    jets = {name: rng.uniform(1, 2, counts.sum()).astype("f4") for name in ("pt", "eta", "phi", "mass")}
+    content = {
+        "run": np.ones(30, "u4"),
+        "genWeight": np.ones(30, "f4"),
+        "Jet": ak.zip({name: ak.unflatten(values, counts) for name, values in jets.items()}),
+        "PSWeight": ak.unflatten(np.ones(120, "f4"), 4),
+    }
+    path = folder / "nano.root"
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {name: ak.type(ak.Array(values)).content for name, values in content.items()})
+        file["Events"].extend(content)
+    return path
+
+
 SAMPLES: dict[str, Callable[[Path], Path]] = {
     "parquet": written("parquet", sample_jets),
     "energyflow": energyflow,
@@ -133,5 +151,6 @@ SAMPLES: dict[str, Callable[[Path], Path]] = {
     "landscape": written("landscape", sample_jets),
     "lhe": written("lhe", sample_collisions),
     "root": ntuple,
+    "nanoaod": nanoaod,
 }
 """Name of a format -> maker of a small valid file of it in a folder; gives its path."""

@@ -64,7 +64,8 @@ def with_momenta(fields: Mapping[str, Array]) -> dict[str, Array]:
     """The fields of particles with px, py, pz, e (GeV) first, as far as they follow from what is there.
 
     They are taken from px, py, pz and the energy or mass, or from pt, eta, phi and the energy or mass (0 where there
-    is neither, as for photons and tracks); the other fields stay.
+    is neither, as for photons and tracks); the other fields stay. Without transverse momentum (incoming partons) such
+    a file does not tell the momentum along the beam, which is then 0.
     """
     known = {_ENERGY.get(name, name) if _ENERGY.get(name) not in fields else name: fields[name] for name in fields}
     mass = next((known[name] for name in _MASS if name in known), None)
@@ -79,6 +80,7 @@ def with_momenta(fields: Mapping[str, Array]) -> dict[str, Array]:
         elif all(name in known for name in ("pt", "eta", "phi")):
             pt, eta, phi = (_floating(known[name]) for name in ("pt", "eta", "phi"))
             rest = np.zeros_like(pt) if mass is None else _floating(mass)
+            eta = np.where(pt == 0, 0, eta)  # the momentum along the beam is lost, and eta any large number
             found = dict(zip(("px", "py", "pz", "e"), kinematics.from_pt_eta_phi_mass(pt, eta, phi, rest), strict=True))
         else:
             return known

@@ -187,24 +187,40 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
         FileError: the file is missing, damaged, has no tree or nothing to read in it.
     """
     with opened(path) as tree:
-        if not tree.branches:
-            raise FileError(f"{tree.path}: the tree '{tree.name}' has no branch of numbers or text")
-        plan = make_plan(tree)
-        facts: dict[str, Any] = {"source": name_of(path), "layout": f"ROOT tree '{tree.name}'"}
-        facts |= {"weight": plan.weight} if plan.weight else {}
-        facts |= {LEFT_OUT: plan.left_out} if plan.left_out else {}
-        start = 0
-        for chunk in tree.chunks(tree.branches, rows):
-            arrays = flatten(chunk)
-            events = Events(
-                {name: _dense(arrays[source]) for name, source in plan.columns.items()},
-                {NOMINAL: _dense(arrays[plan.weight]).astype(np.float64)} if plan.weight else {},
-                {name: build(tree.path, start, arrays, fields, name) for name, fields in plan.collections.items()},
-                {},
-                facts,
-            )
-            yield events
-            start += len(events)
+        yield from samples(tree, rows, f"ROOT tree '{tree.name}'", name_of(path))
+
+
+def samples(tree: Tree, rows: int, layout: str, source: str) -> Iterator[Events]:
+    """The events of an open tree, as :func:`iterate` gives them.
+
+    Args:
+        tree: the tree.
+        rows: events at a time, at most.
+        layout: said in the provenance.
+        source: name of the file, said in the provenance.
+
+    Raises:
+        InputError: ``rows`` is not above 0.
+        FileError: the tree cannot be read, or has nothing to read.
+    """
+    if not tree.branches:
+        raise FileError(f"{tree.path}: the tree '{tree.name}' has no branch of numbers or text")
+    plan = make_plan(tree)
+    facts: dict[str, Any] = {"source": source, "layout": layout}
+    facts |= {"weight": plan.weight} if plan.weight else {}
+    facts |= {LEFT_OUT: plan.left_out} if plan.left_out else {}
+    start = 0
+    for chunk in tree.chunks(tree.branches, rows):
+        arrays = flatten(chunk)
+        events = Events(
+            {name: _dense(arrays[source]) for name, source in plan.columns.items()},
+            {NOMINAL: _dense(arrays[plan.weight]).astype(np.float64)} if plan.weight else {},
+            {name: build(tree.path, start, arrays, names, name) for name, names in plan.collections.items()},
+            {},
+            facts,
+        )
+        yield events
+        start += len(events)
 
 
 def _dense(each: Column) -> Array:

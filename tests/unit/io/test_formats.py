@@ -25,7 +25,7 @@ def jets(make_sample):
 
 def test_the_formats_that_there_are():
     names = {entry.name for entry in formats.FORMATS}
-    assert {"energyflow", "jetnet", "landscape", "lhco", "lhe", "parquet", "root"} <= names
+    assert {"energyflow", "jetnet", "landscape", "lhco", "lhe", "parquet", "nanoaod", "root"} <= names
     chosen = {ending: formats.by_ending(f"a{ending}").name for ending in (".parquet", ".h5", ".lhe", ".lhe.gz")}
     assert chosen == {".parquet": "parquet", ".h5": "landscape", ".lhe": "lhe", ".lhe.gz": "lhe"}
 
