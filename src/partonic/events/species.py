@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,21 +34,37 @@ MASS = {
     3334: 1.67245,
 }
 _THIRDS = np.array([0, -1, 2, -1, 2, -1, 2, 0, 0, 0])  # charge of the quarks d, u, s, c, b, t in units of e/3
+COMMON = 6000  # numbers beyond are looked up one by one
 _ELEMENTARY = {11: -1, 13: -1, 15: -1, 24: 1, 34: 1, 37: 1}
 
 
 def mass(pid: NDArray[Any]) -> NDArray[np.float64]:
     """Masses (GeV) of particles; 0 for those that are massless or not in the table ``MASS``."""
-    kinds, place = np.unique(np.abs(np.asarray(pid, np.int64)), return_inverse=True)
-    known = np.array([MASS.get(int(kind), 0.0) for kind in kinds], dtype=np.float64)
-    return known[place].reshape(np.shape(pid)) if len(kinds) else np.zeros(np.shape(pid))
+    return _look_up(pid, _mass, np.float64)
 
 
 def charge(pid: NDArray[Any]) -> NDArray[np.int8]:
     """Charges in units of e of leptons, bosons, mesons, baryons and nuclei; 0 for quarks and what else has none."""
-    kinds, place = np.unique(np.asarray(pid, np.int64), return_inverse=True)
-    found = np.array([_charge(int(kind)) for kind in kinds], dtype=np.int8)
-    return found[place].reshape(np.shape(pid)) if len(kinds) else np.zeros(np.shape(pid), np.int8)
+    return _look_up(pid, _charge, np.int8)
+
+
+def _look_up(pid: NDArray[Any], of: Callable[[int], float], kind: Any) -> NDArray[Any]:
+    """The property of each particle; by a table for common numbers, else found once for each number."""
+    number = np.asarray(pid, np.int64)
+    if np.all((number >= -COMMON) & (number <= COMMON)):
+        return _table(of, kind)[number + COMMON]
+    kinds, place = np.unique(number, return_inverse=True)
+    found = np.array([of(int(one)) for one in kinds], dtype=kind)
+    return found[place].reshape(number.shape)
+
+
+@functools.cache
+def _table(of: Callable[[int], float], kind: Any) -> NDArray[Any]:
+    return np.array([of(pid) for pid in range(-COMMON, COMMON + 1)], dtype=kind)
+
+
+def _mass(pid: int) -> float:
+    return MASS.get(abs(pid), 0.0)
 
 
 def _charge(pid: int) -> int:

@@ -22,7 +22,7 @@ from partonic.events.ragged import Array
 from partonic.io.arrow import LEFT_OUT
 from partonic.io.base import Format, check_rows
 from partonic.io.npz import Member, member, opened
-from partonic.io.padded import RowError, collection, in_chunks, jet_columns, single, whole_numbers
+from partonic.io.padded import RowError, collection, double, in_chunks, jet_columns, single, whole_numbers
 
 ROWS = 10_000
 PARTICLES, LABELS = "X", "y"
@@ -60,10 +60,11 @@ class _Reader:
             columns["label"] = whole_numbers(loaded[1], np.int8, "its label", start)
         features = loaded[0]
         there = features[:, :, 0] != 0
-        fields = _fields(features[there])
+        flat = features[there]
+        fields = _fields(flat)
         if features.shape[2] == 4:
             try:
-                pid = whole_numbers(features[:, :, 3][there], np.int32, "a PDG number", 0)
+                pid = whole_numbers(flat[:, 3], np.int32, "a PDG number", 0)
             except RowError as fault:
                 row = int(np.nonzero(there)[0][fault.row])
                 raise RowError(row, start + row + 1, "has a PDG number that is not a whole number") from None
@@ -74,7 +75,7 @@ class _Reader:
 
 def _fields(features: Array) -> dict[str, Array]:
     """Momenta (GeV) of particles (items, pt rapidity phi [pid]), and what is stored of them."""
-    pt, rapidity, phi = features[:, :3].astype(np.float64).T
+    pt, rapidity, phi = double(*features[:, :3].T)
     with np.errstate(over="ignore", invalid="ignore"):
         mass = species.mass(np.nan_to_num(features[:, 3])) if features.shape[1] == 4 else np.zeros(len(features))
         transverse = np.hypot(pt, mass)

@@ -46,6 +46,24 @@ def holds(path: Path, head: bytes, test: Callable[[Any], bool]) -> bool | None:
         return None
 
 
+def key(file: Any, name: str) -> Any:
+    """A group of the file.
+
+    Raises:
+        InputError: there is none of this name, or it is damaged.
+    """
+    group = file.get(name)
+    if group is None or not hasattr(group, "keys"):
+        raise InputError(_missing("key", name, file))
+    return group
+
+
+def _missing(what: str, name: str, group: Any) -> str:
+    if name in group:
+        return f"its {what} '{name}' is damaged or of another kind"
+    return f"it has no {what} '{name}'; it has: {', '.join(group) or 'nothing'}"
+
+
 def dataset(group: Any, name: str, axes: int, kinds: str = "biuf") -> Any:
     """A dataset whose announced size was found plausible.
 
@@ -60,7 +78,7 @@ def dataset(group: Any, name: str, axes: int, kinds: str = "biuf") -> Any:
     """
     data = group.get(name)
     if data is None or not hasattr(data, "shape") or not hasattr(data, "chunks"):
-        raise InputError(f"there is no dataset '{name}'; there are: {', '.join(group) or 'none'}")
+        raise InputError(_missing("dataset", name, group))
     if data.shape is None or len(data.shape) != axes or data.dtype.kind not in kinds:
         raise InputError(f"'{name}' has shape {data.shape} and type {data.dtype}, not {axes} axes of numbers")
     announced = math.prod(data.shape)

@@ -20,7 +20,7 @@ from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import dataset, holds, opened
-from partonic.io.padded import collection, in_chunks, massless, single, whole_numbers
+from partonic.io.padded import collection, double, in_chunks, massless, single, whole_numbers
 
 ROWS = 10_000
 PARTICLES, JETS = "particle_features", "jet_features"
@@ -71,7 +71,7 @@ def _constituents(features: Array, jets: Array) -> Ragged:
     """Particles of features (jets, slots, eta phi pt mask) in the frame in which the jet is at its eta and phi 0."""
     there = features[:, :, 3] > 0 if features.shape[2] == 4 else np.any(features != 0, axis=2)
     jet = np.nonzero(there)[0]
-    eta, phi, pt = (features[:, :, i][there].astype(np.float64) for i in range(3))
+    eta, phi, pt = double(*features[there][:, :3].T)
     with np.errstate(over="ignore", invalid="ignore"):
         fields = massless(pt * jets[jet, 0], eta + jets[jet, 1], phi)
     relative = dict(zip(("eta_rel", "phi_rel", "pt_rel"), single(eta, phi, pt), strict=True))

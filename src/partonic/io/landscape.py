@@ -18,7 +18,7 @@ from partonic.core.files import check_readable
 from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
-from partonic.io.hdf5 import holds, opened
+from partonic.io.hdf5 import holds, key, opened
 from partonic.io.landscape_write import COMPONENTS, SPLITS, TRUTH, column_names, write
 from partonic.io.padded import collection, in_chunks, jet_columns, single, whole_numbers
 from partonic.io.pandas_hdf5 import Frame
@@ -38,10 +38,7 @@ class _Reader:
     """Rows of an open file as events."""
 
     def __init__(self, path: Path, file: Any) -> None:
-        group = file.get(KEY)
-        if group is None or not hasattr(group, "keys"):
-            raise InputError(f"it has no key 'table'; it has: {', '.join(file) or 'nothing'}")
-        self.frame = Frame(group, _guessed_names)
+        self.frame = Frame(key(file, KEY), _guessed_names)
         self.constituents = 0
         while all(f"{component}_{self.constituents}" in self.frame.place for component in COMPONENTS):
             self.constituents += 1

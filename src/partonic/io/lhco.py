@@ -20,8 +20,8 @@ from partonic.core.files import check_readable
 from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
-from partonic.io.hdf5 import holds, opened
-from partonic.io.padded import collection, in_chunks, massless, single, whole_numbers
+from partonic.io.hdf5 import holds, key, opened
+from partonic.io.padded import collection, double, in_chunks, massless, single, whole_numbers
 from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
@@ -59,10 +59,7 @@ class _Reader:
     """Rows of an open file as events."""
 
     def __init__(self, path: Path, file: Any) -> None:
-        group = file.get(KEY)
-        if group is None or not hasattr(group, "keys"):
-            raise InputError(f"it has no key '{KEY}'; it has: {', '.join(file) or 'nothing'}")
-        self.frame = Frame(group)
+        self.frame = Frame(key(file, KEY))
         names = dict(self.frame.place)
         names.pop("", None)
         self.slots, numbered = _particle_columns(names)
@@ -99,7 +96,7 @@ class _Reader:
 def _particles(p: Array) -> Ragged:
     """Massless particles of slots (rows, slots, pt eta phi), zero pt being padding."""
     there = p[:, :, 0] != 0
-    pt, eta, phi = (p[:, :, i][there] for i in range(3))
+    pt, eta, phi = double(*p[there].T)
     polar = dict(zip(("pt", "eta", "phi"), single(pt, eta, phi), strict=True))
     return collection(there, massless(pt, eta, phi) | polar)
 
@@ -107,7 +104,7 @@ def _particles(p: Array) -> Ragged:
 def _jets(values: Array, features: list[str]) -> Ragged:
     """Jets (rows, jets, features) in the order of the file; one of which all is zero is none."""
     there = np.any(values != 0, axis=2)
-    flat = dict(zip(features, values[there].astype(np.float64).T, strict=True))
+    flat = dict(zip(features, double(*values[there].T), strict=True))
     with np.errstate(over="ignore", invalid="ignore"):
         energy = np.sqrt(sum(flat[name] ** 2 for name in MOMENTUM))
     fields = {"px": flat.pop("px"), "py": flat.pop("py"), "pz": flat.pop("pz"), "e": energy, "mass": flat.pop("m")}

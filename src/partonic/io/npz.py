@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from partonic.io.base import reading
 
 HEADER = 10_000  # bytes of the description of an array, at most
 TIGHTEST = 1100  # deflate makes nothing smaller than 1/1032
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, SyntaxError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError)
 
 
 @dataclass(frozen=True)

@@ -110,13 +110,26 @@ def collection(there: Array, fields: dict[str, Array]) -> Ragged:
 def by_falling_pt(constituents: Ragged) -> Ragged:
     """The same constituents, sorted by falling pt within each jet; untouched where they are."""
     with np.errstate(over="ignore", invalid="ignore"):
-        square = constituents["px"].astype(np.float64) ** 2 + constituents["py"].astype(np.float64) ** 2
-        rows = constituents.rows
-        if not np.any((np.diff(square) > 0) & (np.diff(rows) == 0)):
+        stored = constituents.fields.get("pt")
+        square = _square(constituents) if stored is None else stored
+        rising = square[1:] > square[:-1]
+        last = constituents.offsets[1:-1] - 1  # of each jet but the final one
+        rising[last[(last >= 0) & (last < len(rising))]] = False
+        if not np.any(rising):
             return constituents
-    order = np.lexsort((-square, rows))
+        pt = (np.sqrt(square) if stored is None else stored).astype(np.float32)
+    # One key to sort by is many times faster than two: positive floats rise as their bits do.
+    key = (constituents.rows << 32) | (0x7FFFFFFF - pt.view(np.int32).astype(np.int64))
+    order = np.argsort(key, kind="stable")
     links = {name: link.take(order) for name, link in constituents.links.items()}
     return Ragged(constituents.offsets, {name: values[order] for name, values in constituents.fields.items()}, links)
+
+
+def _square(constituents: Ragged) -> Array:
+    """Transverse momenta squared, GeV^2."""
+    px, py = constituents["px"].astype(np.float64), constituents["py"].astype(np.float64)
+    square: Array = px * px + py * py
+    return square
 
 
 def single(*values: Array) -> tuple[Array, ...]:
@@ -125,10 +138,16 @@ def single(*values: Array) -> tuple[Array, ...]:
         return tuple(np.asarray(array).astype(np.float32) for array in values)
 
 
+def double(*values: Array) -> tuple[Array, ...]:
+    """The arrays in float64."""
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        return tuple(np.asarray(array).astype(np.float64) for array in values)
+
+
 def massless(pt: Array, eta: Array, phi: Array) -> dict[str, Array]:
     """Fields px, py, pz, e (GeV) of massless particles, float32."""
+    t, h, f = double(pt, eta, phi)
     with np.errstate(over="ignore", invalid="ignore"):
-        t, h, f = (np.asarray(values, np.float64) for values in (pt, eta, phi))
         p = kinematics.from_pt_eta_phi_mass(t, h, f, np.zeros(()))
     return dict(zip(("px", "py", "pz", "e"), single(*p), strict=True))
 
