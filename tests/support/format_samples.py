@@ -7,6 +7,7 @@ import awkward as ak
 import h5py
 import numpy as np
 import pandas as pd
+import pyhepmc
 import uproot
 
 from partonic.events import Events, Ragged
@@ -143,6 +144,70 @@ def nanoaod(folder: Path) -> Path:
     return path
 
 
+def delphes(folder: Path) -> Path:
+    """A Delphes tree without its links between objects, written with uproot."""
+    rng = np.random.default_rng(8)
+
+    def items(counts, *names):
+        values = {name: rng.uniform(1, 2, counts.sum()).astype("f4") for name in names}
+        return ak.zip({name: ak.unflatten(each, counts) for name, each in values.items()})
+
+    one, few = np.ones(30, "i8"), rng.integers(0, 4, 30)
+    content = {
+        "Event": items(one, "Number", "Weight"),
+        "MissingET": items(one, "MET", "Eta", "Phi"),
+        "Jet": items(few, "PT", "Eta", "Phi", "Mass"),
+        "Electron": items(few, "PT", "Eta", "Phi", "Charge", "IsolationVar"),
+        "Muon": items(few, "PT", "Eta", "Phi", "Charge", "IsolationVar"),
+        "EFlowTrack": items(few, "PT", "Eta", "Phi", "Charge", "PID", "D0", "DZ"),
+        "EFlowPhoton": items(few, "ET", "Eta", "Phi", "E"),
+        "Particle": items(few, "PID", "Status", "M1", "M2", "Px", "Py", "Pz", "E"),
+        "Weight": items(2 * one, "Weight"),
+    }
+    path = folder / "delphes.root"
+    with uproot.recreate(path) as file:
+        kinds = {name: ak.type(values).content for name, values in content.items()}
+        tree = file.mktree("Delphes", kinds, counter_name="{}_size".format, field_name="{}.{}".format)
+        tree.extend(content)
+    return path
+
+
+def csv(folder: Path) -> Path:
+    """A table of two leptons an event with weight, label and a column of text."""
+    rng = np.random.default_rng(9)
+    lepton = ("pt1", "eta1", "phi1", "pt2", "eta2", "phi2")
+    table = pd.DataFrame({"Event": np.arange(40)} | {name: rng.uniform(1, 2, 40) for name in lepton})
+    table["Q1"], table["Q2"] = 1, -1
+    table["Weight"], table["Label"] = rng.uniform(0, 1, 40), rng.choice(["s", "b"], 40)
+    table["KaggleSet"] = rng.choice(["t", "v"], 40)
+    path = folder / "sample.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def hepmc(folder: Path) -> Path:
+    """Events p p -> Z -> mu mu with two weights, written with pyhepmc."""
+    path = folder / "sample.hepmc"
+    run = pyhepmc.GenRunInfo()
+    run.weight_names = ["central", "up"]
+    with pyhepmc.open(path, "w") as file:
+        for number in range(12):
+            event = pyhepmc.GenEvent(pyhepmc.Units.GEV, pyhepmc.Units.MM)
+            event.run_info, event.event_number, event.weights = run, number, [1.0, 1.5]
+            beams = [pyhepmc.GenParticle((0, 0, sign * 6500, 6500), 2212, 4) for sign in (1, -1)]
+            boson = pyhepmc.GenParticle((0, 0, 0, 91.2), 23, 2)
+            muons = [pyhepmc.GenParticle((sign * 45.6, 0, 0, 45.6), -13 * sign, 1) for sign in (1, -1)]
+            for incoming, outgoing in ((beams, [boson]), ([boson], muons)):
+                vertex = pyhepmc.GenVertex((0, 0, 0.1, 0))
+                for particle in incoming:
+                    vertex.add_particle_in(particle)
+                for particle in outgoing:
+                    vertex.add_particle_out(particle)
+                event.add_vertex(vertex)
+            file.write(event)
+    return path
+
+
 SAMPLES: dict[str, Callable[[Path], Path]] = {
     "parquet": written("parquet", sample_jets),
     "energyflow": energyflow,
@@ -152,5 +217,8 @@ SAMPLES: dict[str, Callable[[Path], Path]] = {
     "lhe": written("lhe", sample_collisions),
     "root": ntuple,
     "nanoaod": nanoaod,
+    "delphes": delphes,
+    "csv": csv,
+    "hepmc": hepmc,
 }
 """Name of a format -> maker of a small valid file of it in a folder; gives its path."""

@@ -19,6 +19,7 @@ from partonic.events.ragged import Array, Ragged
 from partonic.io.arrow import from_arrow
 from partonic.io.base import Format, check_rows, reading, spans
 from partonic.io.csv_text import count_lines, find_header, read_tables
+from partonic.io.naming import WEIGHTS
 
 ROWS = 10_000
 HEAD = 4096  # bytes of a file that are seen when it is recognised
@@ -151,9 +152,8 @@ class _Roles:
 
 def _roles(columns: Mapping[str, Array]) -> _Roles:
     names = list(columns)
-    weight, label = (
-        next((name for name in (wanted, wanted.capitalize()) if name in names), None) for wanted in ("weight", "label")
-    )
+    weight = next((name for name in names if name.lower() in WEIGHTS), None)
+    label = next((name for name in ("label", "Label") if name in names), None)
     words = columns[label][:1].tolist() if label else []
     coded = len(words) > 0 and str(words[0]).lower() in LABELS
     return _Roles(weight, label, coded, _lepton_columns(names))
@@ -174,9 +174,9 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
 
     The header names the columns; comments begin with ``#``; commas, semicolons or tabulators lie between fields. A
     column is of whole numbers, numbers, truth values or text, the narrowest that holds all its values; a missing
-    number is NaN. ``weight`` (or ``Weight``) becomes the nominal weight, ``Label`` becomes ``label``, s and b as 1 and
-    0. Columns as ``pt1 eta1 phi1 Q1 pt2 ...`` (or ``px1 py1 pz1``), with charges ``Q`` and numbered from 1, also give
-    the collection ``leptons``, in GeV; leptons without energy, mass and PDG number count as massless.
+    number is NaN. ``weight`` (``Weight``, ``genWeight``, ...) becomes the nominal weight, ``Label`` becomes ``label``,
+    s and b as 1 and 0. Columns as ``pt1 eta1 phi1 Q1 pt2 ...`` (or ``px1 py1 pz1``), with charges ``Q`` and numbered
+    from 1, also give the collection ``leptons``, in GeV; leptons without energy, mass and PDG number count as massless.
 
     Raises:
         InputError: ``rows`` is not above 0.

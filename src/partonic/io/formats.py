@@ -26,7 +26,6 @@ HEAD = 4096  # bytes by which a file is recognised
 # Formats that are not read, for a better sentence.
 _LOOKS = (
     (b"\x89HDF", "an HDF5 file of another layout"),
-    (b"HepMC::", "a HepMC file"),
     (b"PK\x03\x04", "a zip archive (or npz)"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"\x1f\x8b", "a gzip archive of something else"),

@@ -25,7 +25,8 @@ def jets(make_sample):
 
 def test_the_formats_that_there_are():
     names = {entry.name for entry in formats.FORMATS}
-    assert {"energyflow", "jetnet", "landscape", "lhco", "lhe", "parquet", "nanoaod", "root"} <= names
+    assert {"csv", "hepmc"} <= names
+    assert {"energyflow", "jetnet", "landscape", "lhco", "lhe", "parquet", "delphes", "nanoaod", "root"} <= names
     chosen = {ending: formats.by_ending(f"a{ending}").name for ending in (".parquet", ".h5", ".lhe", ".lhe.gz")}
     assert chosen == {".parquet": "parquet", ".h5": "landscape", ".lhe": "lhe", ".lhe.gz": "lhe"}
 
@@ -47,7 +48,7 @@ def test_unknown_content_says_what_is_known(tmp_path):
     path = tmp_path / "a.parquet"
     for content, message in (
         (b"hello", "has content that is of no known format"),
-        (gzip.compress(b"HepMC::Version 3"), "looks like a HepMC file"),
+        (gzip.compress(b"\x93NUMPY"), "looks like a NumPy array"),
         (b"PK\x03\x04", "zip"),
     ):
         path.write_bytes(content)
@@ -230,6 +231,5 @@ def test_every_real_file_is_converted(real_data, tmp_path):
         report = convert(file, tmp_path / "a.parquet", overwrite=True)
         assert report.check.sound
         assert formats.count(tmp_path / "a.parquet") == report.events == formats.count(file)
-    for name in ("uproot-HZZ.root", "cms_Zmumu_Run2011A.csv", "pyhepmc_last_event_issue.hepmc", "ParticleNet_kin.pt"):
-        with pytest.raises(FileError, match="no known format"):
-            formats.read(real_data / name)
+    with pytest.raises(FileError, match="no known format"):
+        formats.read(real_data / "ParticleNet_kin.pt")
