@@ -1,19 +1,19 @@
-"""CMS NanoAOD and PFNano: every branch of the tree ``Events``, with momenta, leptons, named weights and constituents."""
+"""CMS NanoAOD and PFNano: all branches of the tree ``Events``, with momenta, leptons, weights and constituents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from partonic.core.errors import FileError
-from partonic.events.events import NOMINAL, Events
+from partonic.events.events import Events
 from partonic.events.ragged import Array, Link, Ragged, offsets_from_counts
 from partonic.io import root
 from partonic.io.base import Format
+from partonic.io.merging import leptons
 from partonic.io.places import file_and_tree, name_of
 from partonic.io.trees import SIGNATURE, Tree, columns, opened, sketch
 
@@ -28,7 +28,6 @@ MANY = 2000  # weights beyond which a list stays a collection
 _FIELDS = {"pdgid": "pid", "genpartidxmother": "mother1"}
 _LENGTHS = {"dxy": "d0", "d0": "d0", "dz": "dz", "dxyerr": "d0_error", "d0err": "d0_error", "dzerr": "dz_error"}
 _ISOLATION = {"electrons": "pfreliso03_all", "muons": "pfreliso04_all"}
-_LEPTON = ("px", "py", "pz", "e", "pid", "charge", "isolation", "d0", "dz", "d0_error", "dz_error")
 _PARTICLES = ("electrons", "muons", "leptons", "taus", "truth", "particles")
 _CANDIDATES = {
     "jetpfcands": "jets",
@@ -119,23 +118,6 @@ def _met(known: Mapping[str, Array]) -> dict[str, Array]:
         if "met_pt" not in known and f"{name}_pt" in known and f"{name}_phi" in known:
             known = {**known, "met_pt": known[f"{name}_pt"], "met_phi": known[f"{name}_phi"]}
     return dict(known)
-
-
-def leptons(electrons: Ragged, muons: Ragged) -> Ragged:
-    """Electrons and muons together by falling pt, with the fields that both have and ``position`` in their own list."""
-    names = [name for name in _LEPTON if name in electrons.fields and name in muons.fields]
-    fields = {name: np.concatenate([electrons[name], muons[name]]) for name in names}
-    fields["position"] = np.concatenate(
-        [np.arange(part.total) - np.repeat(part.offsets[:-1], part.counts) for part in (electrons, muons)]
-    )
-    rows = np.concatenate([electrons.rows, muons.rows])
-    order = np.arange(len(rows))
-    if "px" in fields:
-        order = np.lexsort((-np.hypot(fields["px"], fields["py"]), rows))
-    else:
-        order = np.argsort(rows, kind="stable")
-    counts = electrons.counts + muons.counts
-    return Ragged.from_counts(counts, {name: values[order] for name, values in fields.items()})
 
 
 def _constituents(

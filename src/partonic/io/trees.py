@@ -75,6 +75,7 @@ class Tree:
         self.rows = int(source.num_entries)
         self.branches: dict[str, Any] = {}  # that hold numbers or text, by name
         self.objects: dict[str, Any] = {}  # that hold other objects
+        self._home: dict[str, Any] = {}
         self._flat = hasattr(source, "branches")
         if not self._flat:
             self.branches = {name: name for name in source.keys(recursive=False)}
@@ -86,7 +87,9 @@ class Tree:
             for branch in _leaves(top):
                 group = self.branches if _is_plain(branch) else self.objects
                 own = name + branch.name.removeprefix(top.name).partition("[")[0]
-                group[free(own, {*self.branches, *self.objects})] = branch
+                own = free(own, {*self.branches, *self.objects})
+                group[own] = branch
+                self._home[own] = top if len(top.branches) else source
 
     def counter(self, name: str) -> str | None:
         """The branch that counts the items of a branch, where the file says so."""
@@ -148,11 +151,24 @@ class Tree:
         if not self.rows:
             yield {name: known[name].array(entry_start=0, entry_stop=0).layout for name in names}
             return
-        branches = {name: known[name] for name in names}
+        parts = [self._part(home, {n: known[n] for n in group}, step) for home, group in self._homes(names)]
+        for found in zip(*parts, strict=True):
+            yield {name: layout for part in found for name, layout in part.items()}
+
+    def _homes(self, names: Collection[str]) -> list[tuple[Any, list[str]]]:
+        """The names by the object that has the branches: the tree, or a split branch, which is faster."""
+        groups: dict[int, tuple[Any, list[str]]] = {}
+        for name in names:
+            home = self._home[name]
+            groups.setdefault(id(home), (home, []))[1].append(name)
+        return list(groups.values())
+
+    def _part(self, home: Any, branches: Mapping[str, Any], step: int) -> Iterator[dict[str, Any]]:
+        """Branches of one home, chunk by chunk."""
         called = Counter(branch.name for branch in branches.values())
         twice = {name for name, branch in branches.items() if called[branch.name] > 1}  # uproot takes the first
         once = {name: branch for name, branch in branches.items() if name not in twice}
-        together = iter(self._source.iterate(filter_branch=_among(once), step_size=step, how=dict) if once else ())
+        together = iter(home.iterate(filter_branch=_among(once), step_size=step, how=dict) if once else ())
         for start in range(0, self.rows, step):
             part = next(together) if once else {}
             alone = {name: branches[name].array(entry_start=start, entry_stop=start + step) for name in twice}
