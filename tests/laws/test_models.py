@@ -1,6 +1,7 @@
 """What holds for every registered model, whoever wrote it."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_registration_says_what_is_needed(trained):
     entry = models.get(trained.name)
     assert entry.paper.startswith("arXiv:")
     assert entry.facts["input"] in ("packed", "image", "features")
-    assert set(entry.facts.get("invariant", ())) <= set(CHANGES)
+    assert set(entry.facts.get("invariant", ())) <= {*CHANGES, "lorentz"}
 
 
 @pytest.mark.parametrize("n", [1, 17])
@@ -77,10 +78,41 @@ def test_a_jet_does_not_know_its_batch(trained):
 def test_invariance_where_it_is_claimed(trained, change):
     if change not in models.get(trained.name).facts.get("invariant", ()):
         pytest.skip(f"{trained.name} does not claim to be invariant under this")
-    events = toy_jets(100, smallest=5)
+    events = toy_jets(40, smallest=5)
     before = trained.scores(events)
     np.testing.assert_allclose(trained.scores(CHANGES[change](events)), before, rtol=1e-4)
     assert np.ptp(before) > 1e-3 * before.mean()
+
+
+def lorentz_matrix(seed):
+    """A rotation, a boost of up to 0.9 in any direction, another rotation; (4, 4) on (E, px, py, pz)."""
+    rng = np.random.default_rng(seed)
+    turn = np.eye(4)
+    turn[1:, 1:] = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    rapidity = rng.uniform(0.5, 1.5)
+    boost = np.eye(4)
+    boost[0, 0] = boost[3, 3] = np.cosh(rapidity)
+    boost[0, 3] = boost[3, 0] = np.sinh(rapidity)
+    return torch.from_numpy(turn @ boost @ turn.T)
+
+
+def test_lorentz_invariance_where_it_is_claimed(trained):
+    if "lorentz" not in models.get(trained.name).facts.get("invariant", ()):
+        pytest.skip(f"{trained.name} does not claim to be invariant under Lorentz transformations")
+    module = trained.module.double().eval()
+    batch = representation(trained.input)(toy_jets(12, smallest=3))
+    batch = replace(batch, p4=batch.p4.double(), features=batch.features.double())
+    beams = module.references
+    with torch.no_grad():
+        before = module(batch)
+        for seed in range(3):
+            matrix = lorentz_matrix(seed)
+            module.references = beams @ matrix.T
+            after = module(replace(batch, p4=batch.p4 @ matrix.T))
+            torch.testing.assert_close(after, before, rtol=0, atol=1e-9 * float(before.abs().max()))
+        module.references = beams
+        assert (module(replace(batch, p4=batch.p4 @ matrix.T)) - before).abs().max() > 1e-6
+    assert before.std() > 1e-3 * before.abs().mean()
 
 
 def test_saved_and_loaded_it_is_the_same(trained, tmp_path):

@@ -1,0 +1,137 @@
+"""PELICAN: all permutation-equivariant linear maps between matrices of invariants (arXiv:2211.00454, 2307.16506)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, linear
+
+from partonic.core.registry import register_model
+from partonic.models.heads import logits
+from partonic.represent.edges import Edges, add_transposed, edges, gather, spread
+from partonic.represent.references import BEAMS, dot, squeeze, with_references
+from partonic.represent.segments import lengths, segment_sum, segments
+
+if TYPE_CHECKING:
+    from partonic.represent.batch import PackedJets
+
+MAPS = 15  # linear maps from matrices to matrices that commute with permutations
+SLOPE = 0.01  # of the leaky ReLU
+
+
+class MatrixMap(nn.Module):
+    """A mixture of the 15 maps: each of its own rank, so that only two are matrix products over edges.
+
+    In the order of the weights: the matrix, its transpose; the diagonal on the diagonal, along rows, along columns;
+    column means, then row means on the diagonal; column means along rows, along columns; row means along rows, along
+    columns; the mean of the diagonal everywhere, on the diagonal; the mean of all everywhere, on the diagonal.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(MAPS, outputs, inputs))
+        nn.init.normal_(self.weight, std=(2 / (MAPS * inputs)) ** 0.5)
+
+    def _of(self, *maps: int) -> Tensor:
+        """Weights of some maps side by side, (outputs, maps * inputs)."""
+        return torch.cat([self.weight[i] for i in maps], dim=1)
+
+    def forward(self, matrix: Tensor, graph: Edges, jet: Tensor, size: Tensor) -> Tensor:
+        """(edges, inputs) to (edges, outputs).
+
+        Args:
+            matrix: values on the edges.
+            graph: the edges, with those of particles to themselves.
+            jet: (particles,) jet of each particle.
+            size: (jets, 1) number of particles of each jet.
+        """
+        both = add_transposed(linear(matrix, self.weight[:2].flatten(0, 1)), graph)
+        rows, columns, diagonal = gather(matrix, graph)
+        count = size[jet]
+        particles = torch.cat([diagonal, columns / count, rows / count], dim=1)
+        of_jet = torch.cat([segment_sum(diagonal, graph.offsets), segment_sum(rows, graph.offsets)], dim=1) / size**2
+        everywhere, on_diagonal = linear(of_jet, self._of(11, 13)), linear(of_jet, self._of(12, 14))
+        along_rows = linear(particles, self._of(3, 7, 9)) + everywhere[jet]
+        along_columns = linear(particles, self._of(4, 8, 10))
+        loops = linear(particles, self._of(2, 5, 6)) + on_diagonal[jet]
+        return both + spread(along_rows, along_columns, graph, loops)
+
+
+class Block(nn.Module):
+    """A layer over the channels of each edge, then a :class:`MatrixMap`.
+
+    Args:
+        channels: of an edge.
+        dropout: behind the layer.
+    """
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.layer, self.norm, self.dropout = nn.Linear(channels, channels), nn.RMSNorm(channels), nn.Dropout(dropout)
+        self.mix = MatrixMap(channels, channels)
+
+    def forward(self, matrix: Tensor, graph: Edges, jet: Tensor, size: Tensor) -> Tensor:
+        """(edges, channels) to the same."""
+        hidden = self.dropout(self.norm(leaky_relu(self.layer(matrix), SLOPE)))
+        return leaky_relu(self.mix(hidden, graph, jet, size), SLOPE)
+
+
+@register_model(
+    "pelican",
+    paper="arXiv:2307.16506",
+    input="packed",
+    invariant=("permutation", "azimuth", "lorentz"),
+    training={"epochs": 12, "learning_rate": 2.5e-3, "weight_decay": 5e-3, "size": 64},
+)
+class PELICAN(nn.Module):
+    """Logits of a jet from the products of the four-momenta of its particles.
+
+    Args:
+        blocks: number of blocks.
+        channels: of an edge.
+        dropout: in the blocks.
+        beams: whether the two beam directions stand beside the particles; without them the network is blind to the
+            detector's axis.
+        classes: 1 for one logit a jet, else so many.
+
+    Attributes:
+        references: the vectors beside the particles, (2, 4) or (0, 4).
+    """
+
+    references: Tensor
+
+    def __init__(
+        self, blocks: int = 5, channels: int = 50, dropout: float = 0.025, beams: bool = True, classes: int = 1
+    ) -> None:
+        super().__init__()
+        self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
+        self.enter = MatrixMap(1 + beams, channels)
+        self.blocks = nn.ModuleList(Block(channels, dropout) for _ in range(blocks))
+        self.leave = nn.Linear(2 * channels, classes, bias=False)
+
+    def forward(self, jets: PackedJets) -> Tensor:
+        """Logits, (jets,) or (jets, classes)."""
+        given = with_references(jets.p4, jets.offsets, self.references)
+        graph = edges(given.offsets, loops=True)
+        matrix = squeeze(dot(given.p4[graph.first], given.p4[graph.second]))[:, None]
+        if len(self.references):
+            flag = given.is_reference.to(matrix)[:, None]
+            matrix = torch.cat([matrix, spread(flag, flag, graph)], dim=1)
+        return self.of_matrix(matrix, graph)
+
+    def of_matrix(self, matrix: Tensor, graph: Edges) -> Tensor:
+        """Logits from invariants on the edges, (edges, inputs)."""
+        jet = segments(graph.offsets)
+        size = lengths(graph.offsets)[:, None].to(matrix)
+        matrix = self.enter(matrix, graph, jet, size)
+        for block in self.blocks:
+            matrix = block(matrix, graph, jet, size)
+        rows, _, diagonal = gather(matrix, graph)
+        means = torch.cat([segment_sum(rows, graph.offsets), segment_sum(diagonal, graph.offsets)], dim=1) / size**2
+        return logits(self.leave(means))

@@ -1,0 +1,25 @@
+"""PELICAN with a thousand parameters, which came close to networks of a million (arXiv:2307.16506)."""
+
+from __future__ import annotations
+
+from partonic.core.registry import register_model
+from partonic.models.pelican import PELICAN
+
+
+@register_model(
+    "pelican-1k",
+    paper="arXiv:2307.16506",
+    input="packed",
+    invariant=("permutation", "azimuth", "lorentz"),
+    training={"epochs": 12, "learning_rate": 1e-2, "weight_decay": 0.0, "size": 64},
+)
+class PELICAN1k(PELICAN):
+    """Logits of a jet from two blocks of five channels.
+
+    Args:
+        beams: whether the two beam directions stand beside the particles.
+        classes: 1 for one logit a jet, else so many.
+    """
+
+    def __init__(self, beams: bool = True, classes: int = 1) -> None:
+        super().__init__(blocks=2, channels=5, dropout=0.0, beams=beams, classes=classes)
