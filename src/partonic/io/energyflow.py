@@ -21,6 +21,7 @@ from partonic.events.events import Events
 from partonic.events.ragged import Array
 from partonic.io.arrow import LEFT_OUT
 from partonic.io.base import Format, check_rows
+from partonic.io.energyflow_write import write
 from partonic.io.npz import Member, member, opened
 from partonic.io.padded import RowError, collection, double, in_chunks, jet_columns, single, whole_numbers
 
@@ -78,8 +79,9 @@ def _fields(features: Array) -> dict[str, Array]:
     pt, rapidity, phi = double(*features[:, :3].T)
     with np.errstate(over="ignore", invalid="ignore"):
         mass = species.mass(np.nan_to_num(features[:, 3])) if features.shape[1] == 4 else np.zeros(len(features))
-        transverse = np.hypot(pt, mass)
-        p = pt * np.cos(phi), pt * np.sin(phi), transverse * np.sinh(rapidity), transverse * np.cosh(rapidity)
+        square = pt * pt + mass * mass  # of the transverse energy
+        pz = np.sqrt(square) * np.sinh(rapidity)
+        p = pt * np.cos(phi), pt * np.sin(phi), pz, np.sqrt(square + pz * pz)
     names = ("px", "py", "pz", "e", "pt", "rapidity", "phi")
     return dict(zip(names, single(*p, pt, rapidity, phi), strict=True))
 
@@ -137,5 +139,6 @@ FORMAT = Format(
     recognise=_recognise,
     iterate=iterate,
     count=count,
+    write=write,
+    holds="pt, rapidity, azimuth and PDG number of the constituents, and the label of each jet",
 )
-"""EnergyFlow archives."""

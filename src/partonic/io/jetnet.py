@@ -122,4 +122,3 @@ FORMAT = Format(
     iterate=iterate,
     count=count,
 )
-"""JetNet files, read only."""

@@ -165,4 +165,3 @@ FORMAT = Format(
     iterate=iterate,
     count=count,
 )
-"""Files of the LHC Olympics, read only."""

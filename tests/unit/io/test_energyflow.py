@@ -7,9 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from partonic.core.errors import FileError
-from partonic.events import concatenate, kinematics, species
+from partonic.core.errors import FileError, InputError
+from partonic.events import Events, Ragged, concatenate, kinematics, species
 from partonic.io import energyflow, formats
+from partonic.io.padded import by_falling_pt
 
 SPECIES = [22, 211, -211, 130, 321, 2212, -2112, 11]
 
@@ -160,3 +161,74 @@ def test_damaged_archives_say_so(tmp_path, save):
     path.write_bytes(broken)
     with pytest.raises(FileError, match=r"a\.npz"):
         formats.read(path)
+
+
+def sample_of_jets(n=45, seed=3, **columns):
+    """Jets with masses of their species, unsorted, one without any particle."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 30, n)
+    counts[5] = 0
+    pid = rng.choice(SPECIES, counts.sum())
+    p = rng.normal(0, 10, (3, counts.sum())) + np.array([[-100], [0], [20]])
+    fields = {"px": p[0], "py": p[1], "pz": p[2], "e": np.sqrt((p**2).sum(axis=0) + species.mass(pid) ** 2)}
+    fields = {name: values.astype(np.float32) for name, values in fields.items()}
+    label = rng.integers(0, 2, n).astype(np.int8)
+    return Events({"label": label, **columns}, {}, {"constituents": Ragged.from_counts(counts, fields | {"pid": pid})})
+
+
+def test_numpy_reads_what_is_written(tmp_path):
+    jets = sample_of_jets()
+    counts = jets.collections["constituents"].counts
+    assert formats.write(tmp_path / "a.npz", [jets[:20], jets[20:]]) == 45
+    with np.load(tmp_path / "a.npz") as archive:
+        x, y = archive["X"], archive["y"]
+    assert x.shape == (45, counts.max(), 4)
+    assert y.tolist() == jets.columns["label"].tolist()
+    assert np.count_nonzero(x[:, :, 0], axis=1).tolist() == counts.tolist()
+    assert np.all(np.diff(x[:, :, 0], axis=1) <= 0)
+    axis = x[:, :1, 2]
+    assert np.all(np.abs(x[:, :, 2] - axis)[x[:, :, 0] > 0] < 2 * np.pi)
+    assert np.any(np.abs(x[:, :, 2]) > np.pi)  # jets at azimuth pi are not cut in two
+
+
+def test_write_and_read_gives_the_same(tmp_path):
+    jets = sample_of_jets()
+    energyflow.write(tmp_path / "a.npz", jets)
+    again = formats.read(tmp_path / "a.npz")
+    a, b = (by_falling_pt(one.collections["constituents"]) for one in (jets, again))
+    assert a.counts.tolist() == b.counts.tolist()
+    assert a["pid"].tolist() == b["pid"].tolist()
+    for name in ("px", "py", "pz", "e"):
+        np.testing.assert_allclose(a[name], b[name], rtol=1e-5, atol=1e-4)
+    energyflow.write(tmp_path / "b.npz", again)
+    np.testing.assert_allclose(np.load(tmp_path / "b.npz")["X"], np.load(tmp_path / "a.npz")["X"], rtol=1e-5, atol=1e-5)
+
+
+def test_jets_without_species_or_label(tmp_path):
+    jets = sample_of_jets()
+    bare = Ragged(
+        jets.collections["constituents"].offsets, dict(list(jets.collections["constituents"].fields.items())[:4])
+    )
+    energyflow.write(tmp_path / "a.npz", Events({}, {}, {"constituents": bare}))
+    with np.load(tmp_path / "a.npz") as archive:
+        assert archive.files == ["X"]
+        assert archive["X"].shape[2] == 3
+    px, py, pz = (bare[name].astype(float) for name in ("px", "py", "pz"))
+    again = formats.read(tmp_path / "a.npz").collections["constituents"]
+    np.testing.assert_allclose(np.sort(again["pz"]), np.sort(pz), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(np.sort(again["pt"]), np.sort(np.hypot(px, py)), rtol=1e-5)
+
+
+def test_what_cannot_be_written_says_so(tmp_path):
+    jets = sample_of_jets()
+    with pytest.raises(InputError, match="no sample"):
+        energyflow.write(tmp_path / "a.npz", [])
+    with pytest.raises(KeyError, match="unknown collection 'constituents'"):
+        energyflow.write(tmp_path / "a.npz", Events(jets.columns))
+    with pytest.raises(InputError, match="must agree in having a field 'pid' and a column 'label'"):
+        energyflow.write(tmp_path / "a.npz", [jets, Events({}, {}, jets.collections)])
+    with pytest.raises(FileError, match="cannot write"):
+        energyflow.write(tmp_path / "none" / "a.npz", jets)
+    assert list(tmp_path.iterdir()) == []
+    energyflow.write(tmp_path / "a.npz", jets[:0])
+    assert len(formats.read(tmp_path / "a.npz")) == 0
