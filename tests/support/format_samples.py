@@ -218,6 +218,7 @@ SAMPLES: dict[str, Callable[[Path], Path]] = {
     "root": ntuple,
     "nanoaod": nanoaod,
     "delphes": delphes,
+    "jetclass": written("jetclass", sample_jets),
     "csv": csv,
     "hepmc": hepmc,
 }

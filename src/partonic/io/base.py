@@ -36,6 +36,7 @@ class Format:
         write: writer, or ``None`` where the format is only read.
         holds: what a written file holds, where that is not everything.
         generic: whether it takes files of many layouts, so that every other format is asked first.
+        named: endings under which it is written only when it is named.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Format:
     write: Write | None = None
     holds: str = ""
     generic: bool = False
+    named: tuple[str, ...] = ()
 
 
 def check_rows(rows: int) -> int:

@@ -122,8 +122,9 @@ def _by_name(name: str, given: str) -> Format:
     if entry.write is None:
         written = ", ".join(one.name for one in FORMATS if one.write)
         raise InputError(f"{entry.title} is read only; the formats that are written are: {written}")
-    if not given.endswith(entry.suffixes):
-        raise InputError(f"{given} has the wrong ending for {entry.title}: {' or '.join(entry.suffixes)}")
+    endings = (*entry.suffixes, *entry.named)
+    if not given.endswith(endings):
+        raise InputError(f"{given} has the wrong ending for {entry.title}: {' or '.join(endings)}")
     return entry
 
 

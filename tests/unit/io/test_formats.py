@@ -26,7 +26,18 @@ def jets(make_sample):
 def test_the_formats_that_there_are():
     names = {entry.name for entry in formats.FORMATS}
     assert {"csv", "hepmc"} <= names
-    assert {"energyflow", "jetnet", "landscape", "lhco", "lhe", "parquet", "delphes", "nanoaod", "root"} <= names
+    assert {
+        "energyflow",
+        "jetnet",
+        "landscape",
+        "lhco",
+        "lhe",
+        "parquet",
+        "delphes",
+        "jetclass",
+        "nanoaod",
+        "root",
+    } <= names
     chosen = {ending: formats.by_ending(f"a{ending}").name for ending in (".parquet", ".h5", ".lhe", ".lhe.gz")}
     assert chosen == {".parquet": "parquet", ".h5": "landscape", ".lhe": "lhe", ".lhe.gz": "lhe"}
 
@@ -208,8 +219,8 @@ def test_convert_refuses_before_it_works(lhe_file, tmp_path):
         convert(target, tmp_path / "." / "a.parquet", overwrite=True)
     with pytest.raises(FileError, match="does not exist"):
         convert(target, tmp_path / "none" / "b.lhe")
-    with pytest.raises(InputError, match=r"'\.root'"):
-        convert(target, tmp_path / "b.root")
+    with pytest.raises(InputError, match=r"'\.txt'"):
+        convert(target, tmp_path / "b.txt")
     with pytest.raises(KeyError, match="unknown collection 'constituents'"):
         convert(target, tmp_path / "b.h5")
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
