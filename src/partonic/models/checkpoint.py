@@ -62,7 +62,7 @@ class Trained:
             raise InputError(f"the temperature of a model must be above 0, not {self.temperature}")
 
     def scores(self, events: Events, batch_size: int = 1024, device: str = "cpu") -> NDArray[np.float64]:
-        """Probability of signal for each jet, (jets,), in the order of the events.
+        """Probability of signal for each jet, (jets,), in the order of the events; of each class, (jets, classes).
 
         Nothing but one batch is in memory at a time. The module is left on the device, in evaluation mode.
 
@@ -79,25 +79,28 @@ class Trained:
             raise InputError(f"batch_size must be 1 or more, not {batch_size}")
         represent = representation(self.input, **self.input_options)
         jets = events.select(columns=[], collections=[COLLECTION])
-        scores = np.empty(len(events))
+        parts = []
         for start in range(0, len(events), batch_size):
             rows = slice(start, min(start + batch_size, len(events)))
             try:
                 batch = represent(jets[rows])
             except BadJetError as error:
                 raise error.moved(start) from None
-            scores[rows] = self.probabilities(batch, device)
-        if not np.all(np.isfinite(scores)):
-            row = int(np.argmin(np.isfinite(scores)))
+            parts.append(self.probabilities(batch, device))
+        scores = np.concatenate(parts) if parts else np.empty(0)
+        finite = np.isfinite(scores if scores.ndim == 1 else scores.sum(axis=1))
+        if not np.all(finite):
+            row = int(np.argmin(finite))
             raise InputError(f"the model '{self.name}' gives {scores[row]} for the jet in row {row}: it is not usable")
         return scores
 
     def probabilities(self, batch: Batch, device: str = "cpu") -> NDArray[np.float64]:
-        """Probability of signal for each jet of a batch of the model's representation, (jets,)."""
+        """Probability of signal for each jet of a batch, (jets,), or of each of several classes, (jets, classes)."""
         module = self.module.to(device).eval()
         with torch.inference_mode():
             logits: torch.Tensor = module(batch.to(device)).double().cpu()
-        return torch.sigmoid(logits / self.temperature).numpy()
+        logits = logits / self.temperature
+        return (torch.sigmoid(logits) if logits.ndim == 1 else logits.softmax(dim=1)).numpy()
 
 
 def save(path: Path | str, trained: Trained) -> None:

@@ -1,0 +1,148 @@
+"""Published weights of ParticleNet and the Particle Transformer, as the weaver framework stores them."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from partonic.core.errors import FileError
+from partonic.core.files import check_readable
+from partonic.core.registry import models
+from partonic.models.checkpoint import Trained
+
+# What a weight is called there -> here. Convolutions of size 1 are linear layers here.
+RENAMED = {
+    "particlenet": (
+        (r"bn_fts\.", "norm."),
+        (r"edge_convs\.(\d+)\.convs\.", r"convolutions.\1.layers."),
+        (r"edge_convs\.(\d+)\.bns\.", r"convolutions.\1.norms."),
+        (r"edge_convs\.(\d+)\.sc\.", r"convolutions.\1.shortcut.0."),
+        (r"edge_convs\.(\d+)\.sc_bn\.", r"convolutions.\1.shortcut.1."),
+        (r"fusion_block\.", "fusion."),
+        (r"fc\.", "dense."),
+    ),
+    "part": (
+        (r"embed\.input_bn\.", "embed.0."),
+        (r"embed\.embed\.(\d+)\.", lambda found: f"embed.{int(found[1]) + 1}."),
+        (r"pair_embed\.embed\.", "pairs.layers."),
+        (r"cls_blocks\.", "summaries."),
+        (r"(.*\.)pre_attn_norm\.", r"\1before_attention."),
+        (r"(.*\.)post_attn_norm\.", r"\1after_attention."),
+        (r"(.*\.)pre_fc_norm\.", r"\1before_dense."),
+        (r"(.*\.)post_fc_norm\.", r"\1after_dense."),
+        (r"(.*\.)attn\.in_proj[._]", r"\1attention.inside."),
+        (r"(.*\.)attn\.out_proj\.", r"\1attention.outside."),
+        (r"(.*\.)fc1\.", r"\1up."),
+        (r"(.*\.)fc2\.", r"\1down."),
+        (r"(.*\.)c_attn$", r"\1head_scale"),
+        (r"(.*\.)w_resid$", r"\1residual_scale"),
+        (r"cls_token$", "summary"),
+        (r"fc\.0\.", "head."),
+    ),
+}
+NEIGHBOURS, FEW = 16, 7  # of each particle, in the published ParticleNet and in its small version
+SMALL_WIDTH = 32  # of the first layer of the small version
+
+
+def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
+    """Read the state dictionary of a ParticleNet or a Particle Transformer (version 1) of weaver, as it was published.
+
+    The sizes are read off the weights. What they do not tell is as published: 16 neighbours (7 where the first layer
+    is 32 wide), and a GELU behind the network of pairs. The inputs must be the seven kinematic features.
+
+    Args:
+        path: the ``.pt`` file; no code of it is run, and weights on a GPU are loaded to the processor.
+        classes: names of the classes in their order, kept in the facts of the model.
+
+    Raises:
+        FileError: the file is missing or damaged, holds something else, or a network of other inputs or parts.
+    """
+    weights = _read(path)
+    kind = "part" if any(name.startswith("pair_embed.") for name in weights) else "particlenet"
+    try:
+        options = _part(weights) if kind == "part" else _particlenet(weights)
+        state = {_renamed(name, RENAMED[kind]): values for name, values in weights.items()}
+        module = models.get(kind).cls(**options)
+        fitting = {name: state[name].reshape(values.shape) for name, values in module.state_dict().items()}
+    except (KeyError, IndexError, RuntimeError, ValueError) as error:
+        raise FileError(f"{path} is no {kind} of weaver that is known here ({error})") from error
+    strange = sorted(set(state) - set(fitting))
+    if strange or options["features"] != _FEATURES:
+        what = (
+            f"the weights {strange[0]}" if strange else f"{options['features']} inputs of a particle, not {_FEATURES}"
+        )
+        raise FileError(f"{path} is a {kind} of weaver with {what}, which is not known here")
+    module.load_state_dict(fitting)
+    facts = {"source": Path(path).name, "classes": list(classes)}
+    return Trained(kind, options, module.eval(), "packed", {"max_particles": 128}, facts=facts)
+
+
+_FEATURES = 7
+
+
+def _read(path: Path | str) -> Mapping[str, Tensor]:
+    file = check_readable(path)
+    try:
+        tree = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError, AttributeError) as error:
+        raise FileError(
+            f"{file} is not a file of weights, or is damaged ({str(error).splitlines()[0][:150]})"
+        ) from error
+    if not isinstance(tree, Mapping) or not all(isinstance(values, Tensor) for values in tree.values()):
+        raise FileError(f"{file} is not a dictionary of weights")
+    return {str(name).removeprefix("mod."): values for name, values in tree.items()}
+
+
+def _renamed(name: str, rules: Sequence[tuple[str, Any]]) -> str:
+    for pattern, ours in rules:
+        name = re.sub(f"^{pattern}", ours, name)
+    return name
+
+
+def _widths(weights: Mapping[str, Tensor], pattern: str) -> list[int]:
+    """Number of outputs of each layer of a row."""
+    names = (pattern.format(i) for i in count())
+    return [len(weights[name]) for name in takewhile(weights.__contains__, names)]
+
+
+def _particlenet(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    layers = [
+        _widths(weights, f"edge_convs.{i}.convs.{{}}.weight")
+        for i in takewhile(lambda i: f"edge_convs.{i}.convs.0.weight" in weights, count())
+    ]
+    neighbours = FEW if layers[0][0] == SMALL_WIDTH else NEIGHBOURS
+    dense = _widths(weights, "fc.{}.0.weight")
+    return {
+        "convolutions": [[neighbours, widths] for widths in layers],
+        "dense": dense,
+        "features": len(weights["bn_fts.weight"]),
+        "classes": len(weights[f"fc.{len(dense)}.weight"]),
+        "fusion": "fusion_block.0.weight" in weights,
+    }
+
+
+def _part(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    embedding = [len(weights[name]) for name in _linear(weights, "embed.embed.")]
+    pairs = [len(weights[name]) for name in _linear(weights, "pair_embed.embed.")]
+    return {
+        "embedding": embedding,
+        "pair_widths": pairs[:-1],
+        "heads": pairs[-1],
+        "layers": len(_widths(weights, "blocks.{}.c_attn")),
+        "summaries": len(_widths(weights, "cls_blocks.{}.c_attn")),
+        "features": len(weights["embed.input_bn.weight"]),
+        "classes": len(weights["fc.0.weight"]),
+    }
+
+
+def _linear(weights: Mapping[str, Tensor], prefix: str) -> list[str]:
+    """The weights of the linear layers of a stack, in their order."""
+    found = [name for name, values in weights.items() if name.startswith(prefix) and values.ndim > 1]
+    return sorted(found, key=lambda name: int(name.removeprefix(prefix).split(".")[0]))

@@ -1,0 +1,129 @@
+"""Weights as the weaver framework stores them load into our networks; the published file too."""
+
+import numpy as np
+import pytest
+import torch
+from toy_jets import toy_jets
+
+from partonic.core.errors import FileError
+from partonic.models.part import ParT
+from partonic.models.particlenet import ParticleNet
+from partonic.models.weaver import load_weaver
+
+BACK = {
+    "particlenet": [
+        ("norm.", "bn_fts."),
+        (".layers.", ".convs."),
+        (".norms.", ".bns."),
+        (".shortcut.0.", ".sc."),
+        (".shortcut.1.", ".sc_bn."),
+        ("convolutions.", "edge_convs."),
+        ("fusion.", "fusion_block."),
+        ("dense.", "fc."),
+    ],
+    "part": [
+        ("pairs.layers.", "pair_embed.embed."),
+        (".before_attention.", ".pre_attn_norm."),
+        (".after_attention.", ".post_attn_norm."),
+        (".before_dense.", ".pre_fc_norm."),
+        (".after_dense.", ".post_fc_norm."),
+        (".attention.inside.", ".attn.in_proj_"),
+        (".attention.outside.", ".attn.out_proj."),
+        (".up.", ".fc1."),
+        (".down.", ".fc2."),
+        (".head_scale", ".c_attn"),
+        (".residual_scale", ".w_resid"),
+        ("summaries.", "cls_blocks."),
+        ("head.", "fc.0."),
+    ],
+}
+
+
+def weaver_state(kind, module):
+    """The state of one of our networks under weaver's names and shapes."""
+    state = {}
+    for name, values in module.state_dict().items():
+        if name == "summary":
+            state["mod.cls_token"] = values[None]
+            continue
+        if name.startswith("embed."):
+            number = int(name.split(".")[1])
+            rest = name.split(".", 2)[2]
+            name = f"embed.input_bn.{rest}" if number == 0 else f"embed.embed.{number - 1}.{rest}"
+        else:
+            for ours, theirs in BACK[kind]:
+                if (ours[0] == "." and ours in name) or name.startswith(ours):
+                    name = name.replace(ours, theirs, 1)
+        if ".convs." in name:
+            values = values[:, :, None, None]
+        elif values.ndim == 2 and (".sc." in name or "pair_embed" in name or "fusion" in name):
+            values = values[:, :, None]
+        state[f"mod.{name}"] = values
+    return state
+
+
+def shaken(module):
+    """Every weight and statistic another than at the start."""
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for values in module.state_dict().values():
+            if values.is_floating_point():
+                values.add_(0.1 * torch.rand_like(values))
+    return module.eval()
+
+
+NETWORKS = {
+    "particlenet": lambda: ParticleNet(((16, (64, 64)), (16, (96, 96))), (32,), classes=10),
+    "particlenet-lite": lambda: ParticleNet(((7, (32, 32)), (7, (64, 64))), (128,), classes=2, fusion=True),
+    "part": lambda: ParT((32, 48, 32), (16, 16), 4, 2, 1, classes=3),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_same_network_comes_back(name, tmp_path):
+    module = shaken(NETWORKS[name]())
+    kind = name.removesuffix("-lite")
+    torch.save(weaver_state(kind, module), tmp_path / "net.pt")
+    trained = load_weaver(tmp_path / "net.pt", classes=["a", "b"])
+    assert trained.name == kind
+    assert trained.facts == {"source": "net.pt", "classes": ["a", "b"]}
+    wanted = module.state_dict()
+    for key, values in trained.module.state_dict().items():
+        assert torch.equal(values, wanted[key]), key
+    probabilities = trained.scores(toy_jets(9))
+    assert probabilities.shape == (9, {"particlenet": 10, "particlenet-lite": 2, "part": 3}[name])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda state: state | {"mod.extra.weight": torch.zeros(3)}, "weights extra.weight"),
+        (lambda state: {k: v for k, v in state.items() if "bn_fts.bias" not in k}, "no particlenet of weaver"),
+        (lambda state: {"a": torch.zeros(2)}, "no particlenet of weaver"),
+        (lambda state: [1, 2], "not a dictionary of weights"),
+    ],
+)
+def test_other_files_are_refused(change, says, tmp_path):
+    torch.save(change(weaver_state("particlenet", NETWORKS["particlenet"]())), tmp_path / "net.pt")
+    with pytest.raises(FileError, match=says):
+        load_weaver(tmp_path / "net.pt")
+
+
+def test_other_inputs_are_refused(tmp_path):
+    torch.save(weaver_state("particlenet", ParticleNet(features=17)), tmp_path / "net.pt")
+    with pytest.raises(FileError, match="17 inputs of a particle, not 7"):
+        load_weaver(tmp_path / "net.pt")
+
+
+def test_a_damaged_file(tmp_path):
+    (tmp_path / "net.pt").write_bytes(b"PK\x03\x04 and then nothing")
+    with pytest.raises(FileError, match="not a file of weights"):
+        load_weaver(tmp_path / "net.pt")
+
+
+def test_the_published_network(real_data):
+    trained = load_weaver(real_data / "ParticleNet_kin.pt")
+    assert trained.options["classes"] == 10
+    assert trained.options["convolutions"] == [[16, [64] * 3], [16, [128] * 3], [16, [256] * 3]]
+    assert sum(weight.numel() for weight in trained.module.parameters()) == 368_216
