@@ -7,6 +7,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from partonic.core.errors import FileError
 BLOCK = 64 << 20  # bytes parsed at a time: a smaller file is parsed once, a larger one first for its types
 PIECE = 1 << 20
 PARSED = 2 << 20  # bytes that one thread parses at a time; no line may be longer
+MOST = 20_000  # columns
 DELIMITERS = (",", ";", "\t")
 
 _NAME = re.compile(r"[^\W\d][^\x00-\x1f<>\"=`\\]*")
@@ -50,6 +52,8 @@ class Header:
 
 def _fields(line: str) -> tuple[list[str], str]:
     delimiter = max(DELIMITERS, key=line.count)
+    if len(line) > PIECE:
+        return [], delimiter
     try:
         row = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
@@ -156,7 +160,9 @@ def _header_of(path: Path, block: bytes) -> Header:
     header = find_header(block)
     if header is None:
         raise FileError(f"{path} has no line with the names of its columns: it is no csv table, or damaged")
-    twice = sorted({name for name in header.names if header.names.count(name) > 1})
+    if len(header.names) > MOST:
+        raise FileError(f"{path} names {len(header.names):,} columns, at most {MOST:,} are read; is it a csv table?")
+    twice = sorted(name for name, times in Counter(header.names).items() if times > 1)
     if twice:
         raise FileError(f"{path} has two columns with the name '{twice[0]}'; rename one")
     return header

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from partonic.core.errors import FileError
 
 BLOCK = 1 << 20  # characters read at a time
+LONGEST = 64 << 20  # characters of a header or an event
 
 _INIT = re.compile(r"^\s*<init[\s>]", re.MULTILINE)
 _EVENT = re.compile(r"<event[\s>]")
@@ -35,7 +36,13 @@ class Text:
         return f"in event {self.event}" if self.event else "in the header"
 
     def more(self) -> bool:
-        """Read on; false at the end of the file."""
+        """Read on; false at the end of the file.
+
+        Raises:
+            FileError: the compression is damaged, or what was begun takes more than 64 MB.
+        """
+        if len(self.buffer) - self.start > LONGEST:
+            raise FileError(f"{self.path} does not end {self.where()} within {LONGEST >> 20} MB; it is damaged")
         try:
             block = self.stream.read(BLOCK)
         except (OSError, EOFError, zlib.error) as error:

@@ -241,3 +241,9 @@ def test_a_line_that_never_ends(written, monkeypatch):
     monkeypatch.setattr(csv_text, "PIECE", 100)
     with pytest.raises(FileError, match="line of more than 1,000 bytes"):
         list(csv.iterate(written("a,b\n1,2\n" + "3" * 5000)))
+
+
+def test_a_table_of_too_many_columns(written):
+    path = written(",".join(f"a{i}" for i in range(20_001)) + "\n")
+    with pytest.raises(FileError, match="names 20,001 columns, at most 20,000 are read"):
+        list(csv.iterate(path))

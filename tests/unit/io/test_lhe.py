@@ -259,3 +259,16 @@ def test_reading_imports_neither_torch_nor_awkward(lhe_file):
     )
     out = subprocess.run([sys.executable, "-c", code, lhe_file], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_a_header_or_event_that_does_not_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(lhe_text, "LONGEST", 1 << 20)
+    path = tmp_path / "a.lhe"
+    path.write_text("<LesHouchesEvents>" + "x" * (3 << 20))
+    with pytest.raises(FileError, match="does not end in the header within 1 MB"):
+        lhe.read(path)
+    path.write_text(FILE.format(header="", events=EVENT.format(weights="") + "<event>" + "1\n" * (2 << 20)))
+    given = []
+    with pytest.raises(FileError, match="does not end in event 2 within 1 MB"):
+        given.extend(lhe.iterate(path))
+    assert [len(part) for part in given] == [1]
