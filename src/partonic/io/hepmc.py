@@ -16,7 +16,7 @@ from partonic.events.events import NOMINAL, Events
 from partonic.events.ragged import Array, Link, Ragged, offsets_from_counts
 from partonic.io.arrow import LEFT_OUT
 from partonic.io.base import Format, check_rows
-from partonic.io.hepmc_text import BLOCK, Record, Run, parse, pieces, read_run, stream_of
+from partonic.io.hepmc_text import BLOCK, Record, Run, last_cross_section, parse, pieces, read_run, stream_of
 from partonic.io.naming import free
 from partonic.io.padded import by_falling_pt
 
@@ -119,9 +119,8 @@ class _Chunk:
             _columns(record, name)
         if own:
             self.run.facts["weight_names"] = own
-        if "GenCrossSection" in self.found:
-            cross_section = _columns(record, "GenCrossSection")
-            self.provenance |= {f"{name}_pb": value for name, value in cross_section.items()}
+        if "GenCrossSection" in self.found and (last := last_cross_section(self.path, self.run.version)):
+            self.provenance |= {"cross_section_pb": last[0], "cross_section_error_pb": last[1]}
         left = [f"event: {name}" for name in sorted(set(record.attributes) - set(self.found))]
         left += [f"particles and vertices: {name.decode(errors='replace')}" for name in sorted(record.other)]
         if left:
@@ -204,7 +203,7 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
     particle comes from, ``vx vy vz vt`` in mm. ``particles`` are those of status 1, by falling pt, with charge and
     their position in ``truth``. Columns are ``number`` and, where the file has them, ``process_id``, ``scale`` (GeV),
     ``alpha_qed``, ``alpha_qcd``, ``mpi``, ``cross_section`` and its error (pb), ``pdf_...``. The first weight is
-    ``nominal``, the others have the names of the file.
+    ``nominal``, the others have the names of the file. The provenance holds the cross section of the last event.
 
     Raises:
         InputError: ``rows`` is not above 0.

@@ -5,6 +5,7 @@ The layouts are those of arXiv:1912.08005 and doi:10.1016/S0010-4655(00)00189-2.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import re
 import zlib
@@ -27,6 +28,10 @@ VERSIONS = {"Asciiv3": 3, "IO_GenEvent": 2}
 
 _CUT = re.compile(rb"\n(?=E |HepMC::\w+-END_EVENT_LISTING)")
 _START = re.compile(rb"HepMC::(\w+)-START_EVENT_LISTING")
+_CROSS_SECTION = {
+    3: re.compile(rb"\nA 0 GenCrossSection +([^ \n]+ +[^ \n]+)[^\n]*\n"),
+    2: re.compile(rb"\nC +([^ \n]+ +[^ \n]+)[^\n]*\n"),
+}
 _RELEASE = re.compile(rb"HepMC::Version ([\w.]+)")
 _QUOTED = re.compile(r'"([^"]*)"')
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf|nan)", re.IGNORECASE)
@@ -153,6 +158,34 @@ def read_run(path: Path, head: bytes) -> Run | None:
             attributes[name] = _unescaped(value)
     facts = {"kind": kind, "version": release[1].decode() if release else "", "tools": tools, "attributes": attributes}
     return Run(VERSIONS[kind], facts, names)
+
+
+def last_cross_section(path: Path, version: int) -> tuple[float, float] | None:
+    """Cross section and error (pb) of the last event that has them: generators refine them as they go.
+
+    A plain file is read from its end, a gzipped one through.
+    """
+    found: list[bytes] = []
+    with stream_of(path) as stream:
+        if isinstance(stream, gzip.GzipFile):
+            tail = b""
+            with contextlib.suppress(OSError, EOFError, zlib.error):
+                while block := stream.read1(BLOCK):
+                    found = _CROSS_SECTION[version].findall(tail + block)[-1:] or found
+                    tail = block[-256:]
+        else:
+            start, after = path.stat().st_size, b""
+            while start and not found:
+                start, size = max(0, start - BLOCK), min(start, BLOCK)
+                stream.seek(start)
+                block = stream.read(size)
+                found = _CROSS_SECTION[version].findall(block + after)[-1:]
+                after = block[:256]
+    try:
+        value, error = map(float, found[0].split())
+    except (IndexError, ValueError):
+        return None
+    return value, error
 
 
 def _unescaped(text: str) -> str:

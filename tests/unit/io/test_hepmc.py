@@ -178,6 +178,19 @@ def test_a_real_event_as_pyhepmc_reads_it(real_data):
     assert events.weights["nominal"].tolist() == [507.24806999999998]
 
 
+def test_a_real_event_is_the_same_in_version_3(real_data, tmp_path):
+    old = real_data / "pyhepmc_last_event_issue.hepmc"
+    with pyhepmc.open(old) as file:
+        theirs = file.read()
+    with pyhepmc.open(tmp_path / "new.hepmc3", "w") as file:
+        file.write(theirs)
+    new = check_against_pyhepmc(tmp_path / "new.hepmc3").collections["truth"]
+    truth = formats.read(old).collections["truth"]
+    for name in ("px", "py", "pz", "e", "pid", "status", "vx", "vy", "vz"):
+        np.testing.assert_array_equal(np.sort(new[name]), np.sort(truth[name]))
+    assert new.links["mothers"].index.size == truth.links["mothers"].index.size
+
+
 def test_units_weights_and_facts(tmp_path):
     events = formats.read(made(tmp_path / "a.hepmc", event() + event(2)))
     truth = events.collections["truth"]
@@ -200,6 +213,19 @@ def test_units_weights_and_facts(tmp_path):
     facts = events.provenance["hepmc"]
     assert (facts["version"], facts["tools"]) == ("3.02.05", [["Generator", "1.2", "of tests"]])
     assert facts["attributes"] == {"beam": "none"}
+
+
+@pytest.mark.parametrize("block", [1 << 20, 300])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_the_last_cross_section_counts(tmp_path, monkeypatch, block, zipped):
+    monkeypatch.setattr(hepmc_text, "BLOCK", block)
+    path = made(tmp_path / "a.hepmc", event() + event(2).replace("Section 12 0.5", "Section 11 0.25") + event(3)[:50])
+    if zipped:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    events = next(hepmc.iterate(path, 2))
+    assert events.columns["cross_section"].tolist() == [12, 11]
+    assert events.provenance["cross_section_pb"] == 11
+    assert events.provenance["cross_section_error_pb"] == 0.25
 
 
 def test_where_no_vertex_has_a_position_it_is_that_of_the_event(tmp_path):
