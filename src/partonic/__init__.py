@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from partonic.core.result import Result
     from partonic.fit.loop import FitResult
+    from partonic.io.mapping import Map
     from partonic.models.checkpoint import Trained
 
 __all__ = ["Estimate", "Events", "__version__", "fit", "predict", "read", "run", "simulate"]
@@ -34,21 +35,26 @@ M = TypeVar("M", bound="nn.Module")
 T = TypeVar("T")
 
 
-def read(path: Path | str) -> Events:
-    """Read a file of any known format, recognised by its content: Parquet, top-tagging HDF5, Les Houches events.
+def read(path: Path | str, map: Map | Path | str | None = None) -> Events:  # noqa: A002
+    """Read a file of any known format, recognised by its content; ``partonic list`` names them.
 
     Args:
-        path: the file.
+        path: the file, or a remote name as ``https://host/file``; ``FILE.root:TREE`` is one tree of a ROOT file.
+        map: what goes where, for ROOT trees, Parquet and csv of any layout: a YAML file, or a
+            :class:`partonic.io.mapping.Map`.
 
     Raises:
-        FileError: it is missing, empty, truncated, damaged, of a newer version or of no known format.
+        FileError: it is missing, empty, truncated, damaged, of a newer version or of no known format, or lacks a
+            branch of the map.
+        InputError: the map cannot be used.
+        MissingPackageError: there is no handler for remote names of this kind.
 
     Example:
         >>> jets = read("jets.parquet")
     """
     from partonic.io import formats
 
-    return formats.read(path)
+    return formats.read(path, map)
 
 
 def simulate(process: str, n: int, **options: Any) -> Events:

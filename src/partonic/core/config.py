@@ -100,6 +100,10 @@ def _cast(hint: Any, value: Any, where: str) -> Any:
         if len(inner) != len(value):
             raise InputError(f"{where} must be a list of {len(inner)} values, not of {len(value)}")
         return tuple(_cast(a, v, where) for a, v in zip(inner, value, strict=True))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise InputError(f"{where} must be a mapping of names, not {_say(value)}")
+        return {_cast(args[0], k, where): _cast(args[1], v, f"{where}: '{k}'") for k, v in value.items()}
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return value if isinstance(value, hint) else from_tree(hint, value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

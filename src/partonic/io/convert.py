@@ -15,7 +15,9 @@ from partonic.core.progress import progress
 from partonic.events.events import Events
 from partonic.io.check import MomentumCheck
 from partonic.io.formats import ROWS, by_ending, find, write
-from partonic.io.places import name_of, place
+from partonic.io.mapping import Map, read_map
+from partonic.io.mapping import iterate as by_map
+from partonic.io.places import name_of, place, readable
 
 Bad = Literal["stop", "drop", "keep"]
 BAD = ("stop", "drop", "keep")
@@ -95,7 +97,13 @@ class Report:
 
 
 def convert(
-    source: Path | str, target: Path | str, *, overwrite: bool = False, to: str | None = None, bad: Bad = "stop"
+    source: Path | str,
+    target: Path | str,
+    *,
+    overwrite: bool = False,
+    to: str | None = None,
+    bad: Bad = "stop",
+    map: Map | Path | str | None = None,  # noqa: A002
 ) -> Report:
     """Convert a file of any known format in parts, and check its momenta.
 
@@ -106,25 +114,28 @@ def convert(
         to: short name of the format to write, where the target's ending is not to choose.
         bad: what becomes of an event with a momentum or weight that is not finite: ``"stop"`` at it with an error,
             ``"drop"`` it (and keep what a damaged source gives before its fault), or ``"keep"`` it.
+        map: what goes where, for ROOT trees, Parquet and csv of any layout: a map, or the YAML file of one.
 
     Raises:
-        InputError: no format has the target's ending, source and target are one file, or the sample does not fit.
+        InputError: no format has the target's ending, source and target are one file, the sample does not fit, or the
+            map cannot be used.
         UnknownNameError: there is no such format, or ``bad`` is none of the three.
         FileError: the source cannot be read or has a bad event, the target exists or cannot be written.
     """
     if bad not in BAD:
         raise unknown("treatment of bad events", bad, BAD)
     goal = Path(target)
-    (entry, origin), made = find(source), by_ending(goal, to)
+    made = by_ending(goal, to)
+    title, origin, total, samples = _source(source, map, bad)
     if isinstance(origin, Path) and goal.exists() and origin.resolve() == goal.resolve():
         raise InputError(f"{source} and {target} are the same file; give the target another name")
     check_writable(goal, overwrite=overwrite)
-    report = Report(place(source), goal, entry.title, made.title, holds=made.holds)
-    with progress(f"converting {name_of(source)}", _count(entry.count, origin, bad), "events") as bar:
+    report = Report(place(source), goal, title, made.title, holds=made.holds)
+    with progress(f"converting {name_of(source)}", total, "events") as bar:
 
         def passing() -> Iterator[Events]:
             """The samples on their way from reader to writer."""
-            for events in _whole(entry.iterate(origin, ROWS), report, bad):
+            for events in _whole(samples, report, bad):
                 kept = _sound(events, report, bad)
                 report.add(kept)
                 yield kept
@@ -132,6 +143,17 @@ def convert(
 
         write(goal, passing(), to=to)
     return report
+
+
+def _source(
+    source: Path | str, plan: Map | Path | str | None, bad: Bad
+) -> tuple[str, Path | str, int, Iterator[Events]]:
+    """Title of the format, where the file is, its events (0 if only reading tells), and its samples."""
+    if plan is not None:
+        chosen = plan if isinstance(plan, Map) else read_map(plan)
+        return "by a map", readable(source)[0], 0, by_map(source, ROWS, chosen)
+    entry, origin = find(source)
+    return entry.title, origin, _count(entry.count, origin, bad), entry.iterate(origin, ROWS)
 
 
 def _count(count: Callable[[Any], int], path: Any, bad: Bad) -> int:

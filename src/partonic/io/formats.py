@@ -18,6 +18,8 @@ from partonic.events.cache import kept
 from partonic.events.events import Events, concatenate
 from partonic.io import remote
 from partonic.io.base import Format, check_rows
+from partonic.io.mapping import Map
+from partonic.io.mapping import iterate as by_map
 from partonic.io.places import readable
 
 ROWS = 10_000
@@ -128,23 +130,38 @@ def _by_name(name: str, given: str) -> Format:
     return entry
 
 
-def read(path: Path | str) -> Events:
+def read(path: Path | str, map: Map | Path | str | None = None) -> Events:  # noqa: A002
     """Read a file of any known format, whole.
 
+    Args:
+        path: a file, or a remote name as ``https://host/file``; ``FILE.root:TREE`` is one tree of a ROOT file.
+        map: what goes where, for ROOT trees, Parquet and csv of any layout: a map, or the YAML file of one.
+
     Raises:
-        FileError: it is missing, empty, truncated, damaged, of a newer version or of no known format.
+        FileError: it is missing, empty, truncated, damaged, of a newer version or of no known format, or lacks a
+            branch of the map.
+        InputError: the map cannot be used.
+        MissingPackageError: there is no handler for remote names of this kind.
     """
-    return concatenate(list(iterate(path)))
+    return concatenate(list(iterate(path, map=map)))
 
 
-def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
-    """Read a file of any known format in samples of ``rows`` events (the last may be smaller).
+def iterate(path: Path | str, rows: int = ROWS, map: Map | Path | str | None = None) -> Iterator[Events]:  # noqa: A002
+    """Read a file of any known format in samples of at most ``rows`` events.
+
+    Args:
+        path: as for :func:`read`.
+        rows: events at a time.
+        map: as for :func:`read`.
 
     Raises:
-        InputError: ``rows`` is not above 0.
+        InputError: ``rows`` is not above 0, or the map cannot be used.
         FileError: as for :func:`read`.
+        MissingPackageError: as for :func:`read`.
     """
     check_rows(rows)
+    if map is not None:
+        return by_map(path, rows, map)
     entry, where = find(path)
     return entry.iterate(where, rows)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from partonic.core.errors import FileError, unknown
-from partonic.io import trees
+from partonic.io import remote, trees
 from partonic.io.arrow import GOLD, WEIGHTS, from_arrow
 from partonic.io.base import check_rows, reading, spans
 from partonic.io.csv_text import read_tables
@@ -124,6 +124,8 @@ def opened(path: Path | str, tree: str | None = None) -> Iterator[Table]:
         FileError: the file is missing, damaged or has no such tree.
     """
     file, chosen = readable(path)
+    if isinstance(file, str) and not remote.head(file, 4).startswith(trees.SIGNATURE):
+        file = remote.fetched(file)
     if isinstance(file, str) or _starts(file, trees.SIGNATURE):
         with trees.opened(path, tree) as found:
             yield _TreeTable(found)
