@@ -13,6 +13,7 @@ from partonic.io.base import reading
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 CHUNK_BYTES = 2**28  # no file in use compresses more at once
+CACHE_BYTES = 2**20  # that HDF5 takes by itself
 
 
 @contextlib.contextmanager
@@ -83,12 +84,25 @@ def dataset(group: Any, name: str, axes: int, kinds: str = "biuf") -> Any:
         raise InputError(f"'{name}' has shape {data.shape} and type {data.dtype}, not {axes} axes of numbers")
     announced = math.prod(data.shape)
     if data.chunks is None:
-        short = data.id.get_storage_size() < announced * data.dtype.itemsize
+        short, piece = data.id.get_storage_size() < announced * data.dtype.itemsize, 0
     else:
-        if math.prod(data.chunks) * data.dtype.itemsize > CHUNK_BYTES:
+        piece = math.prod(data.chunks) * data.dtype.itemsize
+        if piece > CHUNK_BYTES:
             raise InputError(f"'{name}' is stored in pieces of {data.chunks}, too large to be read")
         pieces = math.prod(math.ceil(n / size) for n, size in zip(data.shape, data.chunks, strict=True))
         short = data.id.get_num_chunks() < pieces
     if short:
         raise InputError(f"'{name}' announces {announced:,} values, of which the file does not store all")
-    return data
+    if piece < CACHE_BYTES:
+        return data
+    del data  # a cache is set by the first who opens
+    return _with_cache(group, name, piece)
+
+
+def _with_cache(group: Any, name: str, piece: int) -> Any:
+    """The dataset with a cache for a whole piece, so that it is not unpacked again for its next rows."""
+    import h5py
+
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(521, piece + CACHE_BYTES, 0.75)
+    return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), access))

@@ -20,7 +20,7 @@ from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import dataset, holds, opened
-from partonic.io.padded import collection, double, in_chunks, massless, single, whole_numbers
+from partonic.io.padded import collection, double, filled, in_chunks, massless, single, whole_numbers
 
 ROWS = 10_000
 PARTICLES, JETS = "particle_features", "jet_features"
@@ -69,7 +69,7 @@ class _Reader:
 
 def _constituents(features: Array, jets: Array) -> Ragged:
     """Particles of features (jets, slots, eta phi pt mask) in the frame in which the jet is at its eta and phi 0."""
-    there = features[:, :, 3] > 0 if features.shape[2] == 4 else np.any(features != 0, axis=2)
+    there = features[:, :, 3] > 0 if features.shape[2] == 4 else filled(features)
     jet = np.nonzero(there)[0]
     eta, phi, pt = double(*features[there][:, :3].T)
     with np.errstate(over="ignore", invalid="ignore"):

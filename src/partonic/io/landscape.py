@@ -20,7 +20,7 @@ from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import holds, key, opened
 from partonic.io.landscape_write import COMPONENTS, SPLITS, TRUTH, column_names, write
-from partonic.io.padded import collection, in_chunks, jet_columns, single, whole_numbers
+from partonic.io.padded import collection, filled, in_chunks, jet_columns, single, whole_numbers
 from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
@@ -74,7 +74,7 @@ def _splits(code: Array) -> Array:
 
 def _constituents(p: Array) -> Ragged:
     """The constituents (rows, slots, E px py pz) that are not padding, sorted by falling pt."""
-    there = np.any(p != 0, axis=2)
+    there = filled(p)
     (flat,) = single(p[there])  # (items, 4)
     fields = {name: np.ascontiguousarray(flat[:, i]) for i, name in enumerate(("e", "px", "py", "pz"))}
     return collection(there, {name: fields[name] for name in ("px", "py", "pz", "e")})

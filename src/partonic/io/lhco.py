@@ -21,7 +21,7 @@ from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import holds, key, opened
-from partonic.io.padded import collection, double, in_chunks, massless, single, whole_numbers
+from partonic.io.padded import collection, double, filled, in_chunks, massless, single, whole_numbers
 from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
@@ -103,7 +103,7 @@ def _particles(p: Array) -> Ragged:
 
 def _jets(values: Array, features: list[str]) -> Ragged:
     """Jets (rows, jets, features) in the order of the file; one of which all is zero is none."""
-    there = np.any(values != 0, axis=2)
+    there = filled(values)
     flat = dict(zip(features, double(*values[there].T), strict=True))
     with np.errstate(over="ignore", invalid="ignore"):
         energy = np.sqrt(sum(flat[name] ** 2 for name in MOMENTUM))

@@ -103,6 +103,14 @@ def whole_numbers(values: Array, kind: Any, name: str, start: int) -> Array:
     return result
 
 
+def filled(slots: Array) -> Array:
+    """Which slots (rows, slots, components) are not all zero, (rows, slots)."""
+    there: Array = slots[:, :, 0] != 0
+    for i in range(1, slots.shape[2]):  # a reduction over so short an axis is several times slower
+        there |= slots[:, :, i] != 0
+    return there
+
+
 def collection(there: Array, fields: dict[str, Array]) -> Ragged:
     """The items (items,) of the slots ``there`` (rows, slots), by falling pt within each row."""
     return by_falling_pt(Ragged.from_counts(np.count_nonzero(there, axis=1), fields))

@@ -69,7 +69,6 @@ def check(events, frame, p, counts):
         {"format": "table", "complib": "blosc2:zstd", "complevel": 5},
         {"format": "table", "complib": "bzip2", "complevel": 5},
         {"format": "fixed", "complib": "blosc:zstd", "complevel": 5},
-        {"format": "fixed", "complib": "blosc2", "complevel": 5},
         {"format": "table", "complib": "zlib", "complevel": 3},
         {"format": "table"},
         {"format": "table", "data_columns": ["is_signal_new"]},
@@ -254,3 +253,28 @@ def test_reading_needs_neither_pandas_nor_pytables(tmp_path):
     code += "print({'pandas', 'tables', 'torch', 'awkward'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code, tmp_path / "a.h5"], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_jets_before_a_damaged_piece_come_first(tmp_path):
+    frame, _, counts = make_frame()
+    path = tmp_path / "a.h5"
+    frame.to_hdf(path, key="table", format="table", complib="zlib", complevel=3)
+    with h5py.File(path) as file:
+        table = file["table/table"]
+        last = table.id.get_chunk_info(table.id.get_num_chunks() - 1)
+    whole = bytearray(path.read_bytes())
+    whole[last.byte_offset + last.size // 2] ^= 8
+    path.write_bytes(whole)
+    found = []
+    with pytest.raises(FileError, match=r"a\.h5 cannot be read as HDF5 in the top-tagging layout"):
+        found.extend(landscape.iterate(path, 8))
+    found = [count for part in found for count in part.collections["constituents"].counts]
+    assert len(found) > 0
+    assert found == counts[: len(found)].tolist()
+
+
+def test_a_key_that_is_damaged_says_so(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["table"] = np.zeros(3)
+    with pytest.raises(FileError, match="its key 'table' is damaged or of another kind"):
+        landscape.count(tmp_path / "a.h5")
