@@ -118,7 +118,7 @@ def with_nan():
     [
         (lambda: jets(np.ones(200, int)), ["one class only"]),
         (lambda: jets(np.arange(200) % 3), ["labels must be 0", "2"]),
-        (with_nan, ["row", "nan"]),
+        (with_nan, ["jets.parquet: event 4: its constituent 1 has", "nan"]),
         (lambda: two_classes().with_weights({"nominal": np.zeros(200)}), ["weights", "zero"]),
         (lambda: two_classes().with_weights({"nominal": np.full(200, np.nan)}), ["weights", "NaN"]),
         (lambda: two_classes().select(columns=[]).with_columns(other=np.ones(200)), ["unknown column 'label'"]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
     from types import ModuleType
 
 
@@ -32,6 +33,32 @@ class FileError(PartonicError, OSError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
+
+
+class BadJetError(InputError):
+    """A jet that no representation can take.
+
+    Args:
+        row: its row in the sample, from 0.
+        reason: what is wrong with it, as ``"it has no constituent"``.
+    """
+
+    NEEDS = (
+        "a jet needs at least one constituent, each with finite px py pz e, energy above 0 and some transverse momentum"
+    )
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(f"the jet in row {row}: {reason}; {self.NEEDS}")
+        self.row = row
+        self.reason = reason
+
+    def moved(self, rows: int) -> BadJetError:
+        """The same error of a sample that begins ``rows`` earlier."""
+        return BadJetError(self.row + rows, self.reason)
+
+    def of_file(self, path: Path | str, row: int) -> FileError:
+        """The error for the jet in a row (from 0) of a file; events of files are counted from 1."""
+        return FileError(f"{path}: event {row + 1:,}: {self.reason}; {self.NEEDS}")
 
 
 class MissingPackageError(PartonicError, ImportError):

@@ -18,6 +18,7 @@ from partonic.events.cache import kept
 from partonic.events.events import Events, concatenate
 from partonic.io import remote
 from partonic.io.base import Format, check_rows
+from partonic.io.joining import Joining
 from partonic.io.mapping import Map
 from partonic.io.mapping import iterate as by_map
 from partonic.io.places import readable
@@ -211,8 +212,7 @@ def cached(path: Path | str | Sequence[Path | str], folder: Path | str | None = 
         folder: where caches are kept; ``None`` takes the user's cache folder, which ``$PARTONIC_CACHE`` can set.
 
     Raises:
-        InputError: the events of the files differ in their columns.
-        FileError: a file cannot be read, or the given folder not be written.
+        FileError: a file cannot be read or has other columns than the first, or the given folder cannot be written.
     """
     paths = [check_readable(one).resolve() for one in ([path] if isinstance(path, str | Path) else path)]
     key = [[str(one), one.stat().st_size, one.stat().st_mtime_ns] for one in paths]
@@ -220,7 +220,10 @@ def cached(path: Path | str | Sequence[Path | str], folder: Path | str | None = 
 
     def chunks() -> Iterator[Events]:
         """The samples of all files."""
+        joining = Joining()
         for one in paths:
-            yield from iterate(one)
+            for events in iterate(one):
+                joining.check(one, events)
+                yield events
 
     return kept(f"{paths[0].stem}-{digest}", key, chunks, folder)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partonic.core.errors import InputError
+from partonic.core.errors import BadJetError, InputError
 from partonic.core.rng import generator
 from partonic.events.cache import kept
 from partonic.events.events import Events
 from partonic.io import formats
+from partonic.io.joining import Joining
 
 FRACTIONS: Mapping[str, float] = {"train": 0.6, "validation": 0.1, "test": 0.3}
 IN_FILE_NAMES = {"train": "train", "val": "validation", "test": "test"}
@@ -29,6 +30,7 @@ def split_files(
     seed: int,
     fractions: Mapping[str, float] = FRACTIONS,
     collections: Sequence[str] | None = None,
+    check: Callable[[Events], object] | None = None,
 ) -> dict[str, Events]:
     """Memory-mapped samples of the events of all files together, made on first use and kept in the cache.
 
@@ -40,9 +42,12 @@ def split_files(
         seed: of the random split.
         fractions: name -> share of the events.
         collections: collections to keep; all if None.
+        check: called with the events as they are put into the cache, so that a bad one is known by its file and number
+            (by a :class:`~partonic.core.errors.BadJetError`) before anything is trained.
 
     Raises:
-        FileError: a file cannot be read, or the cache not be written.
+        FileError: a file cannot be read, has other columns than the first or a bad event, or the cache cannot be
+            written.
         InputError: a sample would be empty.
     """
     files = [Path(path).resolve() for path in paths]
@@ -52,18 +57,21 @@ def split_files(
         "files": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
         "split": hashlib.sha256("".join(names).encode()).hexdigest(),
         "collections": None if collections is None else list(collections),
+        "checked": check is not None,
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
 
     def part(name: str) -> Iterator[Events]:
         """The events of one sample, in the order of the files."""
-        start = 0
-        for file in files:
+        joining, start = Joining(), 0
+        for file, before in zip(files, np.cumsum([0, *counts]), strict=False):
             for events in formats.iterate(file):
+                sample = events.select(collections=collections)
+                joining.check(file, sample)
                 chosen = np.flatnonzero(names[start : start + len(events)] == name)
-                start += len(events)
                 if len(chosen):
-                    yield events.select(collections=collections)[chosen]
+                    yield _checked(sample[chosen], check, file, chosen + (start - before))
+                start += len(events)
 
     found = {}
     for name in fractions:
@@ -72,6 +80,16 @@ def split_files(
         label = f"{files[0].stem}-{name}-{digest}"
         found[name] = kept(label, {**key, "part": name}, lambda name=name: part(name))  # type: ignore[misc]
     return found
+
+
+def _checked(events: Events, check: Callable[[Events], object] | None, file: Path, rows: NDArray[np.int64]) -> Events:
+    """The events, of these rows of a file, which are found sound."""
+    try:
+        if check is not None:
+            check(events)
+    except BadJetError as error:
+        raise error.of_file(file, int(rows[error.row])) from None
+    return events
 
 
 def _assigned(files: Sequence[Path], counts: Sequence[int], seed: int, fractions: Mapping[str, float]) -> Names:

@@ -64,8 +64,9 @@ def predict_file(
         One line that says what was done.
 
     Raises:
-        FileError: the checkpoint or the file cannot be read, or the output not be written.
-        InputError: a jet cannot be represented, or the output's format holds no scores.
+        FileError: the checkpoint or the file cannot be read, a jet of it cannot be represented, or the output not be
+            written.
+        InputError: the output's format holds no scores.
     """
     goal = check_writable(output, overwrite=overwrite)
     writer = formats.by_ending(goal)
@@ -81,7 +82,7 @@ def predict_file(
                 try:
                     scores = trained.scores(jets, batch_size, device)
                 except BadJetError as error:
-                    raise error.moved(start) from None
+                    raise error.of_file(file, start + error.row) from None
                 yield jets.with_columns(score=scores)
                 start += len(jets)
                 bar.advance(len(jets))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from partonic.core.errors import InputError
+from partonic.core.errors import BadJetError
 from partonic.events.kinematics import pt
 
 if TYPE_CHECKING:
@@ -15,28 +15,9 @@ if TYPE_CHECKING:
 
     from partonic.events.events import Events
 
+__all__ = ["COLLECTION", "BadJetError", "Constituents", "constituents"]
+
 COLLECTION = "constituents"
-
-
-class BadJetError(InputError):
-    """A jet that no representation can take.
-
-    Args:
-        row: its row in the sample, from 0.
-        reason: what is wrong with it, as ``"it has no constituent"``.
-    """
-
-    def __init__(self, row: int, reason: str) -> None:
-        super().__init__(
-            f"the jet in row {row}: {reason}; a jet needs at least one constituent, "
-            f"each with finite px py pz e, energy above 0 and some transverse momentum"
-        )
-        self.row = row
-        self.reason = reason
-
-    def moved(self, rows: int) -> BadJetError:
-        """The same error of a sample that begins ``rows`` earlier."""
-        return BadJetError(self.row + rows, self.reason)
 
 
 @dataclass(frozen=True)
