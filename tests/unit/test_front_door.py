@@ -23,7 +23,7 @@ from partonic.version import __version__
 
 NAMES = ["Estimate", "Events", "__version__", "fit", "predict", "read", "run", "simulate"]
 SIGNATURES = {
-    "read": "(path: 'Path | str') -> 'Events'",
+    "read": "(path: 'Path | str', map: 'Map | Path | str | None' = None) -> 'Events'",
     "simulate": "(process: 'str', n: 'int', **options: 'Any') -> 'Events'",
     "fit": (
         "(model: 'M', objective: 'Callable[[M, T], Tensor]', data: 'Iterable[T]', "

@@ -24,6 +24,7 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
 
     asked: list = []  # noqa: RUF012  (paths and ranges, for all)
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and content in one packet
 
     def do_GET(self):
         span = self.headers.get("Range")
