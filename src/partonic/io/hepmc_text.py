@@ -129,7 +129,8 @@ def pieces(path: Path, stream: Any) -> Iterator[bytes]:
         if len(buffer) > LONGEST:
             raise FileError(f"{path}: event {events + 1} takes more than {LONGEST >> 20} MB; the file is damaged")
     if not re.match(rb"HepMC::\w+-END_EVENT_LISTING", buffer):
-        raise FileError(f"{path} ends after event {events} without END_EVENT_LISTING: it is truncated")
+        last = f"in event {events + 1}" if buffer.startswith(b"E ") else "before its first event"
+        raise FileError(f"{path} ends {last} without END_EVENT_LISTING: it is truncated")
 
 
 def read_run(path: Path, head: bytes) -> Run | None:

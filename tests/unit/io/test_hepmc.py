@@ -342,9 +342,12 @@ def test_truncated_files(written, tmp_path):
     for share in (0.3, 0.7, 0.99):
         path.write_bytes(text[: int(len(text) * share)])
         given = []
-        with pytest.raises(FileError, match=r"ends after event \d+ without END_EVENT_LISTING: it is truncated"):
+        with pytest.raises(FileError, match=r"ends in event \d+ without END_EVENT_LISTING: it is truncated"):
             given.extend(hepmc.iterate(path))
         assert 0.7 * share * 40 < len(given[0]) < share * 40 + 1
+    path.write_bytes(text[:60])
+    with pytest.raises(FileError, match="ends before its first event"):
+        list(hepmc.iterate(path))
     path.write_bytes(gzip.compress(text)[:-200])
     with pytest.raises(FileError, match="truncated or damaged in event"):
         list(hepmc.iterate(path))
