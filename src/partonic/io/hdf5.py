@@ -39,6 +39,7 @@ def holds(path: Path, head: bytes, test: Callable[[Any], bool]) -> bool | None:
     if not head.startswith(SIGNATURE):
         return False
     import h5py
+    import hdf5plugin  # noqa: F401  (names are compressed as the numbers are)
 
     try:
         with h5py.File(path, "r") as file:

@@ -1,5 +1,8 @@
 """Files of the LHC Olympics, written with pandas from the published description."""
 
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -168,3 +171,10 @@ def test_more_rows_than_are_stored_are_found_before_they_are_read(tmp_path):
         file["df"].create_dataset("block0_values", (2**40, 14), "f8", chunks=(1024, 14))[: len(values)] = values[:, :14]
     with pytest.raises(FileError, match=r"announces .* of which the file does not store all"):
         lhco.count(path)
+
+
+def test_compressed_files_are_recognised_by_a_fresh_process(tmp_path):
+    event_list(make_particles(3)[0]).to_hdf(tmp_path / "a.h5", key="df", mode="w", complib="blosc", complevel=5)
+    code = "import sys; from partonic.io import formats; print(formats.recognise(sys.argv[1]).name)"
+    run = [sys.executable, "-c", code, tmp_path / "a.h5"]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip() == "lhco"
