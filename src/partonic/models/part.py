@@ -13,6 +13,7 @@ from torch.nn.functional import linear
 
 from partonic.core.registry import register_model
 from partonic.models.dropout import ByteDropout
+from partonic.models.folding import LinearNorm
 from partonic.models.heads import logits
 from partonic.represent.pairs import Pairs, pair_features, pairs
 from partonic.represent.plan import Plan, plan
@@ -38,7 +39,7 @@ class PairBias(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [nn.BatchNorm1d(PAIR_FEATURES)]
         for inputs, outputs in pairwise((PAIR_FEATURES, *widths, heads)):
-            layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.GELU()]
+            layers += [LinearNorm(inputs, outputs, bias=True), nn.GELU()]
         self.layers = nn.Sequential(*layers if activate else layers[:-1])
 
     def forward(self, p4: Tensor, order: Plan, couples: Pairs) -> list[Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, relu
 
 from partonic.core.registry import register_model
+from partonic.models.folding import LinearNorm
 from partonic.models.heads import logits
 from partonic.represent.packed import POSITION
 from partonic.represent.plan import Plan, plan
@@ -35,25 +36,21 @@ class EdgeConv(nn.Module):
         super().__init__()
         self.neighbours = neighbours
         sizes = [2 * inputs, *widths]
-        self.layers = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairwise(sizes))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in widths)
-        direct = inputs == widths[-1]
-        self.shortcut = (
-            nn.Identity()
-            if direct
-            else nn.Sequential(nn.Linear(inputs, widths[-1], bias=False), nn.BatchNorm1d(widths[-1]))
-        )
+        self.layers = nn.ModuleList(LinearNorm(a, b) for a, b in pairwise(sizes))
+        self.shortcut = nn.Identity() if inputs == widths[-1] else LinearNorm(inputs, widths[-1])
 
     def forward(self, points: Tensor, features: Tensor, order: Plan) -> Tensor:
         """(particles, coordinates) and (particles, inputs) give (particles, widths[-1])."""
         near = nearest(points.detach(), order, self.neighbours)  # (particles, k)
+        first = cast("LinearNorm", self.layers[0])
+        weight, bias = (first.layer.weight, None) if self.training else first.fixed()
         # The first layer sees (x_i, x_j - x_i): its product is made for each particle once, not for each pair.
-        own, other = cast("Tensor", self.layers[0].weight).chunk(2, dim=1)
-        mine, theirs = linear(features, own - other), pad(linear(features, other), (0, 0, 0, 1))
+        own, other = weight.chunk(2, dim=1)
+        mine, theirs = linear(features, own - other, bias), pad(linear(features, other), (0, 0, 0, 1))
         pairs = (mine[:, None, :] + theirs[near]).flatten(0, 1)  # (particles * k, width)
-        pairs = relu(self.norms[0](pairs), inplace=True)
-        for layer, norm in zip(self.layers[1:], self.norms[1:], strict=True):
-            pairs = relu(norm(layer(pairs)), inplace=True)
+        pairs = relu(first.norm(pairs) if self.training else pairs, inplace=True)
+        for layer in self.layers[1:]:
+            pairs = relu(layer(pairs), inplace=True)
         mean = pairs.view(*near.shape, -1).mean(dim=1)
         return relu(self.shortcut(features) + mean)
 
@@ -129,7 +126,7 @@ class ParticleNet(nn.Module):
         self.fusion = None
         if fusion:
             mixed = min(max(sum(widths[1:]) // 128 * 128, 128), 1024)
-            self.fusion = nn.Sequential(nn.Linear(sum(widths[1:]), mixed, bias=False), nn.BatchNorm1d(mixed), nn.ReLU())
+            self.fusion = LinearNorm(sum(widths[1:]), mixed)
             widths.append(mixed)
         sizes = [widths[-1], *dense]
         hidden = [nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout)) for a, b in pairwise(sizes)]
@@ -146,5 +143,5 @@ class ParticleNet(nn.Module):
             points = features
             outputs.append(features)
         if self.fusion is not None:
-            features = self.fusion(torch.cat(outputs, dim=1))
+            features = relu(self.fusion(torch.cat(outputs, dim=1)))
         return logits(order.restore(self.dense(segment_mean(features, order.offsets))))

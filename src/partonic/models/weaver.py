@@ -17,12 +17,18 @@ from partonic.core.files import check_readable
 from partonic.core.registry import models
 from partonic.models.checkpoint import Trained
 
+
+def _paired(number: int) -> tuple[int, int]:
+    """Layer, norm, activation, ... counted from 1, as a layer with its norm, activation, ...: place and part."""
+    return 2 * ((number - 1) // 3) + 1, (number - 1) % 3
+
+
 # What a weight is called there -> here. Convolutions of size 1 are linear layers here.
 RENAMED = {
     "particlenet": (
         (r"bn_fts\.", "norm."),
-        (r"edge_convs\.(\d+)\.convs\.", r"convolutions.\1.layers."),
-        (r"edge_convs\.(\d+)\.bns\.", r"convolutions.\1.norms."),
+        (r"edge_convs\.(\d+)\.convs\.(\d+)\.", r"convolutions.\1.layers.\2.0."),
+        (r"edge_convs\.(\d+)\.bns\.(\d+)\.", r"convolutions.\1.layers.\2.1."),
         (r"edge_convs\.(\d+)\.sc\.", r"convolutions.\1.shortcut.0."),
         (r"edge_convs\.(\d+)\.sc_bn\.", r"convolutions.\1.shortcut.1."),
         (r"fusion_block\.", "fusion."),
@@ -31,7 +37,8 @@ RENAMED = {
     "part": (
         (r"embed\.input_bn\.", "embed.0."),
         (r"embed\.embed\.(\d+)\.", lambda found: f"embed.{int(found[1]) + 1}."),
-        (r"pair_embed\.embed\.", "pairs.layers."),
+        (r"pair_embed\.embed\.0\.", "pairs.layers.0."),
+        (r"pair_embed\.embed\.(\d+)\.", lambda found: "pairs.layers.{}.{}.".format(*_paired(int(found[1])))),
         (r"cls_blocks\.", "summaries."),
         (r"(.*\.)pre_attn_norm\.", r"\1before_attention."),
         (r"(.*\.)post_attn_norm\.", r"\1after_attention."),
@@ -68,7 +75,7 @@ def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
     kind = "part" if any(name.startswith("pair_embed.") for name in weights) else "particlenet"
     try:
         options = _part(weights) if kind == "part" else _particlenet(weights)
-        state = {_renamed(name, RENAMED[kind]): values for name, values in weights.items()}
+        state = {renamed(name, RENAMED[kind]): values for name, values in weights.items()}
         module = models.get(kind).cls(**options)
         fitting = {name: state[name].reshape(values.shape) for name, values in module.state_dict().items()}
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
@@ -100,7 +107,8 @@ def _read(path: Path | str) -> Mapping[str, Tensor]:
     return {str(name).removeprefix("mod."): values for name, values in tree.items()}
 
 
-def _renamed(name: str, rules: Sequence[tuple[str, Any]]) -> str:
+def renamed(name: str, rules: Sequence[tuple[str, Any]]) -> str:
+    """Our name of a weight of weaver, by one of :data:`RENAMED`."""
     for pattern, ours in rules:
         name = re.sub(f"^{pattern}", ours, name)
     return name

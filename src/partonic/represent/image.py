@@ -34,6 +34,7 @@ class JetImage:
     Args:
         size: pixels a side.
         width: length of a side in rapidity and azimuth.
+        upright: whether images are turned and mirrored; otherwise they are only centred, rapidity along the rows.
 
     Raises:
         InputError: the size is below 1 or the width not above 0.
@@ -41,6 +42,7 @@ class JetImage:
 
     size: int = 40
     width: float = 1.6
+    upright: bool = True
 
     def __post_init__(self) -> None:
         if self.size < 1 or not self.width > 0:
@@ -54,7 +56,7 @@ class JetImage:
         """
         jets = constituents(events)
         pixels = np.zeros((len(jets), 1, self.size, self.size), dtype=np.float32)
-        _draw(jets.offsets, *jets.arrays, self.width, pixels)
+        _draw(jets.offsets, *jets.arrays, self.width, self.upright, pixels)
         return Images(torch.from_numpy(pixels))
 
 
@@ -102,6 +104,7 @@ def _draw(
     pz: NDArray[np.float64],
     e: NDArray[np.float64],
     width: float,
+    upright: bool,
     pixels: NDArray[np.float32],
 ) -> None:
     """Fill the images, (jets, 1, size, size)."""
@@ -110,7 +113,7 @@ def _draw(
     for jet in range(len(offsets) - 1):
         a, b = offsets[jet], offsets[jet + 1]
         pt, y, phi = _place(px[a:b], py[a:b], pz[a:b], e[a:b])
-        along, across = _upright(pt, y, phi)
+        along, across = _upright(pt, y, phi) if upright else (y, phi)
         inside = 0.0
         for i in range(len(pt)):
             # A hair above the edge, so that what lies on an edge falls to one side whatever its rounding.

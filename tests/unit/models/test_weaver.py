@@ -1,5 +1,7 @@
 """Weights as the weaver framework stores them load into our networks; the published file too."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -13,8 +15,6 @@ from partonic.models.weaver import load_weaver
 BACK = {
     "particlenet": [
         ("norm.", "bn_fts."),
-        (".layers.", ".convs."),
-        (".norms.", ".bns."),
         (".shortcut.0.", ".sc."),
         (".shortcut.1.", ".sc_bn."),
         ("convolutions.", "edge_convs."),
@@ -22,7 +22,6 @@ BACK = {
         ("dense.", "fc."),
     ],
     "part": [
-        ("pairs.layers.", "pair_embed.embed."),
         (".before_attention.", ".pre_attn_norm."),
         (".after_attention.", ".post_attn_norm."),
         (".before_dense.", ".pre_fc_norm."),
@@ -50,6 +49,12 @@ def weaver_state(kind, module):
             number = int(name.split(".")[1])
             rest = name.split(".", 2)[2]
             name = f"embed.input_bn.{rest}" if number == 0 else f"embed.embed.{number - 1}.{rest}"
+        elif found := re.fullmatch(r"convolutions\.(\d+)\.layers\.(\d+)\.([01])\.(.*)", name):
+            name = f"edge_convs.{found[1]}.{('convs', 'bns')[int(found[3])]}.{found[2]}.{found[4]}"
+        elif found := re.fullmatch(r"pairs\.layers\.(\d+)\.([01])\.(.*)", name):
+            name = f"pair_embed.embed.{1 + 3 * (int(found[1]) // 2) + int(found[2])}.{found[3]}"
+        elif name.startswith("pairs.layers.0."):
+            name = name.replace("pairs.layers.0.", "pair_embed.embed.0.")
         else:
             for ours, theirs in BACK[kind]:
                 if (ours[0] == "." and ours in name) or name.startswith(ours):

@@ -1,0 +1,405 @@
+"""Our networks beside their authors' code: the same weights, equal outputs, then the speed of both in turns.
+
+Each case copies the peer's weights into our network (or ours into a plain padded reference), asserts that both give the
+same in evaluation mode for jets of 1 to 128 particles with the multiplicities of simulated top and QCD jets, and times
+both in turns in one process on one thread (processor time, medians). Ours starts from packed jets: the index of pairs,
+neighbours and lengths of each batch is built inside the timing. The peers' padding is outside it.
+
+``gflops`` is what our training step does to its own matrix products, counted from their sizes, over its time, and
+``share_of_peak`` that over the rate of one large matrix product in the same run.
+
+    python benchmarks/taggers.py [--quick] [--case NAME]
+
+It needs the packages of ``pip install 'partonic[peers]'`` for ParT, ParticleNet and PELICAN, and says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from harness import run
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
+
+from partonic.events import Events, Ragged
+from partonic.models.lorentznet import LorentzNet
+from partonic.models.part import ParT
+from partonic.models.particlenet import ParticleNet
+from partonic.models.pelican import PELICAN
+from partonic.models.pfn import PARTICLES, PFN
+from partonic.models.weaver import RENAMED, renamed
+from partonic.represent.batch import PackedJets
+from partonic.represent.edges import edges
+from partonic.represent.image import JetImage
+from partonic.represent.packed import POSITION, Packed
+from partonic.represent.references import dot, squeeze
+from partonic.represent.segments import lengths
+
+LENGTH = 128
+CHECKED = 256  # jets on which outputs are compared
+BATCH = 48
+CLASSES = 2
+Step = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The same jets packed and padded.
+
+    Args:
+        packed: as our networks take them.
+        features: (jets, 7, 128).
+        p4: (jets, 4, 128) as (px, py, pz, E).
+        mask: (jets, 1, 128).
+        label: (jets,).
+    """
+
+    packed: PackedJets
+    features: Tensor
+    p4: Tensor
+    mask: Tensor
+    label: Tensor
+
+
+def jets(n: int, seed: int = 1) -> Events:
+    """Jets of random numbers with the multiplicities of simulated ones, the first of 1, 2, 5, 16, 17, 128 particles."""
+    rng = np.random.default_rng(seed)
+    with np.load(Path(__file__).parents[1] / "tests" / "data" / "pythia_jets.npz") as real:
+        counts = np.minimum(rng.choice(real["counts"], n), LENGTH)
+    counts[:6] = (1, 2, 5, 16, 17, LENGTH)
+    row = np.repeat(np.arange(n), counts)
+    prong = rng.normal(0, 0.3, (n, 3, 2)) * (np.arange(n) % 2)[:, None, None]
+    place = prong[row, rng.integers(0, 3, len(row))] + rng.standard_t(3, (len(row), 2)) * 0.05
+    eta, phi = rng.uniform(-1.5, 1.5, n)[row] + place[:, 0], rng.uniform(-3, 3, n)[row] + place[:, 1]
+    pt = np.exp(rng.normal(1.5, 1.0, len(row)))
+    pt = pt[np.lexsort((-pt, row))]
+    fields = {"px": pt * np.cos(phi), "py": pt * np.sin(phi), "pz": pt * np.sinh(eta), "e": pt * np.cosh(eta) * 1.001}
+    constituents = Ragged.from_counts(counts, {name: values.astype("f4") for name, values in fields.items()})
+    return Events({"label": (np.arange(n) % 2).astype(np.int8)}, {}, {"constituents": constituents})
+
+
+def sample(n: int) -> Sample:
+    """Both forms of the same jets."""
+    events = jets(n)
+    packed = Packed()(events)
+    counts = lengths(packed.offsets)
+    there = torch.arange(LENGTH) < counts[:, None]
+    features, p4 = torch.zeros(n, LENGTH, 7), torch.zeros(n, LENGTH, 4)
+    features[there], p4[there] = packed.features, packed.p4[:, [1, 2, 3, 0]]
+    padded = features.mT.contiguous(), p4.mT.contiguous(), there[:, None].float()
+    return Sample(packed, *padded, torch.from_numpy(events.column("label").astype(np.int64)))
+
+
+def seconds(steps: dict[str, Step], repeats: int) -> dict[str, float]:
+    """Processor time of each step: median over repeats, in turns, after one that warms."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(repeats + 1):
+        for name, step in steps.items():
+            start = time.process_time()
+            step()
+            times[name].append(time.process_time() - start)
+    return {name: statistics.median(values[1:]) for name, values in times.items()}
+
+
+def inference(forward: Callable[[Sample], Tensor], data: Sample) -> Step:
+    """A step without gradients."""
+
+    def step() -> None:
+        """One pass."""
+        with torch.inference_mode():
+            forward(data)
+
+    return step
+
+
+def loss_of(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross entropy of one logit or of several."""
+    if logits.ndim == 1:
+        return binary_cross_entropy_with_logits(logits, label.float())
+    return cross_entropy(logits, label)
+
+
+def training(module: nn.Module, forward: Callable[[Sample], Tensor], data: Sample) -> Step:
+    """A whole step: forward, backward, update."""
+    optimiser = torch.optim.AdamW(module.parameters(), 1e-4)
+
+    def step() -> None:
+        """One update."""
+        optimiser.zero_grad()
+        loss_of(forward(data), data.label).backward()
+        optimiser.step()
+
+    return step
+
+
+def peak() -> float:
+    """Floating-point operations a second of one large matrix product."""
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    return 2 * 1024**3 / seconds({"mm": lambda: a @ b}, 9)["mm"]
+
+
+def measure(
+    ours: nn.Module,
+    peer: nn.Module,
+    our_forward: Callable[[nn.Module, Sample], Tensor],
+    peer_forward: Callable[[nn.Module, Sample], Tensor],
+    bars: tuple[float, float],
+    quick: bool,
+    gradients: bool = False,
+) -> dict[str, Any]:
+    """Compare outputs, then speeds."""
+    checked, timed, repeats = sample(CHECKED), sample(BATCH), 5 if quick else 11
+    ours.eval(), peer.eval()
+    with torch.no_grad():
+        mine, theirs = our_forward(ours, checked), peer_forward(peer, checked)
+    largest = float((mine - theirs).abs().max() / theirs.abs().max())
+    assert largest <= 1e-5, f"outputs differ by {largest:.2g} of the largest"
+    measured: dict[str, Any] = {}
+    if gradients:
+        measured["max_gradient_diff"] = float(f"{gradient_difference(ours, peer, our_forward, peer_forward):.2g}")
+        assert measured["max_gradient_diff"] <= 1e-4
+    forwards = {"ours": partial(our_forward, ours), "peer": partial(peer_forward, peer)}
+    infer = seconds({name: inference(forward, timed) for name, forward in forwards.items()}, repeats)
+    ours.train(), peer.train()
+    networks = {"ours": ours, "peer": peer}
+    train = seconds({n: training(networks[n], forward, timed) for n, forward in forwards.items()}, repeats)
+    with FlopCounterMode(display=False) as counter:
+        training(ours, forwards["ours"], timed)()
+    rate = counter.get_total_flops() / train["ours"]
+    measured |= {
+        "infer_ratio": round(infer["peer"] / infer["ours"], 2),
+        "train_ratio": round(train["peer"] / train["ours"], 2),
+        "max_diff": float(f"{largest:.2g}"),
+        "infer_jets_per_second": round(BATCH / infer["ours"], 1),
+        "train_jets_per_second": round(BATCH / train["ours"], 1),
+        "gflops": round(rate / 1e9, 1),
+        "share_of_peak": round(rate / peak(), 3),
+    }
+    bar = {"infer_ratio": f">= {bars[0]}", "train_ratio": f">= {bars[1]}", "max_diff": "<= 1e-5"}
+    holds = measured["infer_ratio"] >= bars[0] and measured["train_ratio"] >= bars[1]
+    return {"measured": measured, "bar": bar, "holds": holds}
+
+
+def gradient_difference(
+    ours: nn.Module,
+    peer: nn.Module,
+    our_forward: Callable[[nn.Module, Sample], Tensor],
+    peer_forward: Callable[[nn.Module, Sample], Tensor],
+) -> float:
+    """Largest difference of the gradients of a loss, relative to the largest gradient of the same tensor."""
+    data, found = sample(32), []
+    for module, forward in ((ours, our_forward), (peer, peer_forward)):
+        module.zero_grad()
+        loss_of(forward(module, data), data.label).backward()
+        found.append({name: weight.grad for name, weight in module.named_parameters()})
+    names = {renamed(name, RENAMED["part"]): name for name in found[1]}
+    differences = []
+    for name, gradient in found[0].items():
+        other = found[1][names[name]].reshape(gradient.shape)
+        differences.append(float((gradient - other).abs().max() / (other.abs().max() + 1e-6)))
+    return max(differences)
+
+
+def without_peer(package: str) -> dict[str, Any]:
+    """A case whose peer is not installed."""
+    why = f"{package} is not installed: pip install 'partonic[peers]'"
+    return {"measured": {}, "bar": {}, "holds": None, "why": why}
+
+
+def take_weights(kind: str, ours: nn.Module, peer: nn.Module) -> None:
+    """Shake the peer's weights and statistics, then copy them into our network."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for values in peer.parameters():
+            values.add_(0.05 * torch.randn_like(values))
+    state = {renamed(name, RENAMED[kind]): values for name, values in peer.state_dict().items()}
+    ours.load_state_dict({name: state[name].reshape(values.shape) for name, values in ours.state_dict().items()})
+
+
+def packed_forward(module: nn.Module, data: Sample) -> Tensor:
+    """Ours."""
+    logits: Tensor = module(data.packed)
+    return logits
+
+
+def part(quick: bool) -> dict[str, Any]:
+    """Particle Transformer as published, against weaver's version 1."""
+    try:
+        from weaver.nn.model.ParticleTransformer import ParticleTransformer
+    except ImportError:
+        return without_peer("weaver-core")
+    logging.disable(logging.CRITICAL)
+    no_dropout = {"dropout": 0, "attn_dropout": 0, "activation_dropout": 0}
+    options = {"pair_input_dim": 4, "use_pre_activation_pair": False, "fc_params": [], "cls_block_params": no_dropout}
+    peer, ours = ParticleTransformer(7, CLASSES, **options), ParT(classes=CLASSES)
+    take_weights("part", ours, peer)
+    bars = (2.0, 1.6)
+    return measure(ours, peer, packed_forward, lambda m, d: m(d.features, v=d.p4, mask=d.mask), bars, quick, True)
+
+
+def particlenet(lite: bool, quick: bool) -> dict[str, Any]:
+    """ParticleNet as published, or its small version, against weaver's."""
+    try:
+        from weaver.nn.model.ParticleNet import ParticleNet as Peer
+    except ImportError:
+        return without_peer("weaver-core")
+    logging.disable(logging.CRITICAL)
+    few, many = [(7, (32, 32, 32)), (7, (64, 64, 64))], [(16, (w, w, w)) for w in (64, 128, 256)]
+    convolutions, dense = (few, 128) if lite else (many, 256)
+    peer = Peer(7, CLASSES, conv_params=convolutions, fc_params=[(dense, 0.1)], use_fusion=False)
+    ours = ParticleNet(convolutions, (dense,), classes=CLASSES)
+    take_weights("particlenet", ours, peer)
+
+    def forward(module: nn.Module, data: Sample) -> Tensor:
+        """Theirs."""
+        logits: Tensor = module(data.features[:, POSITION], data.features, data.mask)
+        return logits
+
+    return measure(ours, peer, packed_forward, forward, (4.0, 3.0) if lite else (3.5, 4.0), quick)
+
+
+def lorentznet(quick: bool) -> dict[str, Any]:
+    """LorentzNet as published, against a plain implementation over padded jets, with the same weights."""
+    ours = LorentzNet(classes=CLASSES, beams=False, dropout=0.0)
+    peer = copy.deepcopy(ours)
+    return measure(ours, peer, packed_forward, padded_lorentznet, (1.0, 1.4), quick)
+
+
+def padded_lorentznet(module: nn.Module, data: Sample) -> Tensor:
+    """The equations of arXiv:2201.08187 over jets padded to the longest, pairs picked by their indices."""
+    net: Any = module
+    there = data.mask[:, 0, : int(data.mask.sum(dim=-1).max())].bool()
+    size, n = there.shape
+    p4 = data.p4.mT[:, :n, [3, 0, 1, 2]].reshape(-1, 4)
+    pairs = there[:, :, None] & there[:, None, :] & ~torch.eye(n, dtype=torch.bool)
+    which, i, j = pairs.nonzero(as_tuple=True)
+    i, j = which * n + i, which * n + j
+    others = torch.zeros(size * n, 1).index_add(0, i, torch.ones(len(i), 1)).clamp(min=1)
+    scalars = torch.stack([squeeze(dot(p4, p4)), torch.zeros(size * n)], dim=1)
+    hidden = net.embed(scalars)
+    for block in net.blocks:
+        difference = p4[i] - p4[j]
+        invariants = squeeze(torch.stack([dot(difference, difference), dot(p4[i], p4[j])], dim=1))
+        message = block.pair_norm(block.pair(torch.cat([hidden[i], hidden[j], invariants], dim=1))).relu()
+        message = block.message(message).relu()
+        message = message * block.gate(message).sigmoid()
+        if not block.last:
+            p4 = p4 + block.step * torch.zeros_like(p4).index_add(0, i, block.move(message) * difference) / others
+        received = torch.zeros_like(hidden).index_add(0, i, message)
+        hidden = hidden + block.update(torch.cat([hidden, received, scalars], dim=1))
+    mean = (hidden.view(size, n, -1) * there[:, :, None]).sum(1) / there.sum(1, keepdim=True)
+    logits: Tensor = net.decode(mean)
+    return logits
+
+
+def pelican(quick: bool) -> dict[str, Any]:
+    """PELICAN of 5 blocks and 32 channels, against pelican-lite, on the same matrix of invariants."""
+    try:
+        from pelican.nets import PELICAN as Peer  # noqa: N811
+        from pelican.utils import get_batch_from_ptr, get_edge_index_from_ptr
+    except ImportError:
+        return without_peer("pelican-lite")
+    channels, blocks, maps = 32, 5, 15
+    peer = Peer(1, 0, 0, 0, CLASSES, blocks, channels, dropout_prob=None)
+    ours = PELICAN(blocks, channels, 0.0, beams=False, classes=CLASSES)
+    pairs = [(peer.in_aggregator_rank2, ours.enter)]
+    for theirs, mine in zip(peer.blocks, ours.blocks, strict=True):
+        mine.layer.load_state_dict(theirs.mlp[0].state_dict())
+        mine.norm.load_state_dict(theirs.mlp[2].state_dict())
+        pairs.append((theirs.aggregator, mine.mix))
+    for theirs, mine in pairs:
+        inputs = theirs.in_channels
+        mine.weight.data = theirs.coeffs.detach().reshape(-1, inputs, maps).permute(2, 0, 1).clone()
+    out = peer.out_aggregator.coeffs.detach().reshape(CLASSES, channels, 2)
+    ours.leave.weight.data = out.permute(0, 2, 1).reshape(CLASSES, -1).clone()
+
+    def our_forward(module: nn.Module, data: Sample) -> Tensor:
+        """Ours, with the invariants."""
+        p4, graph = data.packed.p4, edges(data.packed.offsets, loops=True)
+        logits: Tensor = module.of_matrix(squeeze(dot(p4[graph.first], p4[graph.second]))[:, None], graph)
+        return logits
+
+    def peer_forward(module: nn.Module, data: Sample) -> Tensor:
+        """Theirs, with the same invariants."""
+        p4, offsets = data.packed.p4, data.packed.offsets
+        index = get_edge_index_from_ptr(offsets, p4.shape, remove_self_loops=False)
+        matrix = squeeze(dot(p4[index[0]], p4[index[1]]))[:, None]
+        logits: Tensor = module(index, get_batch_from_ptr(offsets), in_rank2=matrix, num_graphs=len(data.packed))
+        return logits
+
+    return measure(ours, peer, our_forward, peer_forward, (4.0, 3.5), quick)
+
+
+def pfn(quick: bool) -> dict[str, Any]:
+    """PFN, against the same layers over jets padded to 128."""
+
+    def padded(module: nn.Module, data: Sample) -> Tensor:
+        """The sum over slots, with a mask."""
+        net: Any = module
+        latent = net.phi(data.features.mT * net.scales) * data.mask.mT
+        logits: Tensor = net.rho(latent.sum(1) / PARTICLES)
+        return logits[:, 0]
+
+    ours = PFN()
+    return measure(ours, copy.deepcopy(ours), packed_forward, padded, (4.0, 4.0), quick)
+
+
+def pixelate(quick: bool) -> dict[str, Any]:
+    """Centred images of 33 x 33 pixels, against a loop over jets and particles in Python."""
+    n, size, width = (1000, 33, 0.8) if quick else (4000, 33, 0.8)
+    events = jets(n)
+    draw = JetImage(size, width, upright=False)
+    c = events.collections["constituents"]
+    p = {name: c[name].astype(np.float64) for name in ("px", "py", "pz", "e")}
+    pt = np.hypot(p["px"], p["py"])
+    cylinder = np.stack([pt, np.arctanh(p["pz"] / p["e"]), np.arctan2(p["py"], p["px"])], axis=1)
+    given = np.split(cylinder, c.offsets[1:-1])
+    wrapped = [np.ptp(jet[:, 2]) < np.pi for jet in given]  # the plain algorithm knows no wrap of the azimuth
+
+    def plain() -> np.ndarray:
+        """Jet by jet, particle by particle."""
+        images = np.zeros((n, size, size))
+        for jet, image in zip(given, images, strict=True):
+            y, phi = (np.average(jet[:, k], weights=jet[:, 0]) for k in (1, 2))
+            for particle in jet:
+                row = int(np.floor((particle[1] - y + width / 2) * size / width))
+                column = int(np.floor((particle[2] - phi + width / 2) * size / width))
+                if 0 <= row < size and 0 <= column < size:
+                    image[row, column] += particle[0]
+            if image.sum() > 0:
+                image /= image.sum()
+        return images
+
+    found = seconds({"ours": lambda: draw(events), "peer": plain}, 5)
+    largest = float(np.abs(draw(events).pixels[:, 0].numpy() - plain())[wrapped].max())
+    assert largest <= 1e-5, f"images differ by {largest:.2g}"
+    measured = {"infer_ratio": round(found["peer"] / found["ours"], 1), "max_diff": float(f"{largest:.2g}")}
+    measured["images_per_second"] = round(n / found["ours"])
+    return {"measured": measured, "bar": {"infer_ratio": ">= 30"}, "holds": measured["infer_ratio"] >= 30}
+
+
+CASES = {
+    "part": part,
+    "particlenet": partial(particlenet, False),
+    "particlenet-lite": partial(particlenet, True),
+    "lorentznet": lorentznet,
+    "pelican": pelican,
+    "pfn": pfn,
+    "pixelate": pixelate,
+}
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    sys.exit(run(__file__, __doc__, CASES))
