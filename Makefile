@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-.PHONY: demo test lint types docs unit bench clean help
+.PHONY: demo test lint types docs unit bench fuzz clean help
 
 help:
 	@echo "make demo    set up .venv and run the main job: collisions, taggers, report page (2 to 4 minutes)"
 	@echo "make test    set up .venv and run every check: style, types, documentation, tests"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make bench   measure the claims of docs/benchmarks.md (long)"
+	@echo "make fuzz    10,000 damaged files of every format for the readers; FUZZ='--files 500 --format lhe' for fewer"
 	@echo "make clean   remove .venv and what was built"
 
 $(BIN)/python:
@@ -50,6 +51,9 @@ unit: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/simulate.py
 	$(BIN)/partonic run top-tagging --jets 40000
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz/fuzz_readers.py $(FUZZ)
 
 clean:
 	rm -rf $(VENV) docs/_build docs/jupyter_execute build dist src/*.egg-info
