@@ -210,36 +210,57 @@ def simulate(*tokens: Tokens) -> int:
 
 
 @app.command
-def convert(source: Path, target: Path, *, to: str | None = None, bad: str = "stop", overwrite: bool = False) -> None:
+def convert(
+    source: str,
+    target: Path,
+    *,
+    to: str | None = None,
+    bad: str = "stop",
+    map: Path | None = None,  # noqa: A002
+    overwrite: bool = False,
+) -> None:
     """Convert a file; its format is recognised by content, the target's by its ending.
 
     Args:
-        source: a file of any format of `partonic list`.
+        source: a file of any format of `partonic list`, also https://... or root://...; FILE.root:TREE is one tree.
         target: its ending chooses the format: .parquet, .h5, .lhe, ...
         to: short name of the target's format, where several share an ending.
         bad: events with momenta or weights that are not finite: stop, keep, drop (keeps what a damaged file gives).
+        map: YAML file that says what goes where, for ROOT trees, Parquet and csv of any layout.
         overwrite: replace an existing target.
     """
     from partonic.io.convert import convert as convert_file
 
-    print(convert_file(source, target, overwrite=overwrite, to=to, bad=bad))  # type: ignore[arg-type]  # checked there
+    done = convert_file(source, target, overwrite=overwrite, to=to, bad=bad, map=map)  # type: ignore[arg-type]
+    print(done)
 
 
 @app.command
 def predict(
-    model: Path, file: Path, *, output: Output, batch_size: int = 1024, device: Device = "cpu", overwrite: bool = False
+    model: Path,
+    file: str,
+    *,
+    output: Output,
+    tree: str = "scores",
+    map: Path | None = None,  # noqa: A002
+    batch_size: int = 1024,
+    device: Device = "cpu",
+    overwrite: bool = False,
 ) -> None:
-    """Score the jets of a file and write them with a column `score` (probability to be signal).
+    """Score the jets of a file: .parquet gets them with a column `score`, .root a friend tree of scores alone.
 
     Args:
         model: a checkpoint of a run, as runs/top-tagging-1/checkpoints/pfn-1.pt.
-        file: jets in any format that can be read.
+        file: jets in any format that can be read, also https://... or root://...; FILE.root:TREE is one tree.
+        tree: name of the friend tree.
+        map: YAML file that says what goes where, for ROOT trees, Parquet and csv of any layout.
         batch_size: jets at once.
         overwrite: replace an existing output.
     """
     from partonic.models.prediction import predict_file
 
-    print(predict_file(model, file, output, batch_size=batch_size, device=device, overwrite=overwrite))
+    options: dict[str, Any] = {"batch_size": batch_size, "device": device, "overwrite": overwrite}
+    print(predict_file(model, file, output, tree=tree, map=map, **options))
 
 
 @app.command

@@ -190,7 +190,7 @@ class _Reader:
 
     def events(self, arrays: Mapping[str, Column], start: int) -> Events:
         """The events of a chunk that pass the cuts; ``start`` events were before it."""
-        rows = len(next((each.offsets[1:] if isinstance(each, Jagged) else each for each in arrays.values()), ()))
+        rows = _length(arrays)
         columns = {name: _flat(name, each.value(arrays), rows) for name, each in self.columns.items()}
         if "label" in columns:
             columns["label"] = self._label(columns["label"], start)
@@ -327,7 +327,7 @@ def iterate(path: Path | str, rows: int, plan: Map | Path | str) -> Iterator[Eve
         reader = _Reader(table, chosen, name_of(path))
         start = 0
         for arrays in table.chunks(reader.names or table.names[:1], rows):
-            length = len(next(each.offsets[1:] if isinstance(each, Jagged) else each for each in arrays.values()))
+            length = _length(arrays)
             try:
                 events = reader.events(arrays, start)
             except PartonicError as error:
@@ -336,3 +336,21 @@ def iterate(path: Path | str, rows: int, plan: Map | Path | str) -> Iterator[Eve
                 raise FileError(f"{path}: {error}") from error
             yield events
             start += length
+
+
+def entries(path: Path | str, plan: Map | Path | str) -> int:
+    """Number of entries of the table that a map reads, before its cuts.
+
+    Raises:
+        InputError: the map cannot be used.
+        FileError: a file cannot be read.
+    """
+    chosen = plan if isinstance(plan, Map) else read_map(plan)
+    with opened(path, chosen.tree or None) as table:
+        name = table.names[:1]
+        return sum(_length(arrays) for arrays in table.chunks(name, 100_000))
+
+
+def _length(arrays: Mapping[str, Column]) -> int:
+    """Number of events of a chunk."""
+    return len(next(each.offsets[1:] if isinstance(each, Jagged) else each for each in arrays.values()))

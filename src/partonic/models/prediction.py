@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from partonic.core.errors import InputError, UnknownNameError
@@ -13,6 +15,9 @@ from partonic.core.progress import progress
 from partonic.core.registry import models
 from partonic.events.events import Events
 from partonic.io import formats
+from partonic.io.friends import TREE, write_friend
+from partonic.io.mapping import Map, entries
+from partonic.io.places import name_of
 from partonic.models.checkpoint import Trained, load
 from partonic.represent.constituents import BadJetError
 
@@ -49,16 +54,23 @@ def predict_file(
     batch_size: int = 1024,
     device: str = "cpu",
     overwrite: bool = False,
+    tree: str = TREE,
+    map: Map | Path | str | None = None,  # noqa: A002
 ) -> str:
-    """Write the jets of a file with a column ``score``, the probability to be signal, in the same order.
+    """Write the scores of the jets of a file, the probability to be signal, in the same order.
+
+    Under ``.parquet`` the jets are written with a column ``score``; under ``.root`` a tree with the branch ``score``
+    alone, one entry a jet, that ROOT adds to the tree of the source as a friend.
 
     Args:
         model: checkpoint of a trained model.
-        file: jets in any known format.
-        output: file to write; its ending chooses the format, which must be one that holds columns (Parquet).
+        file: jets in any known format, also at a remote name.
+        output: file to write.
         batch_size: jets scored at once.
         device: where to compute.
         overwrite: replace an existing output.
+        tree: name of the friend tree.
+        map: what goes where, for ROOT trees, Parquet and csv of any layout: a map, or the YAML file of one.
 
     Returns:
         One line that says what was done.
@@ -66,26 +78,50 @@ def predict_file(
     Raises:
         FileError: the checkpoint or the file cannot be read, a jet of it cannot be represented, or the output not be
             written.
-        InputError: the output's format holds no scores.
+        InputError: the output's format holds no scores, or cuts of the map leave out jets of which a friend tree
+            needs the scores.
     """
     goal = check_writable(output, overwrite=overwrite)
-    writer = formats.by_ending(goal)
+    friend = str(goal).lower().endswith(".root")
+    if not friend:
+        _check_holds_scores(goal)
     trained = load(model)
-    entry = formats.recognise(file)
-    total = entry.count(Path(file))
-    with progress(f"scoring {Path(file).name}", total, "jets") as bar:
+    total = formats.count(file) if map is None else entries(file, map)
+    with progress(f"scoring {name_of(file)}", total, "jets") as bar:
 
-        def scored() -> Iterator[Events]:
-            """The samples on their way from reader to writer."""
+        def scored() -> Iterator[tuple[Events, NDArray[np.float64]]]:
+            """The samples with their scores, as they are read."""
             start = 0
-            for jets in entry.iterate(Path(file), formats.ROWS):
+            for jets in formats.iterate(file, formats.ROWS, map=map):
                 try:
                     scores = trained.scores(jets, batch_size, device)
                 except BadJetError as error:
                     raise error.of_file(file, start + error.row) from None
-                yield jets.with_columns(score=scores)
+                yield jets, scores
                 start += len(jets)
                 bar.advance(len(jets))
+            if friend and start != total:
+                raise InputError(
+                    f"{start:,} of the {total:,} entries of {file} pass the cuts of the map, and a friend tree needs "
+                    "one for each: leave out the cuts of events, or write .parquet"
+                )
 
-        n = formats.write(goal, scored())
-    return f"{goal}: {n:,} jets of {file} scored by {trained.name}" + (f" ({writer.holds})" if writer.holds else "")
+        if friend:
+            n = write_friend(goal, ({"score": scores} for _, scores in scored()), tree)
+            return f"{goal}: tree '{tree}' with the scores of {n:,} jets of {file} by {trained.name}"
+        n = formats.write(goal, (jets.with_columns(score=scores) for jets, scores in scored()))
+    return f"{goal}: {n:,} jets of {file} scored by {trained.name}"
+
+
+def _check_holds_scores(goal: Path) -> None:
+    """Refuse formats of a fixed layout.
+
+    Raises:
+        InputError: the format has no place for a score.
+    """
+    writer = formats.by_ending(goal)
+    if writer.holds:
+        raise InputError(
+            f"{writer.title} has no place for scores (it holds {writer.holds}); write {goal.stem}.parquet, the jets "
+            f"with a column 'score', or {goal.stem}.root, a ROOT friend tree"
+        )

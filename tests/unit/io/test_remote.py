@@ -51,6 +51,12 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """Takes many connections at once, as a reader of many branches makes them."""
+
+    request_queue_size = 128
+
+
 @pytest.fixture
 def served(tmp_path, monkeypatch):
     """A folder and its address."""
@@ -58,7 +64,7 @@ def served(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("PARTONIC_CACHE", str(tmp_path / "cache"))
     Ranges.asked.clear()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Ranges, directory=str(folder)))
+    server = Server(("127.0.0.1", 0), functools.partial(Ranges, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield folder, f"http://127.0.0.1:{server.server_port}"

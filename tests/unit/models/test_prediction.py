@@ -1,0 +1,87 @@
+"""Scores of files: a column in Parquet, a friend tree in ROOT, and sentences for formats that hold neither."""
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+from format_samples import sample_jets
+from torch import manual_seed
+
+from partonic.core.errors import FileError, InputError
+from partonic.io import formats
+from partonic.io.friends import write_friend
+from partonic.io.mapping import Map
+from partonic.models.checkpoint import Trained, save
+from partonic.models.pfn import PFN
+from partonic.models.prediction import predict_file
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Checkpoint of an untrained network."""
+    manual_seed(1)
+    path = tmp_path / "pfn.pt"
+    save(path, Trained("pfn", {}, PFN(), "packed"))
+    return path
+
+
+@pytest.fixture
+def jets(tmp_path):
+    """Jets as a ROOT tree of another layout."""
+    sample = sample_jets()
+    part = sample.collections["constituents"]
+    lists = ak.zip({name: ak.unflatten(values, part.counts) for name, values in part.fields.items()})
+    path = tmp_path / "ntuple.root"
+    with uproot.recreate(path) as file:
+        content = {"number": np.arange(len(sample)), "cl": lists}
+        file.mktree("jets", {name: ak.type(ak.Array(values)).content for name, values in content.items()}).extend(
+            content
+        )
+    return path
+
+
+PLAN = Map(columns={"number": "number"}, collections={"constituents": {k: f"cl_{k}" for k in ("px", "py", "pz", "e")}})
+
+
+def test_a_friend_tree_follows_the_source(model, jets, tmp_path, monkeypatch):
+    monkeypatch.setattr("partonic.io.formats.ROWS", 7)
+    beside = predict_file(model, jets, tmp_path / "scored.parquet", map=PLAN)
+    assert "40 jets" in beside
+    said = predict_file(model, jets, tmp_path / "scores.root", map=PLAN)
+    assert "tree 'scores' with the scores of 40 jets" in said
+    scored = formats.read(tmp_path / "scored.parquet")
+    assert np.ptp(scored.columns["score"]) > 0
+    with uproot.open(tmp_path / "scores.root") as file, uproot.open(jets) as source:
+        scores, number = file["scores"]["score"].array(), source["jets"]["number"].array()
+        assert file["scores"].num_entries == source["jets"].num_entries == 40
+        np.testing.assert_array_equal(scores, scored.columns["score"][np.argsort(scored.columns["number"])][number])
+    predict_file(model, jets, tmp_path / "named.root", map=PLAN, tree="tagger")
+    with uproot.open({tmp_path / "named.root": "tagger"}) as tree:
+        assert tree.keys() == ["score"]
+
+
+def test_cuts_that_would_shift_the_entries(model, jets, tmp_path):
+    plan = Map(columns=PLAN.columns, collections=PLAN.collections, cuts=("number > 3",))
+    with pytest.raises(InputError, match=r"36 of the 40 entries of .* pass the cuts of the map"):
+        predict_file(model, jets, tmp_path / "scores.root", map=plan)
+    assert not (tmp_path / "scores.root").exists()
+    assert "36 jets" in predict_file(model, jets, tmp_path / "scores.parquet", map=plan)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.lhe"])
+def test_formats_without_a_place_for_scores(model, jets, tmp_path, name):
+    with pytest.raises(InputError, match=r"has no place for scores .* write a\.parquet, .* or a\.root, a ROOT friend"):
+        predict_file(model, jets, tmp_path / name, map=PLAN)
+
+
+def test_names_of_trees(tmp_path):
+    with pytest.raises(InputError, match="cannot be called 'a/b'"):
+        write_friend(tmp_path / "a.root", [{"score": np.zeros(2)}], "a/b")
+    with pytest.raises(InputError, match="nothing to write"):
+        write_friend(tmp_path / "a.root", [])
+    assert write_friend(tmp_path / "a.root", [{"score": np.zeros(0)}, {"score": np.ones(3)}]) == 3
+
+
+def test_files_that_are_not_there(model, tmp_path):
+    with pytest.raises(FileError, match=r"no file .*none\.root"):
+        predict_file(model, tmp_path / "none.root", tmp_path / "scores.root")
