@@ -9,6 +9,7 @@ import torch
 from toy_jets import boosted, mirrored, permuted, toy_jets, turned
 
 from partonic.core.registry import models
+from partonic.events import Ragged
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.trees import TreeOptions, train_trees
 from partonic.represent import representation
@@ -47,7 +48,7 @@ def test_registration_says_what_is_needed(trained):
     entry = models.get(trained.name)
     assert entry.paper.startswith("arXiv:")
     assert entry.facts["input"] in ("packed", "image", "features")
-    assert set(entry.facts.get("invariant", ())) <= {*CHANGES, "lorentz"}
+    assert set(entry.facts.get("invariant", ())) <= {*CHANGES, "lorentz", "soft-collinear"}
 
 
 @pytest.mark.parametrize("n", [1, 17])
@@ -113,6 +114,38 @@ def test_lorentz_invariance_where_it_is_claimed(trained):
         module.references = beams
         assert (module(replace(batch, p4=batch.p4 @ matrix.T)) - before).abs().max() > 1e-6
     assert before.std() > 1e-3 * before.abs().mean()
+
+
+def with_emission(events, soft):
+    """Each jet's hardest particle split in two along its direction, or a particle of next to no energy added."""
+    constituents = events.collection("constituents")
+    hardest = constituents.offsets[:-1]
+    extra = {name: values[hardest] * 0.3 for name, values in constituents.fields.items()}
+    rest = {name: values.copy() for name, values in constituents.fields.items()}
+    if soft:
+        axis = {name: 1e-9 * values[hardest] for name, values in constituents.fields.items()}
+        turn = 0.3
+        extra = axis | {
+            "px": np.cos(turn) * axis["px"] - np.sin(turn) * axis["py"],
+            "py": np.sin(turn) * axis["px"] + np.cos(turn) * axis["py"],
+        }
+    else:
+        for values in rest.values():
+            values[hardest] *= 0.7
+    fields = {name: np.insert(rest[name], constituents.offsets[1:], extra[name]) for name in rest}
+    return events.with_collections(constituents=Ragged.from_counts(constituents.counts + 1, fields))
+
+
+@pytest.mark.parametrize("soft", [True, False], ids=["soft", "collinear"])
+def test_soft_and_collinear_safety_where_it_is_claimed(trained, soft):
+    if "soft-collinear" not in models.get(trained.name).facts.get("invariant", ()):
+        pytest.skip(f"{trained.name} does not claim to be safe against soft and collinear radiation")
+    module, represent = trained.module.eval(), representation(trained.input)
+    events = toy_jets(60, smallest=5)
+    with torch.no_grad():
+        before, after = module(represent(events)), module(represent(with_emission(events, soft)))
+    torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
+    assert before.std() > 1e-4
 
 
 def test_saved_and_loaded_it_is_the_same(trained, tmp_path):

@@ -1,0 +1,79 @@
+"""P-CNN: residual convolutions along the constituents in the order of their momenta (arXiv:1902.08570, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from partonic.core.registry import register_model
+from partonic.models.heads import logits
+from partonic.represent.leading import leading
+
+if TYPE_CHECKING:
+    from partonic.represent.batch import PackedJets
+
+
+class Residual(nn.Module):
+    """Two convolutions of three neighbouring slots beside a shortcut.
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        stride: of the first convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(inputs, outputs, 3, stride, 1, bias=False)
+        self.second = nn.Conv1d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(outputs) for _ in range(2))
+        same = inputs == outputs and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv1d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(jets, inputs, slots) to (jets, outputs, slots / stride)."""
+        hidden = relu(self.norms[0](self.first(values)))
+        return relu(self.norms[1](self.second(hidden)) + self.shortcut(values))
+
+
+@register_model(
+    "pcnn",
+    paper="arXiv:1902.08570",
+    input="packed",
+    invariant=("permutation", "azimuth"),
+    training={"epochs": 10, "learning_rate": 2e-3, "weight_decay": 1e-3, "size": 128},
+)
+class PCNN(nn.Module):
+    """Logits of a jet from its hardest constituents, always in the same number of slots; 352,673 weights.
+
+    Args:
+        particles: slots.
+        widths: channels of each stage of two residual blocks; every stage but the first halves the slots.
+        features: of a particle.
+        classes: 1 for one logit a jet, else so many.
+    """
+
+    def __init__(
+        self, particles: int = 100, widths: Sequence[int] = (32, 64, 128), features: int = 7, classes: int = 1
+    ) -> None:
+        super().__init__()
+        self.particles = particles
+        self.enter = nn.Conv1d(features + 1, widths[0], 3, padding=1)
+        blocks: list[nn.Module] = []
+        inputs = widths[0]
+        for number, width in enumerate(widths):
+            blocks += [Residual(inputs, width, 1 + (number > 0)), Residual(width, width, 1)]
+            inputs = width
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Sequential(nn.Linear(inputs, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, classes))
+
+    def forward(self, jets: PackedJets) -> Tensor:
+        """Logits, (jets,) or (jets, classes)."""
+        given = leading(jets, self.particles)
+        there = torch.arange(self.particles, device=given.numbers.device) < given.numbers[:, None]
+        slots = torch.cat([given.features, there[:, :, None].to(given.features)], dim=2).mT
+        return logits(cast("Tensor", self.head(self.blocks(relu(self.enter(slots))).mean(dim=2))))

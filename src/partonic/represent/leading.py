@@ -1,0 +1,50 @@
+"""The hardest constituents of each jet as dense arrays of fixed length, for networks that want an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from partonic.represent.segments import lengths, segments
+
+if TYPE_CHECKING:
+    from partonic.represent.batch import PackedJets
+
+
+@dataclass(frozen=True)
+class Leading:
+    """The hardest constituents by falling transverse momentum, zero where a jet has fewer.
+
+    Args:
+        features: (jets, count, F).
+        p4: (jets, count, 4) as (E, px, py, pz) in GeV.
+        numbers: (jets,) how many there are of each.
+    """
+
+    features: Tensor
+    p4: Tensor
+    numbers: Tensor
+
+
+def leading(jets: PackedJets, count: int) -> Leading:
+    """The hardest ``count`` constituents; the order in which a jet's constituents come does not matter.
+
+    Args:
+        jets: packed jets.
+        count: slots of each jet.
+    """
+    jet = segments(jets.offsets)
+    order = jets.p4[:, 1:3].square().sum(1).argsort(descending=True, stable=True)
+    order = order[jet[order].argsort(stable=True)]
+    place = torch.arange(len(order), device=order.device) - jets.offsets[jet]
+    kept = place < count
+    where = (jet * count + place)[kept]
+    dense = [
+        values.new_zeros(len(jets) * count, values.shape[1]).index_copy(0, where, values[order[kept]])
+        for values in (jets.features, jets.p4)
+    ]
+    features, p4 = (values.view(len(jets), count, -1) for values in dense)
+    return Leading(features, p4, lengths(jets.offsets).clamp(max=count))
