@@ -48,7 +48,7 @@ class Residual(nn.Module):
     training={"epochs": 10, "learning_rate": 2e-3, "weight_decay": 1e-3, "size": 128},
 )
 class PCNN(nn.Module):
-    """Logits of a jet from its hardest constituents, always in the same number of slots; 352,673 weights.
+    """Logits of a jet from its hardest constituents, always in the same number of slots.
 
     Args:
         particles: slots.

@@ -1,0 +1,76 @@
+"""Lorentz boost network: learned particles seen from the rest frames of other learned particles (arXiv:1812.09722)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from partonic.core.registry import register_model
+from partonic.models.heads import logits
+from partonic.models.mlp import mlp
+from partonic.represent.leading import leading
+
+if TYPE_CHECKING:
+    from partonic.represent.batch import PackedJets
+
+MASS = 1e-3  # least mass of a frame as a share of its energy: what has none has no rest frame
+OBSERVABLES = 5  # of each boosted particle
+
+
+def boosted(particles: Tensor, frames: Tensor) -> Tensor:
+    """Momenta (..., 4) as (E, px, py, pz) seen from where the frames (..., 4) are at rest."""
+    energy, momentum = frames[..., :1], frames[..., 1:]
+    mass2 = (energy.square() - momentum.square().sum(-1, keepdim=True)).clamp(min=0)
+    mass = torch.maximum(mass2.sqrt(), MASS * energy.abs()).clamp(min=1e-6)
+    # Where the mass is raised the energy is, so that the frame stays below the speed of light.
+    energy = (momentum.square().sum(-1, keepdim=True) + mass.square()).sqrt()
+    along = (particles[..., 1:] * momentum).sum(-1, keepdim=True)
+    seen = (particles[..., :1] * energy - along) / mass
+    return torch.cat([seen, particles[..., 1:] - momentum * (particles[..., :1] + seen) / (energy + mass)], dim=-1)
+
+
+@register_model(
+    "lbn",
+    paper="arXiv:1812.09722",
+    input="packed",
+    invariant=("permutation",),
+    training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-4, "size": 128},
+)
+class LBN(nn.Module):
+    """Logits of a jet from combinations of its hardest constituents, each boosted to the rest frame of another.
+
+    Args:
+        particles: number of hardest constituents.
+        pairs: learned particles, and learned frames.
+        width: of the dense layers.
+        classes: 1 for one logit a jet, else so many.
+    """
+
+    upper: Tensor
+
+    def __init__(self, particles: int = 60, pairs: int = 24, width: int = 256, classes: int = 1) -> None:
+        super().__init__()
+        self.particles = particles
+        self.combine = nn.Parameter(torch.randn(2, pairs, particles))
+        size = pairs * OBSERVABLES + pairs * (pairs - 1) // 2
+        self.norm = nn.BatchNorm1d(size)
+        self.dense = mlp(size, width, width, width, classes)
+        self.register_buffer("upper", torch.triu_indices(pairs, pairs, 1), persistent=False)
+
+    def forward(self, jets: PackedJets) -> Tensor:
+        """Logits, (jets,) or (jets, classes)."""
+        given = leading(jets, self.particles).p4  # (jets, particles, 4)
+        # Sums with weights above 0 of particles inside the light cone stay there.
+        learned, frames = torch.einsum("spn,jnk->sjpk", softplus(self.combine), given)
+        seen = boosted(learned, frames)  # (jets, pairs, 4)
+        energy, momentum = seen[..., 0], seen[..., 1:]
+        size = momentum.norm(dim=-1).clamp(min=1e-6)
+        direction = momentum / size[..., None]
+        mass = (energy.square() - size.square()).clamp(min=0).sqrt()
+        angles = (direction @ direction.mT)[:, self.upper[0], self.upper[1]]
+        observables = [energy.clamp(min=0).log1p(), size.log1p(), mass.log1p(), direction[..., 2]]
+        observables.append(momentum[..., :2].norm(dim=-1).log1p())
+        return logits(self.dense(self.norm(torch.cat([*observables, angles], dim=1))))

@@ -1,0 +1,167 @@
+"""A Lorentz-equivariant transformer of scalars and four-vectors, after L-GATr-slim (arXiv:2405.14806, 2512.17011)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from partonic.core.registry import register_model
+from partonic.models.heads import logits
+from partonic.represent.plan import Plan, plan
+from partonic.represent.references import BEAMS, dot, with_references
+from partonic.represent.segments import segment_mean
+
+if TYPE_CHECKING:
+    from partonic.represent.batch import PackedJets
+
+SCALE = 1 / 20  # of the momenta: brings those of a constituent near 1
+SMALL = 1e-2
+SCALARS = 2  # of a particle: one, and whether it is a reference vector
+
+
+class Mixed(nn.Module):
+    """A linear layer for scalars and one, without bias, for vectors.
+
+    Args:
+        scalars: channels (in, out).
+        vectors: channels (in, out).
+    """
+
+    def __init__(self, scalars: tuple[int, int], vectors: tuple[int, int]) -> None:
+        super().__init__()
+        self.scalars = nn.Linear(*scalars)
+        self.vectors = nn.Linear(*vectors, bias=False)
+
+    def forward(self, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """(particles, in) and (particles, in, 4) to (particles, out) and (particles, out, 4)."""
+        return self.scalars(scalars), self.vectors(vectors.mT).mT
+
+
+class Norm(nn.Module):
+    """Layer norm of the scalars; vectors over the root of their mean absolute squares.
+
+    Args:
+        scalars: channels.
+    """
+
+    def __init__(self, scalars: int) -> None:
+        super().__init__()
+        self.scalars = nn.LayerNorm(scalars)
+
+    def forward(self, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """The same shapes."""
+        size = (dot(vectors, vectors).abs().mean(dim=1) + SMALL).rsqrt()
+        return self.scalars(scalars), vectors * size[:, None, None]
+
+
+class Block(nn.Module):
+    """Attention by invariants, then gates by invariants, each beside a shortcut.
+
+    Args:
+        scalars: channels.
+        vectors: channels.
+        heads: of the attention, a divisor of both.
+    """
+
+    def __init__(self, scalars: int, vectors: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.before_attention, self.before_gates = Norm(scalars), Norm(scalars)
+        self.inside = Mixed((scalars, 3 * scalars), (vectors, 3 * vectors))
+        self.outside = Mixed((scalars, scalars), (vectors, vectors))
+        self.products = nn.Linear(vectors, 2 * vectors, bias=False)
+        self.up = nn.Linear(scalars + vectors, 2 * scalars + vectors)
+        self.down = nn.Linear(2 * scalars, scalars)
+        self.turn = nn.Linear(vectors, vectors, bias=False)
+
+    def forward(self, scalars: Tensor, vectors: Tensor, order: Plan) -> tuple[Tensor, Tensor]:
+        """(particles, scalars) and (particles, vectors, 4), in the order of the plan."""
+        both = self.inside(*self.before_attention(scalars, vectors))
+        seen = self.attend(both[0], both[1], order)
+        scalars, vectors = (old + new for old, new in zip((scalars, vectors), self.outside(*seen), strict=True))
+        inner, arrows = self.before_gates(scalars, vectors)
+        left, right = self.products(arrows.mT).mT.chunk(2, dim=1)
+        hidden = self.up(torch.cat([inner, dot(left, right)], dim=1))
+        gates = hidden[:, -vectors.shape[1] :]
+        scalars = scalars + self.down(gelu(hidden[:, : -vectors.shape[1]]))
+        return scalars, vectors + self.turn((arrows * gelu(gates)[:, :, None]).mT).mT
+
+    def attend(self, scalars: Tensor, vectors: Tensor, order: Plan) -> tuple[Tensor, Tensor]:
+        """Softmax of the products of scalars and, with the metric, of vectors."""
+        metric = vectors.new_tensor([1.0, -1.0, -1.0, -1.0])
+        seen_scalars, seen_vectors = [], []
+        parts = zip(order.buckets, order.split(scalars), order.split(vectors), strict=True)
+        for bucket, some, arrows in parts:
+            s = bucket.pad(some).view(bucket.jets, bucket.length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            v = bucket.pad(arrows).view(bucket.jets, bucket.length, 3, self.heads, -1, 4).permute(2, 0, 3, 1, 4, 5)
+            width = s.shape[-1] + 4 * v.shape[-2]
+            query = torch.cat([s[0], v[0].flatten(3)], dim=3)
+            key = torch.cat([s[1], (v[1] * metric).flatten(3)], dim=3)
+            value = torch.cat([s[2], v[2].flatten(3)], dim=3)
+            weight = query @ key.mT * width**-0.5  # (jets, heads, length, length)
+            if bucket.absent is not None:
+                weight = weight.masked_fill(bucket.absent[:, None, None], -torch.inf)
+            out = weight.softmax(-1) @ value  # (jets, heads, length, width)
+            out = out.transpose(1, 2)
+            seen_scalars.append(bucket.flat(out[..., : s.shape[-1]].flatten(2)))
+            seen_vectors.append(bucket.flat(out[..., s.shape[-1] :].unflatten(3, (-1, 4)).flatten(2, 3)))
+        return torch.cat(seen_scalars), torch.cat(seen_vectors)
+
+
+@register_model(
+    "lgatr-slim",
+    paper="arXiv:2512.17011",
+    input="packed",
+    invariant=("permutation", "azimuth", "lorentz"),
+    training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-2, "size": 64},
+)
+class LGATrSlim(nn.Module):
+    """Logits of a jet.
+
+    Args:
+        blocks: number of blocks.
+        scalars: channels.
+        vectors: channels.
+        heads: of the attention.
+        beams: whether the two beam directions stand beside the particles; without them the network is blind to the
+            detector's axis.
+        classes: 1 for one logit a jet, else so many.
+
+    Attributes:
+        references: the vectors beside the particles, (2, 4) or (0, 4).
+    """
+
+    references: Tensor
+
+    def __init__(
+        self,
+        blocks: int = 4,
+        scalars: int = 48,
+        vectors: int = 8,
+        heads: int = 4,
+        beams: bool = True,
+        classes: int = 1,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
+        self.enter = Mixed((SCALARS, scalars), (1, vectors))
+        self.blocks = nn.ModuleList(Block(scalars, vectors, heads) for _ in range(blocks))
+        self.norm = Norm(scalars)
+        self.products = nn.Linear(vectors, 2 * vectors, bias=False)
+        self.head = nn.Linear(scalars + vectors, classes)
+
+    def forward(self, jets: PackedJets) -> Tensor:
+        """Logits, (jets,) or (jets, classes)."""
+        given = with_references(jets.p4 * SCALE, jets.offsets, self.references)
+        order = plan(given.offsets)
+        vectors, flag = given.p4[order.particles][:, None], given.is_reference[order.particles].to(jets.p4)
+        scalars, vectors = self.enter(torch.stack([torch.ones_like(flag), flag], dim=1), vectors)
+        for block in self.blocks:
+            scalars, vectors = block(scalars, vectors, order)
+        inner, arrows = self.norm(scalars, vectors)
+        left, right = self.products(arrows.mT).mT.chunk(2, dim=1)
+        means = segment_mean(torch.cat([inner, dot(left, right)], dim=1), order.offsets)
+        return logits(order.restore(self.head(means)))

@@ -1,0 +1,69 @@
+"""LoLa: linear combinations of the constituents' four-vectors, then their Lorentz invariants (arXiv:1707.08966)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from partonic.core.registry import register_model
+from partonic.models.heads import logits
+from partonic.models.mlp import mlp
+from partonic.represent.leading import leading
+from partonic.represent.references import dot, squeeze
+
+if TYPE_CHECKING:
+    from partonic.represent.batch import PackedJets
+
+OBSERVABLES = 5  # of each vector
+
+
+@register_model(
+    "lola",
+    paper="arXiv:1707.08966",
+    input="packed",
+    invariant=("permutation",),  # squared distances are rounded to single precision
+    training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-4, "size": 128},
+)
+class LoLa(nn.Module):
+    """Logits of a jet from the invariants of its hardest constituents and of learned combinations of them.
+
+    Of each vector the dense layers see its squared mass, its transverse momentum, a learned sum of the energies and
+    learned sums and least values of the squared distances to the others.
+
+    Args:
+        particles: number of hardest constituents.
+        combinations: learned sums of them, beside the constituents and their whole sum.
+        classes: 1 for one logit a jet, else so many.
+    """
+
+    def __init__(self, particles: int = 40, combinations: int = 15, classes: int = 1) -> None:
+        super().__init__()
+        self.particles = particles
+        vectors = particles + combinations + 1
+        self.combine = nn.Parameter(torch.rand(combinations, particles))
+        self.energies = nn.Parameter(torch.randn(vectors, vectors) / vectors)
+        self.distances = nn.Parameter(torch.randn(vectors, vectors) / vectors)
+        self.norm = nn.BatchNorm1d(vectors * OBSERVABLES)
+        self.dense = mlp(vectors * OBSERVABLES, 100, 50, classes)
+
+    def forward(self, jets: PackedJets) -> Tensor:
+        """Logits, (jets,) or (jets, classes)."""
+        given = leading(jets, self.particles).p4  # (jets, particles, 4)
+        total = given.sum(dim=1, keepdim=True)
+        together = torch.cat([total, torch.einsum("cp,jpk->jck", self.combine, given), given], dim=1)
+        gaps = together[:, :, None] - together[:, None]
+        distance = squeeze(dot(gaps, gaps))  # (jets, vectors, vectors)
+        energy = together[:, :, 0].clamp(min=0).log1p()
+        observables = torch.stack(
+            [
+                squeeze(dot(together, together)),
+                together[:, :, 1:3].norm(dim=2).log1p(),
+                energy @ self.energies.T,
+                (distance * self.distances).sum(dim=2),
+                (distance * self.distances).amin(dim=2),
+            ],
+            dim=2,
+        )
+        return logits(self.dense(self.norm(observables.flatten(1))))
