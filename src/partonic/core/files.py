@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +46,37 @@ def _settle(file: Path) -> None:
             os.fsync(stream.fileno())
 
 
+def check_room(path: Path, size: int) -> None:
+    """Make sure that a file can grow, for libraries that crash on a full disk.
+
+    Args:
+        path: the file.
+        size: by so many bytes.
+
+    Raises:
+        OSError: its disk has less space; :func:`atomic` makes a sentence of it.
+    """
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write a text file whole or not at all."""
     with atomic(path) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def append(path: Path | str, text: str) -> None:
+    """Write text at the end of a file, made if it is missing.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def write_json(path: Path | str, tree: Any) -> None:

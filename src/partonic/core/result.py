@@ -17,7 +17,7 @@ from typing import Any
 from partonic.core.config import read_yaml, to_tree, write_yaml
 from partonic.core.errors import FileError, InputError
 from partonic.core.estimate import Estimate
-from partonic.core.files import read_json, write_json, write_text
+from partonic.core.files import append, read_json, write_json, write_text
 from partonic.core.leftovers import clear
 from partonic.version import __version__
 
@@ -284,8 +284,7 @@ class Result:
     def log(self, event: str, **facts: Any) -> None:
         """Append a line of JSON to ``run.log``."""
         line = json.dumps({"time": now(), "event": event, **facts}, default=str)
-        with (self.path / "run.log").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append(self.path / "run.log", line + "\n")
 
 
 def _bare(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,8 +122,10 @@ def save(state: State, options: FitOptions, steps: int, path: Path) -> None:
         "totals": asdict(state.totals),
         **{name: getattr(state, name) for name in _PLAIN},
     }
+    buffer = io.BytesIO()
+    torch.save(tree, buffer)  # to a full disk it would say nothing that a user understands
     with atomic(path) as aside:
-        torch.save(tree, aside)
+        aside.write_bytes(buffer.getvalue())
 
 
 _PLAIN = ("average", "epoch", "step", "updates", "best", "best_epoch", "best_loss", "history", "stopped")

@@ -17,7 +17,7 @@ from partonic.events import kinematics
 from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io import trees
-from partonic.io.base import Format, check_rows
+from partonic.io.base import BROKEN, Format, check_rows, reading
 from partonic.io.jetclass_write import CLASSES, FLAGS, NAMES, write
 from partonic.io.naming import clean, free
 from partonic.io.padded import by_falling_pt
@@ -43,7 +43,7 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
         FileError: the file is missing, damaged or of another layout.
     """
     check_rows(rows)
-    with opened(path) as table:
+    with opened(path) as table, reading(table.path, "jets of JetClass"):
         check_names(table, NEEDED)
         facts = {"source": name_of(path), "layout": LAYOUT, "classes": list(CLASSES)}
         start = 0
@@ -156,7 +156,7 @@ def _recognise(path: Path, head: bytes) -> bool:
             names = set(next(iter(trees.sketch(path).branches.values()), ()))
         else:
             return False
-    except (FileError, OSError, ValueError):
+    except (*BROKEN, NotImplementedError):
         return False  # the readers of any ROOT or Parquet file say what is wrong
     return set(NEEDED) <= names
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from partonic.core.errors import InputError
-from partonic.core.files import atomic
+from partonic.core.files import atomic, check_room
 from partonic.events import kinematics
 from partonic.events.events import Events
 from partonic.events.ragged import Array
@@ -19,6 +19,8 @@ from partonic.io.padded import by_falling_pt
 
 SLOTS = 200
 CHUNK_ROWS = 256  # 0.8 MB
+PIECE = 4 * CHUNK_ROWS
+MARGIN = 2 << 20  # bytes that HDF5 may hold back: of a disk that is full when it writes them, it crashes
 COMPONENTS = ("E", "PX", "PY", "PZ")
 TRUTH = {"truth_e": "truthE", "truth_px": "truthPX", "truth_py": "truthPY", "truth_pz": "truthPZ"}
 FLAGS = ["ttv", "is_signal_new"]
@@ -43,21 +45,30 @@ def write(path: Path | str, events: Events | Iterable[Events], provenance: Mappi
         InputError: there is no sample, or it lacks constituents or labels, or a label or split is not of this layout.
         FileError: the file cannot be written.
     """
-    import h5py
-
     total = 0
-    with atomic(path) as aside, h5py.File(aside, "w") as file:
+    with atomic(path) as aside, _new(aside) as file:
         table = None
         for chunk in as_chunks(events):
             rows = _rows(chunk, total)
             table = _create(file) if table is None else table
-            table.resize(total + len(rows), axis=0)
-            table[total:] = rows
-            total += len(rows)
+            for piece in np.split(rows, range(PIECE, len(rows), PIECE)):
+                check_room(aside, piece.nbytes + MARGIN)
+                table.resize(total + len(piece), axis=0)
+                table[total:] = piece
+                total += len(piece)
+                file.flush()
         if table is None:
             raise InputError("there is no sample to write")
         table.attrs["NROWS"] = np.int64(total)
     return total
+
+
+def _new(path: Path) -> Any:
+    """An empty file, on a disk that has room for what HDF5 writes when it is closed."""
+    import h5py
+
+    check_room(path, MARGIN)
+    return h5py.File(path, "w")
 
 
 ROW = np.dtype(
