@@ -14,7 +14,7 @@ from partonic.events.events import NOMINAL, Events
 from partonic.events.ragged import Array, Link, Ragged
 from partonic.io import root
 from partonic.io.arrow import LEFT_OUT
-from partonic.io.base import Format
+from partonic.io.base import Format, reading
 from partonic.io.merging import joined, leptons
 from partonic.io.naming import clean, collection, free, with_momenta
 from partonic.io.places import file_and_tree, name_of
@@ -84,7 +84,7 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
         InputError: ``rows`` is not above 0.
         FileError: the file is missing, damaged or without the tree ``Delphes``.
     """
-    with opened(path, TREE) as tree:
+    with opened(path, TREE) as tree, reading(tree.path, "a Delphes tree"):
         layout = make_layout(tree)
         facts: dict[str, Any] = {"source": name_of(path), "layout": "Delphes"}
         facts |= {LEFT_OUT: layout.left_out} if layout.left_out else {}

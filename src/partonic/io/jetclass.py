@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from partonic.core.errors import FileError
 from partonic.events import kinematics
@@ -147,16 +148,17 @@ def _is_parquet(file: Path) -> bool:
 
 
 def _recognise(path: Path, head: bytes) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         if head.startswith(b"PAR1"):
-            import pyarrow.parquet as pq
-
             names = set(pq.read_schema(path).names)
         elif head.startswith(trees.SIGNATURE):
             names = set(next(iter(trees.sketch(path).branches.values()), ()))
         else:
             return False
-    except (*BROKEN, NotImplementedError):
+    except (*BROKEN, pa.ArrowException):
         return False  # the readers of any ROOT or Parquet file say what is wrong
     return set(NEEDED) <= names
 

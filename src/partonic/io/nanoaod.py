@@ -12,7 +12,7 @@ from partonic.core.errors import FileError
 from partonic.events.events import Events
 from partonic.events.ragged import Array, Link, Ragged, offsets_from_counts
 from partonic.io import root
-from partonic.io.base import Format
+from partonic.io.base import Format, reading
 from partonic.io.merging import leptons
 from partonic.io.places import file_and_tree, name_of
 from partonic.io.trees import SIGNATURE, Tree, columns, opened, sketch
@@ -52,7 +52,7 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
         InputError: ``rows`` is not above 0.
         FileError: the file is missing, damaged or without the tree ``Events``.
     """
-    with opened(path, TREE) as tree:
+    with opened(path, TREE) as tree, reading(tree.path, "CMS NanoAOD"):
         lengths = _weight_lists(tree)
         start = 0
         for events in root.samples(tree, rows, "CMS NanoAOD", name_of(path)):

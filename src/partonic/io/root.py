@@ -14,10 +14,10 @@ from partonic.events.events import NOMINAL, Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.arrow import GOLD, LEFT_OUT
 from partonic.io.arrow import WEIGHTS as WEIGHTS_NAME
-from partonic.io.base import Format
+from partonic.io.base import Format, reading
 from partonic.io.naming import WEIGHTS, clean, cleaned, collection, free, with_momenta
 from partonic.io.places import name_of
-from partonic.io.trees import SIGNATURE, Column, Jagged, Tree, columns, opened, sketch
+from partonic.io.trees import SIGNATURE, TITLE, Column, Jagged, Tree, columns, opened, sketch
 
 ROWS = 10_000
 PROBE = 1000  # entries by which lists without a counter are told to belong together
@@ -186,7 +186,7 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
         InputError: ``rows`` is not above 0.
         FileError: the file is missing, damaged, has no tree or nothing to read in it.
     """
-    with opened(path) as tree:
+    with opened(path) as tree, reading(tree.path, TITLE):
         yield from samples(tree, rows, f"ROOT tree '{tree.name}'", name_of(path))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import struct
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from partonic.io.places import is_remote, place, readable, stamp
 SIGNATURE = b"root"
 TITLE = "a ROOT file"
 _TREES = ("TTree", "TNtuple", "TNtupleD")
+_KEY = struct.Struct(">ihiIhh")  # bytes stored, version, bytes in memory, date, length of the key, cycle
+_BASKET, _RATIO = 64 * 2**20, 1100  # bytes of a basket in memory, at most, or so many times those stored
 CHUNK_BYTES = 64 * 2**20  # of uncompressed branches at a time, by the mean event
 _MEMBERS = {"fP.x": "px", "fP.y": "py", "fP.z": "pz", "fE": "e", "fX": "x", "fY": "y", "fZ": "z"}  # Lorentz vectors
 
@@ -119,6 +122,8 @@ class Tree:
     def _chunks(self, names: Collection[str], rows: int) -> Iterator[dict[str, Any]]:
         if self.rows < 0:
             raise FileError(f"{self.path}: the tree '{self.name}' says that it has {self.rows} entries")
+        if self._flat and isinstance(self.path, Path):
+            self._check_baskets(self.path, names)
         start, step = 0, self._step(names, rows)
         for found in self._pieces(names, step):
             stop = min(start + step, self.rows)
@@ -130,6 +135,27 @@ class Tree:
                     )
             yield found
             start = stop
+
+    def _check_baskets(self, path: Path, names: Collection[str]) -> None:
+        """Compare the sizes that the baskets announce with what lies in the file.
+
+        Raises:
+            FileError: one would take more memory than its bytes can fill.
+        """
+        with path.open("rb") as stream:
+            for name in names:
+                branch = self.branches[name] if name in self.branches else self.objects[name]
+                for seek in np.asarray(branch.member("fBasketSeek"))[: int(branch.member("fWriteBasket"))].tolist():
+                    stream.seek(max(seek, 0))
+                    head = stream.read(_KEY.size)
+                    if len(head) < _KEY.size:
+                        raise FileError(f"{path} is truncated: values of the branch '{name}' lie behind its end")
+                    stored, _, announced, _, _, _ = _KEY.unpack(head)
+                    if not 0 <= announced <= max(_BASKET, _RATIO * stored):
+                        raise FileError(
+                            f"{path} is damaged: the branch '{name}' announces {announced:,} bytes where "
+                            f"{stored:,} are stored"
+                        )
 
     def _step(self, names: Collection[str], rows: int) -> int:
         """Entries at a time."""
@@ -244,12 +270,31 @@ def _dense(layout: Any) -> dict[str, Array]:
     raise _NestedError
 
 
+@functools.cache
+def _guarded() -> Any:
+    """The file of uproot, which does not begin to read the description of its classes while it reads that."""
+    from uproot.reading import ReadOnlyFile
+
+    class Guarded(ReadOnlyFile):  # type: ignore[misc]
+        """Refuses a damaged description, of which uproot would go round in circles."""
+
+        described = 0
+
+        def hook_before_read_streamer_key(self, **kwargs: Any) -> None:  # noqa: ARG002
+            """Called by uproot when it begins to read the description."""
+            self.described += 1
+            if self.described > 1:
+                raise ValueError("the description of its classes is damaged")
+
+    return Guarded
+
+
 @contextlib.contextmanager
 def _file(file: Path | str) -> Iterator[Any]:
     import uproot
 
     options: dict[str, Any] = {"handler": uproot.HTTPSource} if str(file).startswith("http") and is_remote(file) else {}
-    with uproot.open({str(file): None}, **options) as found:
+    with _guarded()(str(file), **options).root_directory as found:
         end = int(found.file.fEND)
         if isinstance(file, Path) and file.stat().st_size < end:
             raise FileError(f"{file} is truncated: it has {file.stat().st_size:,} of its {end:,} bytes")

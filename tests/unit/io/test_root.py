@@ -1,5 +1,7 @@
 """Any ROOT file: columns, collections by counter and by prefix, trees by name, RNTuple, what cannot be read."""
 
+import time
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -127,6 +129,27 @@ def test_what_is_no_tree(tmp_path):
         formats.read(path)
     with pytest.raises(FileError, match="has no tree"):
         formats.count(path)
+
+
+def test_announced_sizes_are_checked_before_memory_is_taken(ntuple):
+    with uproot.open(ntuple) as file:
+        branch = file["Physics/events"]["x"]
+        seek = int(branch.member("fBasketSeek")[0])
+    content = bytearray(ntuple.read_bytes())
+    content[seek + 6 : seek + 10] = (2_000_000_000).to_bytes(4, "big")
+    ntuple.write_bytes(content)
+    with pytest.raises(FileError, match=r"ntuple\.root is damaged: the branch 'x' announces 2,000,000,000 bytes where"):
+        formats.read(ntuple)
+
+
+def test_a_damaged_description_of_classes_is_no_endless_work(ntuple):
+    content = ntuple.read_bytes()
+    assert b"TStreamerBase" in content
+    ntuple.write_bytes(content.replace(b"TStreamerBase", b"TStreamerBasf").replace(b"TBranch\0", b"TBrancx\0"))
+    start = time.monotonic()
+    with pytest.raises(FileError, match=r"ntuple\.root cannot be read as a ROOT file \(the description of its classes"):
+        formats.read(ntuple)
+    assert time.monotonic() - start < 10
 
 
 def test_truncated_and_damaged_files_end_in_one_sentence(ntuple, tmp_path):
