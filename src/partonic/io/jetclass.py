@@ -148,7 +148,6 @@ def _is_parquet(file: Path) -> bool:
 
 
 def _recognise(path: Path, head: bytes) -> bool:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
