@@ -2,8 +2,8 @@
 
 The ParticleNet of the JetClass authors (arXiv:2202.03772), trained on 100 million jets of MadGraph, Pythia and Delphes,
 is applied unchanged to boosted top, QCD, W, Z and H->bb jets of this project's simulation, with the CMS-like detector
-and in the range of its training, 500 to 1000 GeV. The bar is the AUC of Tbqq / (Tbqq + QCD) for top against QCD. The file
-of weights is ``ParticleNet_kin.pt`` in the folder that PARTONIC_TEST_DATA names.
+and in the range of its training, 500 to 1000 GeV. The bar is the AUC of Tbqq / (Tbqq + QCD) for top against QCD. The
+file of weights is ``ParticleNet_kin.pt`` in the folder that PARTONIC_TEST_DATA names.
 
     python benchmarks/published.py [--quick] [--case NAME]
 """
