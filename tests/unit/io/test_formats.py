@@ -238,9 +238,12 @@ def test_a_fault_half_way_leaves_the_old_target(lhe_file, tmp_path):
 
 
 def test_every_real_file_is_converted(real_data, tmp_path):
-    for file in sorted(real_data.glob("*.lhe*")):
+    files = [file for file in sorted(real_data.iterdir()) if file.suffix not in (".md", ".pt")]
+    assert len(files) >= 15
+    for file in files:
         report = convert(file, tmp_path / "a.parquet", overwrite=True)
-        assert report.check.sound
+        assert report.check.sound or file.suffix == ".csv"  # momenta there are rounded to a few digits
+        assert not any(report.check.not_finite.values())
         assert formats.count(tmp_path / "a.parquet") == report.events == formats.count(file)
     with pytest.raises(FileError, match="no known format"):
         formats.read(real_data / "ParticleNet_kin.pt")
