@@ -21,6 +21,7 @@ from partonic.io.places import name_of, place, readable
 
 Bad = Literal["stop", "drop", "keep"]
 BAD = ("stop", "drop", "keep")
+BY_MAP = "by a map"
 
 
 @dataclass
@@ -151,7 +152,7 @@ def _source(
     """Title of the format, where the file is, its events (0 if only reading tells), and its samples."""
     if plan is not None:
         chosen = plan if isinstance(plan, Map) else read_map(plan)
-        return "by a map", readable(source)[0], 0, by_map(source, ROWS, chosen)
+        return BY_MAP, readable(source)[0], 0, by_map(source, ROWS, chosen)
     entry, origin = find(source)
     return entry.title, origin, _count(entry.count, origin, bad), entry.iterate(origin, ROWS)
 
@@ -191,8 +192,9 @@ def _sound(events: Events, report: Report, bad: Bad) -> Events:
     first = min(found)
     if bad == "stop":
         number = report.events + report.dropped + first + 1
+        after = " of those that pass the cuts" if report.source_format == BY_MAP else ""
         raise FileError(
-            f"{report.source}: event {number:,} has {found[first]} that is not finite; leave such events out with "
+            f"{report.source}: event {number:,}{after} has {found[first]} that is not finite; leave such events out with "
             "--bad drop, or keep them with --bad keep"
         )
     mask = np.ones(len(events), dtype=bool)
