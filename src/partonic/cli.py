@@ -8,13 +8,15 @@ import os
 import sys
 import typing
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from docstring_parser import parse as parse_docstring
 
-from partonic.core.errors import InputError, PartonicError, nearest
+from partonic.core.errors import InputError, PartonicError, TrainingError, WorkerError, nearest
+from partonic.core.rank import rank
 from partonic.core.registry import models, recipes
 from partonic.version import __version__
 
@@ -29,6 +31,7 @@ app = App(
 Output = Annotated[Path, Parameter(name=("--output", "-o"), help="Where to write.")]
 OutputRun = Annotated[Path | None, Parameter(name=("--output", "-o"), help="Run directory (default runs/NAME-1, ...).")]
 Workers = Annotated[int | None, Parameter(help="Processes for work that splits (default: all cores).")]
+Cluster = Annotated[str | None, Parameter(help="Dask scheduler for work that splits: tcp://HOST:PORT, or file:PATH.")]
 Device = Annotated[str, Parameter(help="Where networks train: cpu, cuda, cuda:1, ...")]
 
 
@@ -125,17 +128,18 @@ def run(*tokens: Tokens) -> int:
         output: OutputRun = None,
         workers: Workers = None,
         device: Device = "cpu",
+        cluster: Cluster = None,
     ) -> None:
         """Configure and start."""
         options = launch.configure(entry, preset, config, changes)
-        _finish(launch.start(entry.name, options, output, workers=workers, device=device).path)
+        _finish(launch.start(entry.name, options, output, workers=workers, device=device, cluster=cluster).path)
 
     call.__doc__ = (entry.cls.__doc__ or "").split("\n\n")[0]
     return _subcommand(f"run {recipe}", _with_flags(entry.cls, call), tokens[1:])
 
 
 @app.command
-def resume(run: Path, *, workers: Workers = None, device: Device = "cpu") -> None:
+def resume(run: Path, *, workers: Workers = None, device: Device = "cpu", cluster: Cluster = None) -> None:
     """Go on with an interrupted run.
 
     Args:
@@ -143,10 +147,12 @@ def resume(run: Path, *, workers: Workers = None, device: Device = "cpu") -> Non
     """
     from partonic.recipes import launch
 
-    _finish(launch.resume(run, workers=workers, device=device).path)
+    _finish(launch.resume(run, workers=workers, device=device, cluster=cluster).path)
 
 
 def _finish(path: Path) -> None:
+    if rank() > 0:
+        return
     from partonic.core.result import Result
 
     result = Result.load(path)
@@ -194,6 +200,7 @@ def compare(
 @app.command(help_flags=())
 def simulate(*tokens: Tokens) -> int:
     """Simulate collisions: partonic simulate PROCESS N -o FILE [options]; `partonic simulate --help` lists them."""
+    from partonic.core.cluster import connect
     from partonic.simulators.simulate import SimulationOptions, simulate_to_file
 
     def call(
@@ -201,9 +208,12 @@ def simulate(*tokens: Tokens) -> int:
         changes: dict[str, Any],
         output: Output,
         overwrite: Annotated[bool, Parameter(help="Replace an existing output.")] = False,
+        cluster: Cluster = None,
     ) -> None:
         """Simulate N accepted jets (or events) of a process with Pythia 8 and a detector, and write them as Parquet."""
-        print(simulate_to_file(SimulationOptions(**changes), output, overwrite=overwrite))
+        options = SimulationOptions(**changes)
+        with connect(cluster) if cluster else nullcontext() as executor:
+            print(simulate_to_file(options, output, overwrite=overwrite, executor=executor))
 
     function = _with_flags(SimulationOptions, call, positional=("process", "n"))
     return _subcommand("simulate", function, tokens)
@@ -264,6 +274,31 @@ def predict(
 
 
 @app.command
+def submit(
+    system: str,
+    *command: Tokens,
+    output: Annotated[Path, Parameter(name=("--output", "-o"), help="Folder for the job files.")] = Path("jobs"),
+    workers: int = 10,
+    hours: int = 8,
+    memory: str = "4GB",
+    queue: str | None = None,
+) -> None:
+    """Write the job files that run a command on a batch system: partonic submit slurm -- simulate top 1000000 -o FILE.
+
+    Args:
+        system: slurm or htcondor.
+        command: of partonic, behind --: simulate, run or resume with their options.
+        workers: jobs of one core each that share the work.
+        hours: longest time of each.
+        memory: of each, as 4GB.
+        queue: partition of Slurm.
+    """
+    from partonic.core.submit import Job, write_jobs
+
+    print(write_jobs(Job(system, command, workers, hours, memory, queue), output))  # type: ignore[arg-type]
+
+
+@app.command
 def cite(run: Path) -> None:
     """Print the BibTeX of what a run used.
 
@@ -310,13 +345,19 @@ def main(tokens: Sequence[str] | None = None) -> None:
         code = _dispatch(app, sys.argv[1:] if tokens is None else tokens)
         sys.stdout.flush()
     except PartonicError as error:
-        sys.stderr.write(f"partonic: {error}\n")
+        if rank() == 0 or not isinstance(error, TrainingError | WorkerError):  # these reach all ranks
+            sys.stderr.write(f"partonic: {error}\n")
         code = 2
     except KeyboardInterrupt:
-        sys.stderr.write("partonic: interrupted; what was written is complete\n")
+        if rank() == 0:
+            sys.stderr.write("partonic: interrupted; what was written is complete\n")
         code = 130
     except BrokenPipeError:
         code = 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"partonic: {place}{error.strerror or error}\n")
+        code = 2
     sys.exit(code)
 
 

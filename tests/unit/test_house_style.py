@@ -18,7 +18,7 @@ MAX_FILE, MAX_FUNCTION = 500, 75
 
 # From left to right; a folder imports only what stands to the right of it, and itself. "" is the package's front door.
 PHYSICS = "inference anomaly integrate generation lattice equations transitions theory design"
-ORDER = ["", "cli", "recipes", "report", PHYSICS, "fit", "models objectives metrics", "represent"]
+ORDER = ["", "__main__", "cli", "recipes", "report", PHYSICS, "fit", "models objectives metrics", "represent"]
 ORDER += ["simulators", "phasespace io", "events", "core", "version"]
 LAYER = {folder: depth for depth, row in enumerate(ORDER) for folder in (row.split() or [""])}
 SIDEWAYS = {("transitions", "equations"), ("theory", "transitions"), ("anomaly", "inference"), ("design", "inference")}

@@ -114,7 +114,8 @@ def ordered(
         make: makes the function, once in each process; it must pickle, as ``functools.partial(Simulator, options)``.
         items: what to work on; they must pickle.
         workers: processes; with 1 everything is done in this one.
-        executor: where to work instead of local processes, as a ``dask.distributed`` executor; it is left open.
+        executor: where to work instead of local processes, as a :class:`~partonic.core.cluster.Cluster`; it is left
+            open. Where it has a number ``workers`` of its own, that counts if it is the larger one.
         patience: seconds without a result after which workers count as hung; if None those of the environment
             variable ``PARTONIC_PATIENCE``, else 20 times the longest item so far, at least 5 minutes (30 before the
             first result).
@@ -185,11 +186,15 @@ class _Work(Generic[Item, Result]):
         while True:
             for item in todo:
                 self.waiting.append(_Chunk(item))
-                if len(self.waiting) >= 2 * self.workers:
+                if len(self.waiting) >= 2 * self.at_work():
                     break
             if not self.waiting:
                 return
             yield self.first()
+
+    def at_work(self) -> int:
+        """Number of workers; those of a cluster come and go."""
+        return max(self.workers, int(getattr(self.given, "workers", 0)))
 
     def first(self) -> Result:
         """The result of the first item that waits, however often its worker is lost."""

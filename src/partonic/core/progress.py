@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from partonic.core.rank import rank
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -38,6 +40,15 @@ class Progress:
         parts += [f"{duration(left)} left"] if self.total else []
         parts += [self.note] if self.note else []
         print(f"{self.description}: {', '.join(parts)}", file=sys.stderr, flush=True)
+
+
+class _Silent(Progress):
+    """Nothing is shown: of several equal processes the first one speaks."""
+
+    def advance(self, amount: float = 1.0, note: str = "") -> None:
+        """Count, and say nothing."""
+        self.done += amount
+        self.note = note or self.note
 
 
 class _Bar(Progress):
@@ -79,7 +90,9 @@ def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
         total: how much there is to do; 0 where that is not known.
         unit: of what, as ``"jets"``.
     """
-    if sys.stderr.isatty():
+    if rank() > 0:
+        yield _Silent(description, total, unit)
+    elif sys.stderr.isatty():
         bar = _Bar(description, total, unit)
         with bar.bar:
             yield bar

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -16,11 +17,13 @@ class Context:
         result: the run directory.
         workers: processes for work that splits.
         device: of the training, as ``"cpu"`` or ``"cuda"``.
+        executor: where work that splits goes instead of local processes, as a cluster; ``None`` for these.
     """
 
     result: Result
     workers: int = 1
     device: str = "cpu"
+    executor: Executor | None = None
 
 
 class Recipe(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any, Generic
 
 import numpy as np
@@ -12,10 +13,15 @@ from numpy.typing import NDArray
 
 from partonic.core.errors import InputError
 from partonic.core.rng import generator
+from partonic.events.cache import release
 from partonic.events.events import NOMINAL, Events
 from partonic.events.ragged import gather_rows
+from partonic.fit.ranks import Part
 from partonic.represent.batch import B, Labelled, PackedJets
 from partonic.represent.constituents import BadJetError
+
+BLOCK, READ = 256, 131_072
+"""Samples of more than READ rows are read in random blocks of BLOCK rows: READ rows' blocks at a time, shuffled."""
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -27,9 +33,13 @@ class RowBatches(Generic[B]):
     Each pass is an epoch with its own order, a function of the seed and the number of the epoch. The rows are
     shuffled and cut into batches of equal sums of ``lengths``; where a window of more than one batch is asked for,
     the rows of each window are sorted by length before they are cut, and the batches are shuffled (jets of similar
-    length share a batch). The weight of a jet carries the factor (jets of its batch) / (mean jets of a batch): the
-    mean over the batches of the mean over the jets of weight x loss is the mean over all jets of weight x loss, so
-    that the expected gradient is that of uniform batches although batches of long jets hold few of them.
+    length share a batch). Samples of more than 131,072 rows are not shuffled as a whole, which on a disk would read
+    each row for itself: random blocks of 256 rows are gathered until they are so many, and these rows are shuffled. The
+    blocks are from everywhere, so that such a part is like the whole even in a sample sorted by class.
+
+    The weight of a jet carries the factor (jets of its batch) / (mean jets of a batch): the mean over the batches of
+    the mean over the jets of weight x loss is the mean over all jets of weight x loss, so that the expected gradient
+    is that of uniform batches although batches of long jets hold few of them.
 
     Args:
         take: inputs of the given rows (ascending in each batch).
@@ -42,6 +52,7 @@ class RowBatches(Generic[B]):
             nothing, which trains better: batches of one length hold mostly one class, and their gradients scatter.
         seed: of the order.
         shuffle: off for validation: contiguous batches in the order of the sample.
+        after: called when about READ rows have been taken, to give back their memory.
 
     Raises:
         InputError: no rows, a target that is not 0 or 1, one class only, a weight that is not finite, a total weight
@@ -60,6 +71,7 @@ class RowBatches(Generic[B]):
         window: int = 1,
         seed: int = 0,
         shuffle: bool = True,
+        after: Callable[[], None] | None = None,
     ) -> None:
         if window < 1:
             raise InputError(f"the window must be 1 batch or more, not {window}")
@@ -71,7 +83,7 @@ class RowBatches(Generic[B]):
         self._weight = scaled_weight(weight, self._target, balance)
         self._batches = min(max(batches, 1), len(self._target))
         self._window, self._seed, self._shuffle = window, seed, shuffle
-        self._passes = 0
+        self._after, self._passes = after, 0
 
     @property
     def jets(self) -> int:
@@ -89,10 +101,27 @@ class RowBatches(Generic[B]):
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Labelled[B]]:
         """The batches of an epoch (the first is 0) without the first ``skip``; the same whenever it is called."""
-        mean = self.jets / self._batches
-        for rows in self.rows(number)[skip:]:
-            weight = self._weight[rows] * (len(rows) / mean)
-            yield Labelled(self._take(rows), _tensor(self._target[rows]), _tensor(weight))
+        for part in self.parts(number, skip, 0, 1):
+            yield part.batch
+
+    def parts(self, number: int, skip: int, rank: int, size: int) -> Iterator[Part[Labelled[B]]]:
+        """What process ``rank`` of ``size`` has of the batches of an epoch without the first ``skip``.
+
+        It takes every size-th row. Where a batch has fewer rows than there are processes, each has all of them.
+        """
+        mean, taken = self.jets / self._batches, 0
+        for batch in self.rows(number)[skip:]:
+            rows = batch[rank::size] if len(batch) >= size else batch
+            share = len(rows) / len(batch) if len(batch) >= size else 1 / size
+            weight = self._weight[rows] * (len(batch) / mean)
+            labelled = Labelled(self._take(rows), _tensor(self._target[rows]), _tensor(weight))
+            yield Part(labelled, share, len(batch))
+            taken += len(rows)
+            if self._after is not None and taken >= READ:
+                self._after()
+                taken = 0
+        if self._after is not None:
+            self._after()
 
     def rows(self, number: int) -> list[Rows]:
         """Row numbers of each batch of an epoch, ascending within a batch; every row is in exactly one batch."""
@@ -100,7 +129,7 @@ class RowBatches(Generic[B]):
         if not self._shuffle:
             return np.split(np.arange(n), cut(self._lengths, self._batches)[1:-1])
         rng = generator(self._seed, number)
-        order = rng.permutation(n)
+        order = _order(n, rng)
         edges = cut(self._lengths[order], self._batches)
         parts: list[Rows] = []
         for first in range(0, self._batches, self._window):
@@ -109,7 +138,9 @@ class RowBatches(Generic[B]):
             if last - first > 1:
                 inside = inside[np.argsort(self._lengths[inside], kind="stable")]
             parts += np.split(inside, cut(self._lengths[inside], last - first)[1:-1])
-        return [np.sort(parts[i]) for i in rng.permutation(len(parts))]
+        near = len(parts) if n <= READ else max(self._window, len(parts) * READ // n)  # batches that may change places
+        groups = [parts[first : first + near] for first in range(0, len(parts), near)]
+        return [np.sort(group[i]) for group in groups for i in rng.permutation(len(group))]
 
 
 class Batches(RowBatches[B]):
@@ -162,6 +193,7 @@ class Batches(RowBatches[B]):
             window=window,
             seed=seed,
             shuffle=shuffle,
+            after=partial(release, events),
         )
 
 
@@ -209,6 +241,18 @@ class TensorBatches(RowBatches[B]):
             seed=seed,
             shuffle=shuffle,
         )
+
+
+def _order(n: int, rng: np.random.Generator) -> Rows:
+    """A random order of n rows; of many rows one that can be read in blocks, see :class:`RowBatches`."""
+    if n <= READ:
+        return rng.permutation(n)
+    starts = BLOCK * rng.permutation(-(-n // BLOCK))
+    parts = []
+    for some in np.split(starts, range(READ // BLOCK, len(starts), READ // BLOCK)):
+        rows = (some[:, None] + np.arange(BLOCK)).ravel()
+        parts.append(rng.permutation(rows[rows < n]))
+    return np.concatenate(parts)
 
 
 def cut(lengths: NDArray[Any], parts: int) -> Rows:

@@ -38,6 +38,11 @@ class Interrupts:
             raise KeyboardInterrupt
         self._waiting = True
 
+    @property
+    def waiting(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._waiting
+
     def check(self) -> None:
         """Stop here if Ctrl-C was pressed.
 

@@ -16,10 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from partonic.core.errors import FileError, InputError, TrainingError
-from partonic.core.files import check_writable, write_text
+from partonic.core.files import append, check_writable, write_text
 from partonic.core.progress import progress
+from partonic.core.rank import rank, size
+from partonic.fit import ranks
 from partonic.fit.interrupt import Interrupts, Paused
 from partonic.fit.options import FitOptions
+from partonic.fit.ranks import Part
 from partonic.fit.state import State, Totals, copy, restore, save
 
 M = TypeVar("M", bound=nn.Module)
@@ -36,6 +39,15 @@ class Epochs(Protocol[T_co]):
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[T_co]:
         """The batches of an epoch (from 0) without the first ``skip``."""
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol[T_co]):
+    """Data of which each of several processes can take its share, as :class:`partonic.fit.batches.Batches`."""
+
+    def parts(self, number: int, skip: int, rank: int, size: int) -> Iterator[Part[T_co]]:
+        """The parts that process ``rank`` of ``size`` has of the batches of an epoch without the first ``skip``."""
         ...
 
 
@@ -79,6 +91,10 @@ def fit(
     same machine and number of threads; one that had ended returns at once. That holds for data whose pass n is a
     function of n: ``Batches``, lists.
 
+    Started by ``torchrun`` in several processes, each takes its share of every batch of data that can be shared
+    (:class:`Shared`; of other data each computes all), batch normalisations see the whole batch, and the losses are
+    those of one process to rounding; only what is random inside the model (dropout) differs. The first process saves.
+
     Args:
         model: any module.
         objective: ``(model, batch) -> scalar loss``.
@@ -94,17 +110,23 @@ def fit(
             another fit.
         FileError: the directory cannot be written, or its state cannot be read.
         TrainingError: a loss or gradient is not finite, or there are no batches. The model has its best state.
+        WorkerError: another of several processes has ended.
         KeyboardInterrupt: Ctrl-C, after the step it came in and after saving; a second one stops at once.
     """
     _check(model, data, validation, options)
     model.to(options.device)
     steps = len(data) if isinstance(data, Sized) else 0
-    path = _state_file(directory)
-    with _surroundings(options), Interrupts() as interrupts:
+    path = _state_file(directory) if rank() == 0 else None
+    ranks.join(options.device)
+    with _surroundings(options), Interrupts() as interrupts, ranks.synchronised(model):
+        ranks.equalise(model)
         state = State(model, _optimiser(model, options), copy(model.state_dict()) if options.averaging else None)
-        if path is not None and path.exists():
-            restore(state, options, steps, path)
+        saved = ranks.agreed(path if path is not None and path.exists() else None)
+        if saved is not None:
+            restore(state, options, steps, saved)
+        if path is not None and saved is not None:
             write_text(path.with_name(LOG), "".join(_line(record) for record in state.history))
+        ranks.wait()
         try:
             if not state.stopped:
                 _Run(state, objective, options, steps, path, interrupts).go(data, validation, description)
@@ -127,6 +149,7 @@ class _Run:
     steps: int
     path: Path | None
     interrupts: Interrupts
+    stop: bool = False
 
     def go(self, data: Iterable[Any], validation: Iterable[Any] | None, description: str) -> None:
         """All epochs that are left."""
@@ -146,9 +169,9 @@ class _Run:
         state, totals = self.state, self.state.totals
         state.model.train()
         start = saved = shown = time.monotonic()
-        for batch in _enter(data, state.epoch, state.step):
-            self.interrupts.check()
-            self._step(batch)
+        for part in _enter(data, state.epoch, state.step):
+            self._pause()
+            self._step(part)
             state.step += 1
             now = time.monotonic()
             totals.seconds += now - start
@@ -163,18 +186,28 @@ class _Run:
             raise TrainingError("the training data gave no batch")
         show(state.epoch + 1)
 
-    def _step(self, batch: Any) -> None:
+    def _pause(self) -> None:
+        """Stop here if Ctrl-C was pressed; several processes stop at the step on which they have agreed."""
+        if size() == 1:
+            self.interrupts.check()
+        elif self.stop:
+            raise Paused
+
+    def _step(self, part: Part[Any]) -> None:
         """One update of the weights."""
         state, options = self.state, self.options
         state.optimiser.zero_grad(set_to_none=True)
-        loss = self._loss(batch)
+        ranks.own_random(options.seed, state.updates)
+        loss = self._loss(part.batch)
         if options.l1:
             matrices = [p for p in state.model.parameters() if p.requires_grad and p.ndim > 1]
             loss = loss + options.l1 * sum(p.abs().sum() for p in matrices)
-        value = loss.item()
-        self._finite("loss", value)
+        loss = loss * part.share if part.share != 1 else loss
         loss.backward()  # type: ignore[no-untyped-call]
-        weights = [p for group in state.optimiser.param_groups for p in group["params"] if p.grad is not None]
+        trained = [p for group in state.optimiser.param_groups for p in group["params"]]
+        value, self.stop = ranks.combine(trained, loss, self.interrupts.waiting)
+        self._finite("loss", value)
+        weights = [p for p in trained if p.grad is not None]
         norm = nn.utils.clip_grad_norm_(weights, options.clip or math.inf).item()
         self._finite("gradient", norm)
         for group in state.optimiser.param_groups:
@@ -184,7 +217,7 @@ class _Run:
         state.updates += 1
         state.totals.loss += value
         state.totals.gradient_norm += norm
-        state.totals.items += len(batch) if isinstance(batch, Sized) else 1
+        state.totals.items += part.items
 
     def _close(self, validation: Iterable[Any] | None) -> None:
         """Validate, record and save the epoch that has all its steps."""
@@ -210,19 +243,19 @@ class _Run:
             state.stopped = "epochs"
         self._save()
         if self.path is not None:
-            with self.path.with_name(LOG).open("a", encoding="utf-8") as log:
-                log.write(_line(record))
+            append(self.path.with_name(LOG), _line(record))
 
     def _validate(self, validation: Iterable[Any]) -> float:
         """Mean loss over the batches, of the averaged weights where there are any."""
         self.state.model.eval()
-        losses = []
+        losses: list[float] = []
         with self.state.averaged(), _random(self.options), torch.no_grad():
-            for batch in _enter(validation, 0, 0):
-                self.interrupts.check()
-                losses.append(self._loss(batch).item())
+            for part in _enter(validation, 0, 0):
+                self._pause()
+                losses.append(self._loss(part.batch).item() * part.share)
         if not losses:
             raise TrainingError("the validation data gave no batch")
+        losses = ranks.total(torch.tensor(losses, dtype=torch.float64, device=self.options.device)).tolist()
         loss = math.fsum(losses) / len(losses)
         self._finite("validation loss", loss)
         return loss
@@ -261,9 +294,13 @@ class _Run:
         return ", ".join([*parts, f"{totals.items / max(totals.seconds, 1e-9):,.0f} items/s"])
 
 
-def _enter(data: Iterable[Any], epoch: int, skip: int) -> Iterator[Any]:
-    """The batches of an epoch without the first ``skip``."""
-    return data.epoch(epoch, skip) if isinstance(data, Epochs) else itertools.islice(data, skip, None)
+def _enter(data: Iterable[Any], epoch: int, skip: int) -> Iterator[Part[Any]]:
+    """What this process has of the batches of an epoch without the first ``skip``."""
+    if size() > 1 and isinstance(data, Shared):
+        yield from data.parts(epoch, skip, rank(), size())
+        return
+    for batch in data.epoch(epoch, skip) if isinstance(data, Epochs) else itertools.islice(data, skip, None):
+        yield Part(batch, 1 / size(), len(batch) if isinstance(batch, Sized) else 1)
 
 
 def _line(record: dict[str, float]) -> str:

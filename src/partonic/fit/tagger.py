@@ -16,8 +16,10 @@ from partonic.core.config import from_tree
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.core.files import read_json, write_json
+from partonic.core.rank import rank
 from partonic.core.registry import Entry, models
 from partonic.events.events import Events
+from partonic.fit import ranks
 from partonic.fit.batches import Batches, scaled_weight
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
@@ -78,6 +80,7 @@ def train_tagger(
 
     An interrupted training goes on where it stopped. What is registered with the model says how: ``input`` names its
     representation, ``training`` holds :class:`~partonic.fit.options.FitOptions` and ``size`` or ``particles`` a batch.
+    Several processes (``torchrun``) train a network together; trees grow in the first, which alone writes files.
 
     Args:
         name: of the model.
@@ -92,15 +95,21 @@ def train_tagger(
         UnknownNameError: there is no such model.
         InputError: the labels are not two classes.
     """
-    checkpoint, record = directory.with_suffix(".pt"), directory.with_suffix(".json")
-    if checkpoint.exists() and record.exists():
+    checkpoint, record = ranks.agreed((directory.with_suffix(".pt"), directory.with_suffix(".json")))
+    if ranks.agreed(checkpoint.exists() and record.exists()):
         return Training(load(checkpoint), **read_json(record))
     entry = models.get(name)
     labels_of(train), labels_of(validation)
-    teach = _boost if entry.facts.get("boosted") else _fit
+    boosted = bool(entry.facts.get("boosted"))
+    if boosted and rank() > 0:
+        ranks.wait()
+        return Training(load(checkpoint), **read_json(record))
+    teach = _boost if boosted else _fit
     training = teach(entry, train, validation, directory, seed, device, epochs)
-    save(checkpoint, training.trained)
-    write_json(record, {key: getattr(training, key) for key in ("history", "best_epoch", "seconds")})
+    if rank() == 0:
+        save(checkpoint, training.trained)
+        write_json(record, {key: getattr(training, key) for key in ("history", "best_epoch", "seconds")})
+    ranks.wait()
     return training
 
 

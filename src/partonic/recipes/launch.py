@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from partonic.core.cluster import connect
 from partonic.core.config import from_tree, merge, read_yaml
 from partonic.core.errors import FileError, InputError, unknown
+from partonic.core.rank import local_rank, rank, size
 from partonic.core.recipe import Context, Recipe
 from partonic.core.registry import Entry, recipes
 from partonic.core.result import Result
@@ -75,6 +79,7 @@ def start(
     device: str = "cpu",
     command: str = "",
     resume: bool = False,
+    cluster: str | None = None,
 ) -> Result:
     """Run a configured recipe in a directory of its own.
 
@@ -86,24 +91,40 @@ def start(
         device: of the training, as ``"cpu"`` or ``"cuda"``.
         command: the exact command line; that of this process if empty.
         resume: go on in a directory that holds this run.
+        cluster: address of a Dask scheduler for work that splits, see :func:`partonic.core.cluster.connect`.
 
     Raises:
         InputError: workers below 1.
+        WorkerError: no such scheduler answers.
         FileError: the directory holds something else or cannot be written.
     """
     count = workers if workers is not None else os.cpu_count() or 1
     if count < 1:
         raise InputError(f"the number of workers must be 1 or above, not {count}")
+    device = f"cuda:{local_rank()}" if device == "cuda" and size() > 1 else device
     _check_device(device)
     recipe.check()
-    folder = Path(output) if output is not None else free_directory(name)
-    spoken = command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    result = Result.create(folder, name, recipe, spoken, resume=resume)
-    context = Context(result, count, device)
+    with contextlib.ExitStack() as stack:
+        if size() > 1:
+            from partonic.fit.ranks import join
+
+            join(device)
+        executor = stack.enter_context(connect(cluster)) if cluster and rank() == 0 else None
+        folder = Path(output) if output is not None else free_directory(name)
+        if rank() > 0:  # the first process alone writes the run; what this one's recipe writes is thrown away
+            folder, resume = Path(stack.enter_context(tempfile.TemporaryDirectory())), False
+        spoken = command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        result = Result.create(folder, name, recipe, spoken, resume=resume)
+        return _run(recipe, Context(result, count, device, executor), resume)
+
+
+def _run(recipe: Recipe, context: Context, resumed: bool) -> Result:
+    """Run the recipe, note how it went, and write the page."""
+    result = context.result
     began = time.monotonic()
     status = "failed"
     try:
-        result.log("start", command=result.command, resumed=resume)
+        result.log("start", command=result.command, resumed=resumed)
         say(recipe.cost(context))
         result = recipe.run(context)
         status = "done"
@@ -114,7 +135,8 @@ def start(
         seconds = round(time.monotonic() - began, 1)
         result.log("end", status=status, seconds=seconds)
         result.close(status)
-    rebuild(result.path)
+    if rank() == 0:
+        rebuild(result.path)
     return result
 
 
@@ -129,7 +151,7 @@ def _check_device(device: str) -> None:
         raise InputError(f"the device '{device}' cannot be used here: {str(error).splitlines()[0]}") from error
 
 
-def resume(path: Path | str, *, workers: int | None = None, device: str = "cpu") -> Result:
+def resume(path: Path | str, *, workers: int | None = None, device: str = "cpu", cluster: str | None = None) -> Result:
     """Go on with an interrupted run (a finished one is evaluated anew from its checkpoints).
 
     Raises:
@@ -144,10 +166,12 @@ def resume(path: Path | str, *, workers: int | None = None, device: str = "cpu")
         raise FileError(f"{folder / 'config.yaml'} does not name its recipe")
     recipe: Recipe = from_tree(recipes.get(name).cls, tree, str(folder / "config.yaml"))
     before = Result.load(folder).command if (folder / "result.json").is_file() else ""
-    return start(name, recipe, folder, workers=workers, device=device, command=before, resume=True)
+    return start(name, recipe, folder, workers=workers, device=device, command=before, resume=True, cluster=cluster)
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal, on standard error."""
+    """A line for the person at the terminal, on standard error; of several processes the first one's."""
+    if rank() > 0:
+        return
     sys.stderr.write(text + "\n")
     sys.stderr.flush()

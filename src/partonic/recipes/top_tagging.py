@@ -16,11 +16,13 @@ from partonic.core.errors import InputError, require
 from partonic.core.estimate import Estimate
 from partonic.core.files import atomic
 from partonic.core.progress import duration
+from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.events.events import Events
+from partonic.fit import ranks
 from partonic.fit.tagger import Training, features_of, labels_of, parameter_count, scoring_rate, train_tagger
 from partonic.io.formats import recognise
 from partonic.io.splits import FRACTIONS, split_files
@@ -39,6 +41,7 @@ from partonic.simulators.samples import sample
 
 CLASSES = ("QCD", "top")
 JETS_PER_SECOND = {"top": 100.0, "qcd": 140.0}  # simulated on one core, to say beforehand what a run will take
+KNOWN = PoissonJets()
 REMOVALS = 4_000  # jets of the removal test
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -83,7 +86,8 @@ class TopTagging:
         data: files of jets with labels instead of a simulation, as the published Landscape files.
         seed: of the simulation, the splits and the first training.
         detector: atlas, cms, or truth for none.
-        window: range of pT-hat that is simulated; fast loses a fifth of the tops (those of hard radiation), faithful a tenth.
+        window: range of pT-hat that is simulated; fast loses a fifth of the tops (those of hard radiation),
+            faithful a tenth.
         epochs: at most so many in each training (each model has its own number).
         truth_jets: jets of known likelihood on which every tagger is checked too; 0 for none.
     """
@@ -145,15 +149,19 @@ class TopTagging:
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""
         result = context.result
-        parts = self._samples(context)
+        with ranks.first_alone():
+            parts = self._samples(context)
         labels = {name: labels_of(part) for name, part in parts.items()}
         test, weights = parts["test"], parts["test"].weight()
         trained = {name: self._train(context, name, parts, self.seeds) for name in self.models}
+        known, known_jets = self._train_known(context) if self.truth_jets else ({}, None)
+        if rank() > 0:
+            return result  # the first process measures what all have trained
         taggers = [_score(result, name, trainings, test, context.device) for name, trainings in trained.items()]
         study = Comparison(result, taggers, labels["test"], weights, jet_momentum(test)["mass"], CLASSES)
         sections = [
             study.performance(_published(), PUBLISHED_CAPTION),
-            self._truth(context) if self.truth_jets else None,
+            self._truth(context, known, known_jets) if known_jets is not None else None,
             study.scores(),
             images_section(result, test, labels["test"], CLASSES),
             _importance(result, {name: trainings[0].trained for name, trainings in trained.items()}, test),
@@ -201,17 +209,18 @@ class TopTagging:
             for number in range(1, seeds + 1)
         ]
 
-    def _truth(self, context: Context) -> Section:
-        """The same taggers on jets whose likelihood ratio is known."""
-        family, rng = PoissonJets(), generator(self.seed, 1)
+    def _train_known(self, context: Context) -> tuple[dict[str, Trained], Events]:
+        """The same taggers trained on jets whose likelihood ratio is known, and such jets to test them on."""
+        rng = generator(self.seed, 1)
         theta = (rng.random(self.truth_jets) < 0.5).astype(float)
-        parts = family.simulate(theta, self.truth_jets, rng).split(FRACTIONS, self.seed)
-        test = parts["test"]
-        scores = {}
-        for name in self.models:
-            training = self._train(context, name, parts, 1, "known-")[0]
-            scores[name] = training.trained.scores(test, device=context.device)
-        return truth_section(context.result, family.log_ratio(test), scores, labels_of(test))
+        parts = KNOWN.simulate(theta, self.truth_jets, rng).split(FRACTIONS, self.seed)
+        trained = {name: self._train(context, name, parts, 1, "known-")[0].trained for name in self.models}
+        return trained, parts["test"]
+
+    def _truth(self, context: Context, trained: Mapping[str, Trained], test: Events) -> Section:
+        """How near each tagger comes to the known likelihood ratio."""
+        scores = {name: model.scores(test, device=context.device) for name, model in trained.items()}
+        return truth_section(context.result, KNOWN.log_ratio(test), scores, labels_of(test))
 
     def _describe(self, result: Result, study: Comparison, parts: Mapping[str, Events]) -> None:
         """Headline numbers, abstract, warnings and citations of the page."""
