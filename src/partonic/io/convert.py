@@ -194,8 +194,8 @@ def _sound(events: Events, report: Report, bad: Bad) -> Events:
         number = report.events + report.dropped + first + 1
         after = " of those that pass the cuts" if report.source_format == BY_MAP else ""
         raise FileError(
-            f"{report.source}: event {number:,}{after} has {found[first]} that is not finite; leave such events out with "
-            "--bad drop, or keep them with --bad keep"
+            f"{report.source}: event {number:,}{after} has {found[first]} that is not finite; leave such events "
+            "out with --bad drop, or keep them with --bad keep"
         )
     mask = np.ones(len(events), dtype=bool)
     mask[list(found)] = False
