@@ -118,3 +118,13 @@ def test_files_of_different_columns_are_not_joined(partonic, tmp_path):
     assert len(formats.cached(["a.parquet", "a.parquet"])) == 200
     parquet.write("d.parquet", concatenate([jets, jets]))
     assert len(formats.cached(["a.parquet", "d.parquet"])) == 300
+
+
+@pytest.mark.parametrize("number", ["inf", "nan", "1e999", "x"])
+def test_a_header_of_les_houches_events_with_numbers_that_are_none(partonic, tmp_path, number):
+    whole = SAMPLES["lhe"](tmp_path).read_text()
+    start = whole.index("<init>")
+    lines = whole[start:].split("\n")
+    lines[2] = " ".join([*lines[2].split()[:3], number])
+    (tmp_path / "a.lhe").write_text(whole[:start] + "\n".join(lines))
+    partonic.refused("convert", "a.lhe", "x.parquet", words=["a.lhe has a broken <init> block"])

@@ -122,7 +122,7 @@ def read_header(text: Text) -> dict[str, Any]:
         raise FileError(f"{text.path} has no <init> block: it is no Les Houches event file, or truncated in its header")
     try:
         init = _init(head[match.end() :])
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise FileError(f"{text.path} has a broken <init> block ({error})") from error
     version = re.search(r"<LesHouchesEvents[^>]*version\s*=\s*[\"']([^\"']*)", head)
     processes = init["processes"]
