@@ -33,6 +33,7 @@ from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.tagging import Comparison, Tagger, importance_figure, truth_section
 from partonic.represent.batch import Features
+from partonic.represent.constituents import constituents
 from partonic.represent.features import DESCRIPTIONS
 from partonic.represent.removal import remove, rules
 from partonic.simulators.options import SimulationOptions
@@ -177,7 +178,7 @@ class TopTagging:
     def _samples(self, context: Context) -> dict[str, Events]:
         """Train, validation and test jets, memory-mapped; simulated first where the cache has none."""
         if self.data:
-            return split_files(self.data, self.seed, collections=["constituents"])
+            return split_files(self.data, self.seed, collections=["constituents"], check=constituents)
         numbers = {"top": (self.jets + 1) // 2, "qcd": self.jets // 2}
         options = [
             SimulationOptions(
