@@ -138,9 +138,9 @@ class RowBatches(Generic[B]):
             if last - first > 1:
                 inside = inside[np.argsort(self._lengths[inside], kind="stable")]
             parts += np.split(inside, cut(self._lengths[inside], last - first)[1:-1])
-        near = len(parts) if n <= READ else max(self._window, len(parts) * READ // n)  # batches that may change places
-        groups = [parts[first : first + near] for first in range(0, len(parts), near)]
-        return [np.sort(group[i]) for group in groups for i in rng.permutation(len(group))]
+        near = np.cumsum([0, *map(len, parts[:-1])]) // max(READ, self._window * n // self._batches)
+        groups = np.split(np.arange(len(parts)), np.flatnonzero(np.diff(near)) + 1)  # batches that may change places
+        return [np.sort(parts[i]) for group in groups for i in group[rng.permutation(len(group))]]
 
 
 class Batches(RowBatches[B]):
