@@ -13,7 +13,10 @@ from partonic.core.result import Result
 from partonic.recipes import launch
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", *(f"docs/{name}.md" for name in ("index", "python", "cli", "physics", "formats", "cluster", "extending"))]
+PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("index", "python", "cli", "physics", "formats", "cluster", "extending")),
+]
 FENCE = re.compile(r"^(`{3,}|:{3,})(?:\{[\w-]+\} )?(\w*)[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
 VERB = re.compile(r"^(?:\$ )?partonic (.*)$", re.MULTILINE)
 

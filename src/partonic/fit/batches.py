@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from partonic.core.errors import InputError
 from partonic.core.rng import generator
 from partonic.events.cache import release
-from partonic.events.events import NOMINAL, Events
+from partonic.events.events import NOMINAL, Events, concatenate
 from partonic.events.ragged import gather_rows
 from partonic.fit.ranks import Part
 from partonic.represent.batch import B, Labelled, PackedJets
 from partonic.represent.constituents import BadJetError
 
-BLOCK, READ = 256, 131_072
-"""Samples of more than READ rows are read in random blocks of BLOCK rows: READ rows' blocks at a time, shuffled."""
+BLOCK, READ, TOGETHER = 256, 131_072, 16
+"""Samples of more than READ rows are read in random blocks of BLOCK rows, TOGETHER blocks in one go: READ rows are in
+memory at a time, and shuffled."""
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -52,7 +53,8 @@ class RowBatches(Generic[B]):
             nothing, which trains better: batches of one length hold mostly one class, and their gradients scatter.
         seed: of the order.
         shuffle: off for validation: contiguous batches in the order of the sample.
-        after: called when about READ rows have been taken, to give back their memory.
+        gather: makes the function ``take`` for those of the given rows (ascending), about READ of them, which are asked
+            for next; ``None`` where rows are best taken one batch at a time.
 
     Raises:
         InputError: no rows, a target that is not 0 or 1, one class only, a weight that is not finite, a total weight
@@ -71,7 +73,7 @@ class RowBatches(Generic[B]):
         window: int = 1,
         seed: int = 0,
         shuffle: bool = True,
-        after: Callable[[], None] | None = None,
+        gather: Callable[[Rows], Callable[[Rows], B]] | None = None,
     ) -> None:
         if window < 1:
             raise InputError(f"the window must be 1 batch or more, not {window}")
@@ -83,7 +85,7 @@ class RowBatches(Generic[B]):
         self._weight = scaled_weight(weight, self._target, balance)
         self._batches = min(max(batches, 1), len(self._target))
         self._window, self._seed, self._shuffle = window, seed, shuffle
-        self._after, self._passes = after, 0
+        self._gather, self._passes = gather, 0
 
     @property
     def jets(self) -> int:
@@ -109,19 +111,17 @@ class RowBatches(Generic[B]):
 
         It takes every size-th row. Where a batch has fewer rows than there are processes, each has all of them.
         """
-        mean, taken = self.jets / self._batches, 0
-        for batch in self.rows(number)[skip:]:
-            rows = batch[rank::size] if len(batch) >= size else batch
-            share = len(rows) / len(batch) if len(batch) >= size else 1 / size
-            weight = self._weight[rows] * (len(batch) / mean)
-            labelled = Labelled(self._take(rows), _tensor(self._target[rows]), _tensor(weight))
-            yield Part(labelled, share, len(batch))
-            taken += len(rows)
-            if self._after is not None and taken >= READ:
-                self._after()
-                taken = 0
-        if self._after is not None:
-            self._after()
+        mean, batches = self.jets / self._batches, self.rows(number)
+        mine = [batch[rank::size] if len(batch) >= size else batch for batch in batches]
+        run = np.cumsum([0, *map(len, batches[:-1])]) // READ  # batches whose rows are read together
+        take = self._take
+        for i in range(skip, len(batches)):
+            rows, n = mine[i], len(batches[i])
+            if self._gather is not None and (i == skip or run[i] > run[i - 1]):
+                together = [mine[j] for j in range(i, len(batches)) if run[j] == run[i]]
+                take = self._gather(np.sort(np.concatenate(together)))
+            labelled = Labelled(take(rows), _tensor(self._target[rows]), _tensor(self._weight[rows] * (n / mean)))
+            yield Part(labelled, len(rows) / n if n >= size else 1 / size, n)
 
     def rows(self, number: int) -> list[Rows]:
         """Row numbers of each batch of an epoch, ascending within a batch; every row is in exactly one batch."""
@@ -184,7 +184,7 @@ class Batches(RowBatches[B]):
     ) -> None:
         lengths = np.ones(len(events)) if particles is None else events.collection(collection).counts
         super().__init__(
-            lambda rows: _represented(events, represent, rows),
+            lambda rows: _represented(events, represent, rows, rows),
             lengths,
             _count(lengths, size, particles),
             _same_length(events.column(target) if isinstance(target, str) else target, len(events), "targets"),
@@ -193,7 +193,7 @@ class Batches(RowBatches[B]):
             window=window,
             seed=seed,
             shuffle=shuffle,
-            after=partial(release, events),
+            gather=partial(_gathered, events, represent) if len(events) > READ else None,
         )
 
 
@@ -281,13 +281,27 @@ def take(batch: B, rows: Rows) -> B:
     return result
 
 
-def _represented(events: Events, represent: Callable[[Events], B], rows: Rows) -> B:
-    """The inputs of the given rows; an error about a jet names its row in the sample, not in the batch."""
+def _represented(events: Events, represent: Callable[[Events], B], rows: Rows, names: Rows) -> B:
+    """The inputs of the given rows; an error about a jet gives its name, which is its row in the whole sample."""
     contiguous = rows[-1] - rows[0] == len(rows) - 1
     try:
         return represent(events[rows[0] : rows[-1] + 1] if contiguous else events[rows])
     except BadJetError as error:
-        raise BadJetError(int(rows[error.row]), error.reason) from None
+        raise BadJetError(int(names[error.row]), error.reason) from None
+
+
+def _gathered(events: Events, represent: Callable[[Events], B], rows: Rows) -> Callable[[Rows], B]:
+    """The given rows in memory, as a function that makes the inputs of some of them.
+
+    A memory-mapped file can only be read in whole pages, which the system may make as large as 2 MB: batches with rows
+    from everywhere would keep all of it in memory. So rows are copied, those of a few blocks at a time.
+    """
+    parts = []
+    for start in range(0, len(rows), TOGETHER * BLOCK):
+        parts.append(events[rows[start : start + TOGETHER * BLOCK]])
+        release(events)
+    inside = concatenate(parts)
+    return lambda wanted: _represented(inside, represent, np.searchsorted(rows, wanted), wanted)
 
 
 def _tensor(values: NDArray[Any]) -> torch.Tensor:
