@@ -49,7 +49,12 @@ unit: $(VENV)/.dev
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 bench: $(VENV)/.dev
+	$(PIP) -e '.[simulate,cluster,dev,docs,peers]'
 	$(BIN)/python benchmarks/simulate.py
+	$(BIN)/python benchmarks/io.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/taggers.py
+	$(BIN)/python benchmarks/published.py
 	$(BIN)/partonic run top-tagging --jets 40000
 
 fuzz: $(VENV)/.dev
