@@ -86,7 +86,9 @@ class _Table:
             FileError: it holds something else.
         """
         values = self.columns[name]
-        codes = np.array([LABELS.get(word.lower(), -1) for word in values.tolist()], dtype=np.int8)
+        codes = np.full(len(values), -1, np.int8)
+        for word, code in LABELS.items():
+            codes[(values == word) | (values == word.upper())] = code
         if np.any(codes < 0):
             row = int(np.argmax(codes < 0))
             raise self.broken(row, f"has the label '{values[row][:40]}', where s (signal) or b should be")

@@ -19,9 +19,10 @@ from pyarrow import csv as arrow_csv
 
 from partonic.core.errors import FileError
 
-BLOCK = 64 << 20  # bytes parsed at a time: a smaller file is parsed once, a larger one first for its types
+BLOCK = 64 << 20  # bytes parsed at a time: of text parsed at a time
 PIECE = 1 << 20
 PARSED = 2 << 20  # bytes that one thread parses at a time; no line may be longer
+KEPT = 256 << 20  # bytes of a larger file's tables that are kept until its types are known: it is then parsed once
 MOST = 20_000  # columns
 DELIMITERS = (",", ";", "\t")
 
@@ -215,26 +216,40 @@ def _tables(path: Path, types: Types | None) -> Iterator[pa.Table]:
         FileError: there is no header, or a line is broken; the lines before it come first.
     """
     header: Header | None = None
-    first = 0
+    before = 0  # bytes
     for block in _blocks(path, BLOCK):
         body = block
         if header is None:
             header = _header_of(path, block)
-            body, first = block[header.size :], header.lines
+            body = block[header.size :]
         body = _COMMENT.sub(b"", body) if b"#" in body else body
         try:
             table = _parse(body, header, types or {})
         except pa.ArrowInvalid:
-            found = _fault(path, body, header, first)
+            found = _fault(path, body, header, _lines_before(path, before, header))
             if found is None:
                 raise
         else:
-            found = _fault(path, body, header, first) if pa.binary() in table.schema.types else None
+            text = pa.binary() not in table.schema.types
+            found = None if text else _fault(path, body, header, _lines_before(path, before, header))
         if found:
             yield _parse(body[: found[0]], header, types or {})
             raise found[1]
         yield table
-        first += body.count(b"\n")
+        before += len(block)
+
+
+def _lines_before(path: Path, size: int, header: Header) -> int:
+    """Number of lines in the first ``size`` bytes of text, or in the header alone."""
+    if not size:
+        return header.lines
+    lines = 0
+    for block in _blocks(path, BLOCK):
+        if size <= 0:
+            break
+        lines += block.count(b"\n")
+        size -= len(block)
+    return lines
 
 
 def _merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
@@ -264,32 +279,37 @@ def read_tables(path: Path) -> Iterator[pa.Table]:
     """
     kinds: dict[str, pa.DataType] = {}
     missing: dict[str, int] = {}
-    only: pa.Table | None = None
+    kept: list[pa.Table] | None = []
     fault: FileError | None = None
     try:
-        for i, table in enumerate(_tables(path, None)):
-            only = table if i == 0 else None
+        for table in _tables(path, None):
             for name, kind, column in zip(table.column_names, table.schema.types, table.columns, strict=True):
                 kinds[name] = _merged(kinds.get(name, pa.null()), kind)
                 missing[name] = missing.get(name, 0) + column.null_count
+            if kept is not None:
+                kept = [*kept, table] if not kept or sum(one.nbytes for one in kept) + table.nbytes <= KEPT else None
     except FileError as error:
         fault = error
         if not kinds:
             raise
     types = {name: _final(kind, missing[name]) for name, kind in kinds.items()}
-    if only is not None and all(only.schema.field(name).type == kind for name, kind in types.items()):
-        yield _trimmed(only)
-        if fault:
-            raise fault
-        return
-    del only
+    schema = pa.schema(list(types.items()))
+    again = kept is None or not all(_fits(one.schema, schema) for one in kept if len(one))
     given = False
-    for table in _tables(path, types):
+    for table in _tables(path, types) if again else kept or ():
         if len(table):
-            yield _trimmed(table)
+            yield _trimmed(table.cast(schema, safe=False))
             given = True
     if not given:
-        yield pa.schema(list(types.items())).empty_table()
+        yield schema.empty_table()
+    if fault:
+        raise fault
+
+
+def _fits(found: pa.Schema, wanted: pa.Schema) -> bool:
+    """Whether a table of the one types has the values of the other: whole numbers and nothing may become numbers."""
+    pairs = zip(found.types, wanted.types, strict=True)
+    return all(a == b or (b == pa.float64() and a in (pa.int64(), pa.null())) for a, b in pairs)
 
 
 def _trimmed(table: pa.Table) -> pa.Table:

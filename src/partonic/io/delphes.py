@@ -85,19 +85,20 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
         FileError: the file is missing, damaged or without the tree ``Delphes``.
     """
     with opened(path, TREE) as tree, reading(tree.path, "a Delphes tree"):
-        layout = make_layout(tree)
+        first, chunks = root.beginning(tree.chunks([*tree.branches, *tree.objects], rows))
+        layout = make_layout(tree, first)
         facts: dict[str, Any] = {"source": name_of(path), "layout": "Delphes"}
         facts |= {LEFT_OUT: layout.left_out} if layout.left_out else {}
         start = 0
-        for chunk in tree.chunks([*tree.branches, *layout.targets], rows):
+        for chunk in chunks:
             events = _events(_take(tree, layout, chunk, start), layout, facts)
             yield events
             start += len(events)
 
 
-def make_layout(tree: Tree) -> Layout:
+def make_layout(tree: Tree, first: Mapping[str, Any]) -> Layout:
     """Sort the branches of a tree, by their names and by what the references of its first events point at."""
-    plan = root.make_plan(tree)
+    plan = root.make_plan(tree, {name: values for name, values in first.items() if name in tree.branches})
     groups: dict[str, dict[str, str]] = {}
     for names in plan.collections.values():
         for field, name in names.items():
@@ -111,7 +112,7 @@ def make_layout(tree: Tree) -> Layout:
     layout = Layout(groups, called, dict.fromkeys(tree.objects, FLOW), _weights(tree), [])
     targets: dict[str, str] = {}
     if tree.objects:
-        probe = _take(tree, layout, next(tree.chunks([*tree.branches, *tree.objects], root.PROBE)), 0)
+        probe = _take(tree, layout, first, 0)
         targets = {name: _target(name, probe) for name in tree.objects}
     found = {name: target for name, target in targets.items() if target}
     return Layout(groups, called, found, layout.weights, [name for name in plan.left_out if name not in found])

@@ -18,12 +18,12 @@ from partonic.core.errors import InputError
 from partonic.core.files import check_readable
 from partonic.events import species
 from partonic.events.events import Events
-from partonic.events.ragged import Array
+from partonic.events.ragged import Array, Ragged
 from partonic.io.arrow import LEFT_OUT
 from partonic.io.base import Format, check_rows
 from partonic.io.energyflow_write import write
 from partonic.io.npz import Member, member, opened
-from partonic.io.padded import RowError, collection, double, in_chunks, jet_columns, single, whole_numbers
+from partonic.io.padded import RowError, falling_order, in_chunks, jet_columns, polar, single, taken, whole_numbers
 
 ROWS = 10_000
 PARTICLES, LABELS = "X", "y"
@@ -60,30 +60,27 @@ class _Reader:
         if self.labels is not None:
             columns["label"] = whole_numbers(loaded[1], np.int8, "its label", start)
         features = loaded[0]
-        there = features[:, :, 0] != 0
-        flat = features[there]
-        fields = _fields(flat)
-        if features.shape[2] == 4:
-            try:
-                pid = whole_numbers(flat[:, 3], np.int32, "a PDG number", 0)
-            except RowError as fault:
-                row = int(np.nonzero(there)[0][fault.row])
-                raise RowError(row, start + row + 1, "has a PDG number that is not a whole number") from None
-            fields |= {"pid": pid, "charge": species.charge(pid)}
-        constituents = collection(there, fields)
+        rows, slots, components = features.shape
+        offsets, items = taken(features.reshape(rows, slots * components), components, "first")
+        constituents = Ragged(offsets, _fields(offsets, items, start))
         return Events(columns | jet_columns(constituents), {}, {"constituents": constituents}, {}, self.provenance)
 
 
-def _fields(features: Array) -> dict[str, Array]:
-    """Momenta (GeV) of particles (items, pt rapidity phi [pid]), and what is stored of them."""
-    pt, rapidity, phi = double(*features[:, :3].T)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mass = species.mass(np.nan_to_num(features[:, 3])) if features.shape[1] == 4 else np.zeros(len(features))
-        square = pt * pt + mass * mass  # of the transverse energy
-        pz = np.sqrt(square) * np.sinh(rapidity)
-        p = pt * np.cos(phi), pt * np.sin(phi), pz, np.sqrt(square + pz * pz)
-    names = ("px", "py", "pz", "e", "pt", "rapidity", "phi")
-    return dict(zip(names, single(*p, pt, rapidity, phi), strict=True))
+def _fields(offsets: Array, items: Array, start: int) -> dict[str, Array]:
+    """Momenta (GeV) of particles (pt rapidity phi [pid], items) by falling pt, and what is stored of them."""
+    pid: Array | None = None
+    if len(items) == 4:
+        try:
+            pid = whole_numbers(items[3], np.int32, "a PDG number", 0)
+        except RowError as fault:
+            row = int(np.searchsorted(offsets, fault.row, side="right")) - 1
+            raise RowError(row, start + row + 1, "has a PDG number that is not a whole number") from None
+    order = falling_order(offsets, {"pt": items[0]})
+    if order is not None:
+        items, pid = np.take(items, order, axis=1), None if pid is None else pid[order]
+    stored = dict(zip(("pt", "rapidity", "phi"), single(*items[:3]), strict=True))
+    fields = polar(items[0], items[1], items[2], None if pid is None else species.mass(pid)) | stored
+    return fields if pid is None else fields | {"pid": pid, "charge": species.charge(pid)}
 
 
 @contextmanager

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from partonic.core.errors import InputError
+from partonic.events.ragged import Array
 from partonic.io.base import reading
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -107,3 +110,24 @@ def _with_cache(group: Any, name: str, piece: int) -> Any:
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(521, piece + CACHE_BYTES, 0.75)
     return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), access))
+
+
+class Buffered:
+    """Rows of a dataset, read into the same memory each time: new memory costs as much as reading.
+
+    Args:
+        data: the dataset.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self._memory = np.empty((0, *data.shape[1:]), data.dtype)
+
+    def load(self, start: int, stop: int) -> Array:
+        """The rows, valid until the next are loaded."""
+        if len(self._memory) < stop - start:
+            self._memory = np.empty((stop - start, *self._data.shape[1:]), self._data.dtype)
+        part = self._memory[: stop - start]
+        if part.size:
+            self._data.read_direct(part, np.s_[start:stop])
+        return part

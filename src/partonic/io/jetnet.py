@@ -19,8 +19,8 @@ from partonic.core.files import check_readable
 from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
-from partonic.io.hdf5 import dataset, holds, opened
-from partonic.io.padded import collection, double, filled, in_chunks, massless, single, whole_numbers
+from partonic.io.hdf5 import Buffered, dataset, holds, opened
+from partonic.io.padded import double, falling_order, in_chunks, polar, single, taken, whole_numbers
 
 ROWS = 10_000
 PARTICLES, JETS = "particle_features", "jet_features"
@@ -39,6 +39,7 @@ class _Reader:
                 f"'{PARTICLES}' and '{JETS}' have shapes {self.particles.shape} and {self.jets.shape}, "
                 "not (jets, particles, 3 or 4) and (jets, 3 or 4)"
             )
+        self._particles, self._jets = Buffered(self.particles), Buffered(self.jets)
         self.rows = int(jets)
         self.row_bytes = sum(data[:0].itemsize * int(np.prod(data.shape[1:])) for data in (self.particles, self.jets))
         named = _NAME.fullmatch(path.name.split(".")[0])
@@ -49,8 +50,8 @@ class _Reader:
             self.provenance["classes"] = list(KINDS.values())
 
     def load(self, start: int, stop: int) -> list[Array]:
-        """Features of particles and jets."""
-        return [self.particles[start:stop], self.jets[start:stop]]
+        """Features of particles and jets, valid until the next are loaded."""
+        return [self._particles.load(start, stop), self._jets.load(start, stop)]
 
     def events(self, loaded: list[Array], start: int) -> Events:
         """The sample of loaded rows."""
@@ -69,13 +70,17 @@ class _Reader:
 
 def _constituents(features: Array, jets: Array) -> Ragged:
     """Particles of features (jets, slots, eta phi pt mask) in the frame in which the jet is at its eta and phi 0."""
-    there = features[:, :, 3] > 0 if features.shape[2] == 4 else filled(features)
-    jet = np.nonzero(there)[0]
-    eta, phi, pt = double(*features[there][:, :3].T)
-    with np.errstate(over="ignore", invalid="ignore"):
-        fields = massless(pt * jets[jet, 0], eta + jets[jet, 1], phi)
-    relative = dict(zip(("eta_rel", "phi_rel", "pt_rel"), single(eta, phi, pt), strict=True))
-    return collection(there, fields | relative)
+    from partonic.io.slots import absolute
+
+    rows, slots, components = features.shape
+    offsets, items = taken(features.reshape(rows, slots * components), components, "last" if components == 4 else "any")
+    pt, eta = out = np.empty((2, items.shape[1]))
+    absolute(offsets, items[[2, 0]], np.stack(double(jets[:, 0], jets[:, 1])), out)
+    order = falling_order(offsets, {"pt": pt})
+    if order is not None:
+        items, (pt, eta) = np.take(items, order, axis=1), np.take(out, order, axis=1)
+    stored = dict(zip(("eta_rel", "phi_rel", "pt_rel"), single(*items[:3]), strict=True))
+    return Ragged(offsets, polar(pt, eta, items[1]) | stored)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import holds, key, opened
 from partonic.io.landscape_write import COMPONENTS, SPLITS, TRUTH, column_names, write
-from partonic.io.padded import collection, filled, in_chunks, jet_columns, single, whole_numbers
+from partonic.io.padded import by_falling_pt, in_chunks, jet_columns, single, taken, whole_numbers
 from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
@@ -53,8 +53,7 @@ class _Reader:
 
     def events(self, loaded: list[Array], start: int) -> Events:
         """The sample of loaded rows."""
-        p = self.frame.columns(loaded, self.momenta).reshape(-1, self.constituents, 4)
-        constituents = _constituents(p)
+        constituents = _constituents(self.frame.columns(loaded, self.momenta))
         columns: dict[str, Array] = {}
         if "is_signal_new" in self.frame.place:
             columns["label"] = whole_numbers(self.column(loaded, "is_signal_new"), np.int8, "is_signal_new", start)
@@ -72,12 +71,11 @@ def _splits(code: Array) -> Array:
     return known[np.where((code >= 0) & (code < len(SPLITS)), code, len(SPLITS))]
 
 
-def _constituents(p: Array) -> Ragged:
-    """The constituents (rows, slots, E px py pz) that are not padding, sorted by falling pt."""
-    there = filled(p)
-    (flat,) = single(p[there])  # (items, 4)
-    fields = {name: np.ascontiguousarray(flat[:, i]) for i, name in enumerate(("e", "px", "py", "pz"))}
-    return collection(there, {name: fields[name] for name in ("px", "py", "pz", "e")})
+def _constituents(columns: Array) -> Ragged:
+    """The constituents (rows, E px py pz E px ...) that are not padding, sorted by falling pt."""
+    offsets, items = taken(columns, 4, "any")
+    e, px, py, pz = items if items.dtype == np.float32 else single(*items)
+    return by_falling_pt(Ragged(offsets, {"px": px, "py": py, "pz": pz, "e": e}))
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import holds, key, opened
-from partonic.io.padded import collection, double, filled, in_chunks, massless, single, whole_numbers
+from partonic.io.padded import double, falling_order, filled, in_chunks, polar, single, taken, whole_numbers
 from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
@@ -84,8 +84,7 @@ class _Reader:
         columns |= {name: self.frame.columns(loaded, [name])[:, 0].copy() for name in self.others}
         collections = {}
         if self.slots:
-            p = self.frame.columns(loaded, self.slots)
-            collections["particles"] = _particles(p.reshape(len(p), len(self.slots) // 3, 3))
+            collections["particles"] = _particles(self.frame.columns(loaded, self.slots))
         if self.jets:
             names = [f"{part}j{j + 1}" for j in range(self.jets) for part in self.features]
             values = self.frame.columns(loaded, names).reshape(-1, self.jets, len(self.features))
@@ -93,12 +92,14 @@ class _Reader:
         return Events(columns, {}, collections, {}, self.provenance)
 
 
-def _particles(p: Array) -> Ragged:
-    """Massless particles of slots (rows, slots, pt eta phi), zero pt being padding."""
-    there = p[:, :, 0] != 0
-    pt, eta, phi = double(*p[there].T)
-    polar = dict(zip(("pt", "eta", "phi"), single(pt, eta, phi), strict=True))
-    return collection(there, massless(pt, eta, phi) | polar)
+def _particles(columns: Array) -> Ragged:
+    """Massless particles (rows, pt eta phi pt eta ...), zero pt being padding."""
+    offsets, items = taken(columns, 3, "first")
+    order = falling_order(offsets, {"pt": items[0]})
+    if order is not None:
+        items = np.take(items, order, axis=1)
+    stored = dict(zip(("pt", "eta", "phi"), single(*items), strict=True))
+    return Ragged(offsets, polar(*items) | stored)
 
 
 def _jets(values: Array, features: list[str]) -> Ragged:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from partonic.core.errors import InputError
 from partonic.events import kinematics
-from partonic.events.events import Events, concatenate
+from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
-from partonic.io.base import spans
+from partonic.io.base import check_rows, spans
 
-BYTES = 2**23  # of a file's arrays in memory at a time: more is slower, as it leaves the processor's caches
+BYTES = 2**22  # of a file's arrays in memory at a time: more is slower, as it leaves the processor's caches
 WIDEST = 2**25  # bytes of a row
 
 
@@ -48,36 +48,29 @@ def in_chunks(
     load: Callable[[int, int], list[Array]],
     make: Callable[[list[Array], int], Events],
 ) -> Iterator[Events]:
-    """Samples of ``rows`` rows, loaded in pieces that fit in memory; what is good before a fault is given first.
+    """Samples of at most ``rows`` rows, fewer where rows are long; what is good before a fault is given first.
 
     Args:
         total: number of rows of the file.
         rows: of a sample.
         row_bytes: size of a row as it is loaded.
         load: (start, stop) -> arrays (stop - start, ...); called in order, each row once.
-        make: (arrays, start) -> their sample; a bad row raises a :class:`RowError`.
+        make: (arrays, start) -> their sample, of which no part is a view of the arrays; a bad row raises a
+            :class:`RowError`.
 
     Raises:
         InputError: rows are too long, or what ``make`` raises; anything else comes from ``load``.
     """
     check_width(row_bytes)
-    step = max(1, BYTES // max(row_bytes, 1))
-    for start, stop in spans(total, rows):
-        parts: list[Events] = []
+    for start, stop in spans(total, min(check_rows(rows), max(1, BYTES // max(row_bytes, 1)))):
+        loaded = load(start, stop)
         try:
-            for first, last in spans(stop - start, step):
-                loaded = load(start + first, start + last)
-                try:
-                    parts.append(make(loaded, start + first))
-                except RowError as fault:
-                    if fault.row:
-                        parts.append(make([values[: fault.row] for values in loaded], start + first))
-                    raise
-        except Exception:
-            if parts:
-                yield concatenate(parts)
+            events = make(loaded, start)
+        except RowError as fault:
+            if fault.row:
+                yield make([values[: fault.row] for values in loaded], start)
             raise
-        yield concatenate(parts)
+        yield events
 
 
 def whole_numbers(values: Array, kind: Any, name: str, start: int) -> Array:
@@ -111,34 +104,76 @@ def filled(slots: Array) -> Array:
     return there
 
 
-def collection(there: Array, fields: dict[str, Array]) -> Ragged:
-    """The items (items,) of the slots ``there`` (rows, slots), by falling pt within each row."""
-    return by_falling_pt(Ragged.from_counts(np.count_nonzero(there, axis=1), fields))
+def taken(columns: Array, components: int, rule: str) -> tuple[Array, Array]:
+    """The items in slots that stand side by side.
+
+    Args:
+        columns: (rows, slots * components).
+        components: numbers of a slot.
+        rule: a slot holds an item where its ``"first"`` or ``"any"`` number is not zero, or its ``"last"`` above zero.
+
+    Returns:
+        Offsets (rows + 1,), and the items (components, items) in float32 or float64 as the slots are.
+    """
+    from partonic.io import slots
+
+    floats = np.float32 if columns.dtype in (np.float16, np.float32) else np.float64
+    values, first = _wide(columns.astype(floats, copy=False))
+    kind = slots.RULES.index(rule)
+    offsets, ends = np.empty(len(values) + 1, np.int64), np.empty(len(values), np.int64)
+    slots.count(values, first, columns.shape[1] // components, components, kind, offsets, ends)
+    items = np.empty((components, offsets[-1]), values.dtype)
+    slots.gather(values, first, kind, offsets, ends, items)
+    return offsets, items
+
+
+def _wide(columns: Array) -> tuple[Array, int]:
+    """Contiguous rows that have the columns, and where they begin: the whole rows of a file rather than a copy."""
+    size, stride = columns.itemsize, columns.strides[0]
+    whole = columns
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    start = columns.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    fits = columns.strides[1] == size and whole.flags.c_contiguous and stride > 0
+    if not fits or stride % size or start % stride % size or whole.nbytes % stride or columns.flags.c_contiguous:
+        return np.ascontiguousarray(columns), 0
+    rows = whole.reshape(-1).view(columns.dtype).reshape(-1, stride // size)
+    return rows[start // stride :][: len(columns)], start % stride // size
 
 
 def by_falling_pt(constituents: Ragged) -> Ragged:
     """The same constituents, sorted by falling pt within each jet; untouched where they are."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        stored = constituents.fields.get("pt")
-        square = _square(constituents) if stored is None else stored
-        rising = square[1:] > square[:-1]
-        last = constituents.offsets[1:-1] - 1  # of each jet but the final one
-        rising[last[(last >= 0) & (last < len(rising))]] = False
-        if not np.any(rising):
-            return constituents
-        pt = (np.sqrt(square) if stored is None else stored).astype(np.float32)
-    # One key to sort by is many times faster than two: positive floats rise as their bits do.
-    key = (constituents.rows << 32) | (0x7FFFFFFF - pt.view(np.int32).astype(np.int64))
-    order = np.argsort(key, kind="stable")
+    order = falling_order(constituents.offsets, constituents.fields)
+    if order is None:
+        return constituents
     links = {name: link.take(order) for name, link in constituents.links.items()}
     return Ragged(constituents.offsets, {name: values[order] for name, values in constituents.fields.items()}, links)
 
 
-def _square(constituents: Ragged) -> Array:
-    """Transverse momenta squared, GeV^2."""
-    px, py = constituents["px"].astype(np.float64), constituents["py"].astype(np.float64)
-    square: Array = px * px + py * py
-    return square
+def falling_order(offsets: Array, fields: Mapping[str, Array]) -> Array | None:
+    """The order (items,) by falling pt within each row; ``None`` where they stand in it.
+
+    Args:
+        offsets: (rows + 1,).
+        fields: pt, or px and py, (items,) GeV; compared in float32.
+    """
+    from partonic.io import slots
+
+    if "pt" in fields:
+        (pt,) = single(fields["pt"])
+    else:
+        px, py = (_floating(fields[name]) for name in ("px", "py"))
+        pt = np.empty(len(px), np.float32)
+        slots.transverse(px, py, pt)
+    if slots.falling(offsets, pt):
+        return None
+    order = np.empty(len(pt), np.int64)
+    slots.order(offsets, 0x7FFFFFFF - pt.view(np.int32).astype(np.int64), order)  # floats above 0 rise as their bits
+    return order
+
+
+def _floating(values: Array) -> Array:
+    return np.ascontiguousarray(values, np.float32 if values.dtype == np.float32 else np.float64)
 
 
 def single(*values: Array) -> tuple[Array, ...]:
@@ -153,18 +188,31 @@ def double(*values: Array) -> tuple[Array, ...]:
         return tuple(np.asarray(array).astype(np.float64) for array in values)
 
 
-def massless(pt: Array, eta: Array, phi: Array) -> dict[str, Array]:
-    """Fields px, py, pz, e (GeV) of massless particles, float32."""
-    t, h, f = double(pt, eta, phi)
-    with np.errstate(over="ignore", invalid="ignore"):
-        p = kinematics.from_pt_eta_phi_mass(t, h, f, np.zeros(()))
-    return dict(zip(("px", "py", "pz", "e"), single(*p), strict=True))
+def polar(pt: Array, eta: Array, phi: Array, masses: Array | None = None) -> dict[str, Array]:
+    """Fields px, py, pz, e (GeV), float32, of particles.
+
+    Args:
+        pt: (items,) GeV.
+        eta: pseudorapidity; rapidity where there are masses.
+        phi: azimuth.
+        masses: (items,) GeV, if not all are zero.
+    """
+    from partonic.io import slots
+
+    out = np.empty((4, len(pt)), np.float32)
+    rest = np.empty(0) if masses is None else masses
+    slots.polar(_floating(pt), _floating(eta), _floating(phi), rest, out)
+    return dict(zip(("px", "py", "pz", "e"), out, strict=True))
 
 
 def jet_columns(constituents: Ragged) -> dict[str, Array]:
     """Columns ``jet_pt jet_eta jet_phi jet_mass`` (GeV) of the sum of the constituents."""
-    rows, n = constituents.rows, len(constituents)
+    from partonic.io import slots
+
+    p = np.empty((4, len(constituents)))
+    px, py, pz, e = (_floating(constituents[name]) for name in ("px", "py", "pz", "e"))
+    slots.sums(constituents.offsets, px, py, pz, e, p)
+    px, py, pz, e = p
     with np.errstate(over="ignore", invalid="ignore"):
-        px, py, pz, e = (np.bincount(rows, constituents[name], minlength=n) for name in ("px", "py", "pz", "e"))
         jet = kinematics.pt(px, py), kinematics.eta(px, py, pz), kinematics.phi(px, py), kinematics.mass(px, py, pz, e)
     return dict(zip(("jet_pt", "jet_eta", "jet_phi", "jet_mass"), single(*jet), strict=True))

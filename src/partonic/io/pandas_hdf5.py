@@ -6,6 +6,7 @@ ever unpickled: lists of names are read off the opcodes of their pickles.
 
 from __future__ import annotations
 
+import functools
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 
 from partonic.core.errors import InputError
 from partonic.events.ragged import Array
-from partonic.io.hdf5 import dataset
+from partonic.io.hdf5 import Buffered, dataset
 
 _TEXT_OPCODES = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 _NUMBER_OPCODES = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1"}
@@ -42,7 +43,8 @@ class Block:
     empty: bool = False
 
 
-def pickled_names(stored: bytes) -> list[str] | None:
+@functools.lru_cache(maxsize=8)
+def pickled_names(stored: bytes) -> tuple[str, ...] | None:
     """The texts and whole numbers of a pickled list, read off its opcodes without running them; else ``None``."""
     names: list[str] = []
     try:
@@ -53,7 +55,7 @@ def pickled_names(stored: bytes) -> list[str] | None:
                 return None
     except (ValueError, UnicodeDecodeError, AttributeError):
         return None
-    return names
+    return tuple(names)
 
 
 def nameless(kind: np.dtype[Any], width: int) -> list[str]:  # noqa: ARG001
@@ -75,7 +77,7 @@ def _table_blocks(group: Any, guess: Guess) -> list[Block]:
             continue
         names = pickled_names(bytes(table.attrs.get(f"{field}_kind", b"")))
         known = names is not None and len(names) == shape[0]
-        blocks.append(Block(table, field, names if names and known else guess(base, shape[0])))
+        blocks.append(Block(table, field, list(names) if names and known else guess(base, shape[0])))
     return blocks
 
 
@@ -118,12 +120,14 @@ class Frame:
         if len(lengths) != 1:
             raise InputError("there is no table of numbers" if not lengths else "its parts differ in their rows")
         self.rows = lengths.pop()
+        self._found: dict[tuple[str, ...], tuple[int | None, int]] = {}
+        self._held = {block.data.name: Buffered(block.data) for block in self.blocks}
         sizes = {block.data.name: block.data.dtype.itemsize for block in self.blocks if block.field}
         widths = [len(block.names) * block.data.dtype.itemsize for block in self.blocks if not block.field]
         self.row_bytes = sum(sizes.values()) + sum(widths)
 
     def load(self, start: int, stop: int) -> list[Array]:
-        """Rows of every block, each (stop - start, its columns)."""
+        """Rows of every block, each (stop - start, its columns), valid until the next are loaded."""
         whole: dict[str, Any] = {}
         loaded = []
         for block in self.blocks:
@@ -131,15 +135,22 @@ class Frame:
                 loaded.append(np.zeros((0, len(block.names)), block.data.dtype))
                 continue
             if block.data.name not in whole:
-                whole[block.data.name] = block.data[start:stop]
+                whole[block.data.name] = self._held[block.data.name].load(start, stop)
             values = whole[block.data.name] if block.field is None else whole[block.data.name][block.field]
             loaded.append(values.reshape(len(values), len(block.names)))
         return loaded
 
     def columns(self, loaded: list[Array], names: list[str]) -> Array:
         """Columns (rows, names); a view where they stand side by side in the file."""
-        places = [self.place[name] for name in names]
-        block, first = places[0]
-        if places == [(block, first + i) for i in range(len(names))]:
-            return loaded[block][:, first : first + len(names)]
-        return np.stack([loaded[b][:, i] for b, i in places], axis=1)
+        block, first = self._beside(tuple(names))
+        if block is None:
+            return np.stack([loaded[b][:, i] for b, i in (self.place[name] for name in names)], axis=1)
+        return loaded[block][:, first : first + len(names)]
+
+    def _beside(self, names: tuple[str, ...]) -> tuple[int | None, int]:
+        """The block where the columns stand side by side, and the place of the first of them."""
+        if names not in self._found:
+            block, first = self.place[names[0]]
+            beside = all(self.place[name] == (block, first + i) for i, name in enumerate(names))
+            self._found[names] = block if beside else None, first
+        return self._found[names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,9 +51,19 @@ def flatten(chunk: Mapping[str, Any]) -> dict[str, Column]:
     return found
 
 
-def make_plan(tree: Tree) -> Plan:
-    """Sort the branches of a tree into columns and collections, by its counters and first entries."""
-    first = next(tree.chunks(tree.branches, PROBE))
+def beginning(chunks: Iterator[Mapping[str, Any]]) -> tuple[dict[str, Any], Iterator[Mapping[str, Any]]]:
+    """The first entries of a tree, by which its layout is told, and all of its chunks: nothing is read twice."""
+    first = next(chunks)
+    return {name: layout[:PROBE] for name, layout in first.items()}, itertools.chain([first], chunks)
+
+
+def make_plan(tree: Tree, first: Mapping[str, Any]) -> Plan:
+    """Sort the branches of a tree into columns and collections.
+
+    Args:
+        tree: the tree, whose counters tell which lists belong together.
+        first: its first entries, whose lengths do so where there is no counter.
+    """
     arrays = flatten(first)
     nested = [name for name in first if not any(key == name or key.startswith(f"{name}.") for key in arrays)]
     plan = Plan(left_out=[f"tree {name}" for name in tree.others] + list(tree.objects) + nested)
@@ -205,12 +216,13 @@ def samples(tree: Tree, rows: int, layout: str, source: str) -> Iterator[Events]
     """
     if not tree.branches:
         raise FileError(f"{tree.path}: the tree '{tree.name}' has no branch of numbers or text")
-    plan = make_plan(tree)
+    first, chunks = beginning(tree.chunks(tree.branches, rows))
+    plan = make_plan(tree, first)
     facts: dict[str, Any] = {"source": source, "layout": layout}
     facts |= {"weight": plan.weight} if plan.weight else {}
     facts |= {LEFT_OUT: plan.left_out} if plan.left_out else {}
     start = 0
-    for chunk in tree.chunks(tree.branches, rows):
+    for chunk in chunks:
         arrays = flatten(chunk)
         events = Events(
             {name: _dense(arrays[source]) for name, source in plan.columns.items()},

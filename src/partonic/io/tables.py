@@ -50,8 +50,8 @@ class _TreeTable:
     def __init__(self, tree: Tree) -> None:
         self.path: Path | str = tree.path
         self._tree = tree
-        first = next(tree.chunks(tree.branches, 1)) if tree.branches else {}
-        self._branch = {name: branch for branch, layout in first.items() for name in columns(branch, layout)}
+        empty = tree.empty(tree.branches)
+        self._branch = {name: branch for branch, layout in empty.items() for name in columns(branch, layout)}
         self.names = list(self._branch)
 
     def chunks(self, names: Collection[str], rows: int) -> Iterator[dict[str, Column]]:

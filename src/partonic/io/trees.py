@@ -119,6 +119,20 @@ class Tree:
         with reading(self.path, TITLE, Exception):
             yield from self._chunks(names, rows)
 
+    def empty(self, names: Collection[str]) -> dict[str, Any]:
+        """The named branches as awkward layouts without an entry; no entry is read for it.
+
+        Raises:
+            FileError: the type of a branch cannot be told.
+        """
+        with reading(self.path, TITLE, Exception):
+            if not self._flat:
+                arrays = self._source.arrays(filter_name=list(names), entry_start=0, entry_stop=0)
+                return {name: arrays[name].layout for name in names}
+            known = {**self.branches, **self.objects}
+            forms = {name: known[name].interpretation.awkward_form(known[name].file) for name in names}
+            return {name: form.length_zero_array() for name, form in forms.items()}
+
     def _chunks(self, names: Collection[str], rows: int) -> Iterator[dict[str, Any]]:
         if self.rows < 0:
             raise FileError(f"{self.path}: the tree '{self.name}' says that it has {self.rows} entries")
