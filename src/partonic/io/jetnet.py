@@ -78,7 +78,7 @@ def _constituents(features: Array, jets: Array) -> Ragged:
     absolute(offsets, items[[2, 0]], np.stack(double(jets[:, 0], jets[:, 1])), out)
     order = falling_order(offsets, {"pt": pt})
     if order is not None:
-        items, (pt, eta) = np.take(items, order, axis=1), np.take(out, order, axis=1)
+        items, (pt, eta) = np.take(items[:3], order, axis=1), np.take(out, order, axis=1)
     stored = dict(zip(("eta_rel", "phi_rel", "pt_rel"), single(*items[:3]), strict=True))
     return Ragged(offsets, polar(pt, eta, items[1]) | stored)
 

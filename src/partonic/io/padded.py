@@ -86,6 +86,9 @@ def whole_numbers(values: Array, kind: Any, name: str, start: int) -> Array:
         RowError: one is not whole or does not fit the type.
     """
     limits = np.iinfo(kind)
+    values = np.ascontiguousarray(values)  # one column of long rows is slow to look at more than once
+    if values.dtype.kind in "iu" and (not values.size or limits.min <= values.min() <= values.max() <= limits.max):
+        return np.asarray(values.astype(kind))
     with np.errstate(invalid="ignore"):
         wrong = ~((values >= limits.min) & (values <= limits.max) & (np.rint(values) == values))
         if np.any(wrong):
@@ -119,12 +122,10 @@ def taken(columns: Array, components: int, rule: str) -> tuple[Array, Array]:
 
     floats = np.float32 if columns.dtype in (np.float16, np.float32) else np.float64
     values, first = _wide(columns.astype(floats, copy=False))
-    kind = slots.RULES.index(rule)
-    offsets, ends = np.empty(len(values) + 1, np.int64), np.empty(len(values), np.int64)
-    slots.count(values, first, columns.shape[1] // components, components, kind, offsets, ends)
-    items = np.empty((components, offsets[-1]), values.dtype)
-    slots.gather(values, first, kind, offsets, ends, items)
-    return offsets, items
+    offsets = np.empty(len(values) + 1, np.int64)
+    room = np.empty((components, len(values) * (columns.shape[1] // components)), values.dtype)
+    slots.collect(values, first, components, slots.RULES.index(rule), offsets, room)
+    return offsets, room[:, : offsets[-1]].copy()
 
 
 def _wide(columns: Array) -> tuple[Array, int]:

@@ -121,22 +121,22 @@ class Frame:
             raise InputError("there is no table of numbers" if not lengths else "its parts differ in their rows")
         self.rows = lengths.pop()
         self._found: dict[tuple[str, ...], tuple[int | None, int]] = {}
-        self._held = {block.data.name: Buffered(block.data) for block in self.blocks}
+        self._names = [block.data.name for block in self.blocks]
+        found = zip(self._names, self.blocks, strict=True)
+        self._held = {name: Buffered(block.data) for name, block in found if not block.empty}
         sizes = {block.data.name: block.data.dtype.itemsize for block in self.blocks if block.field}
         widths = [len(block.names) * block.data.dtype.itemsize for block in self.blocks if not block.field]
         self.row_bytes = sum(sizes.values()) + sum(widths)
 
     def load(self, start: int, stop: int) -> list[Array]:
         """Rows of every block, each (stop - start, its columns), valid until the next are loaded."""
-        whole: dict[str, Any] = {}
+        whole = {name: held.load(start, stop) for name, held in self._held.items()}
         loaded = []
-        for block in self.blocks:
+        for block, name in zip(self.blocks, self._names, strict=True):
             if block.empty:
                 loaded.append(np.zeros((0, len(block.names)), block.data.dtype))
                 continue
-            if block.data.name not in whole:
-                whole[block.data.name] = self._held[block.data.name].load(start, stop)
-            values = whole[block.data.name] if block.field is None else whole[block.data.name][block.field]
+            values = whole[name] if block.field is None else whole[name][block.field]
             loaded.append(values.reshape(len(values), len(block.names)))
         return loaded
 

@@ -65,7 +65,8 @@ def make_plan(tree: Tree, first: Mapping[str, Any]) -> Plan:
         first: its first entries, whose lengths do so where there is no counter.
     """
     arrays = flatten(first)
-    nested = [name for name in first if not any(key == name or key.startswith(f"{name}.") for key in arrays)]
+    found = {".".join(words[: i + 1]) for words in (key.split(".") for key in arrays) for i in range(len(words))}
+    nested = [name for name in first if name not in found]
     plan = Plan(left_out=[f"tree {name}" for name in tree.others] + list(tree.objects) + nested)
     groups, counters = _by_counter(tree, arrays)
     loose = {name: each for name, each in arrays.items() if isinstance(each, Jagged)}

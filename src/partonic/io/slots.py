@@ -29,47 +29,39 @@ def _holds(row: Array, start: int, components: int, rule: int) -> bool:
 
 
 @compiled
-def count(values: Array, first: int, slots: int, components: int, rule: int, offsets: Array, ends: Array) -> None:
-    """Find the slots that hold something.
+def collect(values: Array, first: int, components: int, rule: int, offsets: Array, out: Array) -> None:
+    """Find the slots that hold something, and what they hold, in one pass: rows are long, and memory is slow.
 
     Args:
         values: (rows, columns), contiguous.
         first: column where the slots begin.
-        slots: number of them.
         components: columns of a slot.
         rule: place in ``RULES``.
         offsets: (rows + 1,) becomes where the items of each row begin.
-        ends: (rows,) becomes the number of slots in which to look.
+        out: (components, rows * slots) becomes, up to the last offset, the items in their order.
     """
+    slots = out.shape[1] // max(len(values), 1)
     offsets[0] = 0
     for row in range(len(values)):
         used = values[row, first : first + slots * components]
-        end = 0
+        last = 0
         for i in range(len(used)):
-            end = i + 1 if used[i] != 0 else end
-        ends[row] = (end + components - 1) // components
+            last = i + 1 if used[i] != 0 else last
+        end = (last + components - 1) // components
         found = 0
-        for slot in range(ends[row]):
+        for slot in range(end):
             found += _holds(used, slot * components, components, rule)
-        offsets[row + 1] = offsets[row] + found
-
-
-@compiled
-def gather(values: Array, first: int, rule: int, offsets: Array, ends: Array, out: Array) -> None:
-    """Fill ``out`` (components, items) with the slots that hold something, in their order; see :func:`count`."""
-    components = len(out)
-    for row in range(len(values)):
-        place, end = offsets[row], ends[row]
-        if offsets[row + 1] - place == end:
+        place = offsets[row]
+        offsets[row + 1] = place + found
+        if found == end:
             for i in range(components):
                 for slot in range(end):
-                    out[i, place + slot] = values[row, first + slot * components + i]
+                    out[i, place + slot] = used[slot * components + i]
             continue
         for slot in range(end):
-            start = first + slot * components
-            if _holds(values[row], start, components, rule):
+            if _holds(used, slot * components, components, rule):
                 for i in range(components):
-                    out[i, place] = values[row, start + i]
+                    out[i, place] = used[slot * components + i]
                 place += 1
 
 

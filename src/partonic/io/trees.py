@@ -84,13 +84,15 @@ class Tree:
             self.branches = {name: name for name in source.keys(recursive=False)}
             return
         tops: set[str] = set()
+        taken: set[str] = set()
         for top in source.branches:
             name = free(top.name, tops)
             tops.add(name)
             for branch in _leaves(top):
                 group = self.branches if _is_plain(branch) else self.objects
                 own = name + branch.name.removeprefix(top.name).partition("[")[0]
-                own = free(own, {*self.branches, *self.objects})
+                own = free(own, taken)
+                taken.add(own)
                 group[own] = branch
                 self._home[own] = top if len(top.branches) else source
 
