@@ -116,7 +116,7 @@ class Block(nn.Module):
     paper="arXiv:2512.17011",
     input="packed",
     invariant=("permutation", "azimuth", "lorentz"),
-    training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-2, "size": 64},
+    training={"epochs": 12, "learning_rate": 3e-3, "weight_decay": 1e-2, "size": 32},
 )
 class LGATrSlim(nn.Module):
     """Logits of a jet.
