@@ -2,10 +2,12 @@
 
 Ours goes from the file to checked events: columns, weights, collections without padding, momenta as px, py, pz, e. The
 plain call only fills the library's own arrays. Both read the whole file, alternating in one process; the ratio is plain
-time over our time (processor time of all threads, medians). The plain call of ROOT files leaves out the status bits of
-objects, on which uproot fails and which we leave out too. The particles of JetNet and of the LHC Olympics stand in random
-order, the worst case, as ours are sorted; what is only read where it stands needs no work of this kind. Files are written by the plain libraries, from jets of random numbers with
-the multiplicities of real ones; NanoAOD and Delphes are the real files that PARTONIC_TEST_DATA names.
+time over our time (processor time of all threads, medians).
+
+Files are written by the plain libraries, from jets of random numbers with the multiplicities of real ones; NanoAOD and
+Delphes are the real files that PARTONIC_TEST_DATA names. The plain call of ROOT files leaves out the status bits of
+objects, on which uproot fails and which we leave out too. Particles of JetNet and of the LHC Olympics stand in random
+order, the worst case, as ours are given sorted.
 
     python benchmarks/io.py [--quick] [--case NAME]
 """
@@ -208,11 +210,11 @@ def uproot_all(tree: str, path: Path) -> int:
     """All branches of a tree that uproot can read, but the status bits of objects."""
     with uproot.open(path) as file:
         opened = file[tree]
-        found = ((name, branch.interpretation) for name, branch in opened.items())
-        names = [name for name, kind in found if not isinstance(kind, uproot.AsGrouped) and not name.endswith("fBits")]
-        for name in names:
+        for name, branch in opened.items():
+            if name.endswith("fBits") or isinstance(branch.interpretation, uproot.AsGrouped):
+                continue
             try:
-                opened[name].array()
+                branch.array()
             except (NotImplementedError, uproot.DeserializationError, uproot.interpretation.objects.CannotBeAwkward):
                 continue
         return int(opened.num_entries)
