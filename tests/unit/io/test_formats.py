@@ -182,8 +182,8 @@ def test_convert_keeps_what_a_damaged_file_gives_on_request(tmp_path, lhe_file, 
     assert "could not be read to its end" in str(report)
     whole = formats.read(lhe_file)[: report.events]
     assert_same(whole.with_provenance(source="broken.lhe"), formats.read(tmp_path / "a.parquet"))
-    with pytest.raises(KeyError, match="unknown treatment of bad events 'dorp'; did you mean 'drop'"):
-        convert(broken, tmp_path / "b.parquet", bad="dorp")
+    with pytest.raises(KeyError, match="unknown treatment of bad events 'drip'; did you mean 'drop'"):
+        convert(broken, tmp_path / "b.parquet", bad="drip")
 
 
 def test_a_format_is_chosen_by_name(tmp_path, jets):
