@@ -224,6 +224,23 @@ def test_a_file_holds_the_same_as_memory(small_chunks, tmp_path):
     assert "90 events of drell-yan" in str(done)
 
 
+def test_killed_twice_in_its_last_moments_it_leaves_nothing_behind(small_chunks, tmp_path):
+    options, path = SimulationOptions("drell-yan", 30, seed=4), tmp_path / "a.parquet"
+    done = simulate_to_file(options, path)
+    whole = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    names = ", ".join(repr(str(name)) for name in (path, manifest_path(path)))
+    code = "from pathlib import Path; from partonic.core.leftovers import unfinished\n"
+    code += f"for name in ({names}): unfinished(Path(name)).write_text('half')"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    manifest_path(path).unlink()
+    chunk_folder(path).mkdir()
+    assert len(list(tmp_path.glob(".*.part.*"))) == 2
+    assert simulate_to_file(options, path).manifest == done.manifest
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == whole
+    with pytest.raises(FileError, match="exists"):
+        simulate_to_file(options, path)
+
+
 class Stop(Progress):
     """Interrupts as Ctrl-C would, while the third chunk comes."""
 
