@@ -1,11 +1,11 @@
-"""Any tree, csv or Parquet by a small map from branch to field, with units and cuts, written as YAML.
+"""Any tree, csv or Parquet by a small map from branch to field, with units and cuts, written as YAML::
 
-tree: events
-columns: {met_pt: MET_pt, label: is_signal}
-weights: {nominal: w}
-collections:
-  constituents: {px: part_px, py: part_py, pz: part_pz, e: part_energy, scale: 0.001}
-cuts: ["jet_pt > 500", "abs(jet_eta) < 2", "constituents.e > 0"]
+    tree: events
+    columns: {met_pt: MET_pt, label: is_signal}
+    weights: {nominal: w}
+    collections:
+      constituents: {px: part_px, py: part_py, pz: part_pz, e: part_energy, scale: 0.001}
+    cuts: ["jet_pt > 500", "abs(jet_eta) < 2", "constituents.e > 0"]
 """
 
 from __future__ import annotations
