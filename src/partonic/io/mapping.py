@@ -1,4 +1,6 @@
-"""Any tree, csv or Parquet by a small map from branch to field, with units and cuts, written as YAML::
+"""Any tree, csv or Parquet by a small map from branch to field, with units and cuts, written as YAML.
+
+Each part may be left out::
 
     tree: events
     columns: {met_pt: MET_pt, label: is_signal}
