@@ -39,4 +39,4 @@ def test_two_processes_do_one_run(tiny_run, tmp_path):
         [*TORCHRUN, *command], cwd=tmp_path, env=environment, timeout=120, capture_output=True, text=True
     )
     assert again.returncode != 0
-    assert again.stderr.count(b"partonic: two holds a run") == 1
+    assert again.stderr.count("partonic: two holds a run") == 1

@@ -45,7 +45,7 @@ class Residual(nn.Module):
     paper="arXiv:1902.08570",
     input="packed",
     invariant=("permutation", "azimuth"),
-    training={"epochs": 10, "learning_rate": 2e-3, "weight_decay": 1e-3, "size": 64},
+    training={"epochs": 10, "learning_rate": 1e-3, "weight_decay": 1e-3, "size": 32},
 )
 class PCNN(nn.Module):
     """Logits of a jet from its hardest constituents, always in the same number of slots.
