@@ -11,33 +11,11 @@ from torch.nn.functional import relu
 
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
+from partonic.models.residual import Residual
 from partonic.represent.leading import leading
 
 if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
-
-
-class Residual(nn.Module):
-    """Two convolutions of three neighbouring slots beside a shortcut.
-
-    Args:
-        inputs: channels that come in.
-        outputs: channels that go out.
-        stride: of the first convolution.
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(inputs, outputs, 3, stride, 1, bias=False)
-        self.second = nn.Conv1d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(outputs) for _ in range(2))
-        same = inputs == outputs and stride == 1
-        self.shortcut = nn.Identity() if same else nn.Conv1d(inputs, outputs, 1, stride, bias=False)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """(jets, inputs, slots) to (jets, outputs, slots / stride)."""
-        hidden = relu(self.norms[0](self.first(values)))
-        return relu(self.norms[1](self.second(hidden)) + self.shortcut(values))
 
 
 @register_model(
@@ -66,7 +44,7 @@ class PCNN(nn.Module):
         blocks: list[nn.Module] = []
         inputs = widths[0]
         for number, width in enumerate(widths):
-            blocks += [Residual(inputs, width, 1 + (number > 0)), Residual(width, width, 1)]
+            blocks += [Residual(1, inputs, width, 1 + (number > 0)), Residual(1, width, width, 1)]
             inputs = width
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Sequential(nn.Linear(inputs, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, classes))

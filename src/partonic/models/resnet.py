@@ -7,37 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
 from partonic.core.registry import register_model
 from partonic.models.cnn import SCALE
 from partonic.models.heads import logits
+from partonic.models.residual import Residual
 
 if TYPE_CHECKING:
     from partonic.represent.batch import Images
-
-
-class Residual(nn.Module):
-    """Two convolutions of 3 x 3 pixels beside a shortcut.
-
-    Args:
-        inputs: channels that come in.
-        outputs: channels that go out.
-        stride: of the first convolution.
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(outputs) for _ in range(2))
-        same = inputs == outputs and stride == 1
-        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """(jets, inputs, height, width) to (jets, outputs, height / stride, width / stride)."""
-        hidden = relu(self.norms[0](self.first(values)))
-        return relu(self.norms[1](self.second(hidden)) + self.shortcut(values))
 
 
 @register_model(
@@ -61,7 +38,7 @@ class ResNet(nn.Module):
         blocks: list[nn.Module] = []
         inputs = channels
         for width in widths:
-            blocks += [Residual(inputs, width, 2), Residual(width, width, 1)]
+            blocks += [Residual(2, inputs, width, 2), Residual(2, width, width, 1)]
             inputs = width
         self.blocks: nn.Module = nn.Sequential(*blocks).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = nn.Linear(inputs, classes)

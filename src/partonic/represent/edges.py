@@ -113,22 +113,22 @@ class _Transposed(torch.autograd.Function):
     def forward(ctx: Any, both: Tensor, graph: Edges) -> Tensor:
         """Own half and the other's."""
         ctx.graph = graph
-        width = both.shape[1] // 2
-        if _compiled(both):
-            out = both.new_empty(len(both), width)
-            _turn(graph.offsets.numpy(), graph.loops, both.detach().contiguous().numpy(), out.numpy())
-            return out
-        return both[:, :width] + both[_transposition(graph), width:]
+        own, other = both.detach().chunk(2, dim=1)
+        return _turned(other, graph).add_(own)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """The gradient, and its transpose beside it."""
-        gradient = gradients[0]
-        if _compiled(gradient):
-            both = gradient.new_empty(len(gradient), 2 * gradient.shape[1])
-            _turn_back(ctx.graph.offsets.numpy(), ctx.graph.loops, gradient.contiguous().numpy(), both.numpy())
-            return both, None
-        return torch.cat([gradient, gradient[_transposition(ctx.graph)]], dim=1), None
+        return torch.cat([gradients[0], _turned(gradients[0], ctx.graph)], dim=1), None
+
+
+def _turned(values: Tensor, graph: Edges) -> Tensor:
+    """On each edge (i, j) the values of the edge (j, i)."""
+    if not _compiled(values):
+        return values[_transposition(graph)]
+    out = torch.empty(values.shape, dtype=values.dtype)
+    _turn(graph.offsets.numpy(), graph.loops, values.detach().numpy(), out.numpy())
+    return out
 
 
 def _compiled(values: Tensor) -> bool:
@@ -217,8 +217,8 @@ def _combine(
 
 
 @compiled
-def _turn(offsets: NDArray[np.int64], loops: bool, both: NDArray[Any], out: NDArray[Any]) -> None:
-    width, start = out.shape[1], 0
+def _turn(offsets: NDArray[np.int64], loops: bool, values: NDArray[Any], out: NDArray[Any]) -> None:
+    start = 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
         row = n if loops else n - 1
@@ -227,23 +227,6 @@ def _turn(offsets: NDArray[np.int64], loops: bool, both: NDArray[Any], out: NDAr
                 if loops or i != j:
                     here = start + i * row + j - (0 if loops or j < i else 1)
                     there = start + j * row + i - (0 if loops or i < j else 1)
-                    for c in range(width):
-                        out[here, c] = both[here, c] + both[there, width + c]
-        start += n * row
-
-
-@compiled
-def _turn_back(offsets: NDArray[np.int64], loops: bool, gradient: NDArray[Any], both: NDArray[Any]) -> None:
-    width, start = gradient.shape[1], 0
-    for jet in range(len(offsets) - 1):
-        n = offsets[jet + 1] - offsets[jet]
-        row = n if loops else n - 1
-        for i in range(n):
-            for j in range(n):
-                if loops or i != j:
-                    here = start + i * row + j - (0 if loops or j < i else 1)
-                    there = start + j * row + i - (0 if loops or i < j else 1)
-                    for c in range(width):
-                        both[here, c] = gradient[here, c]
-                        both[here, width + c] = gradient[there, c]
+                    for c in range(values.shape[1]):
+                        out[here, c] = values[there, c]
         start += n * row
