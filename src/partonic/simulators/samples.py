@@ -36,7 +36,9 @@ def sample(options: SimulationOptions, folder: Path | None = None, executor: Exe
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"cannot keep samples in {place} ({error.strerror}); set PARTONIC_CACHE") from error
-    tree = {key: value for key, value in to_tree(options).items() if key != "workers"}
+    usual = to_tree(SimulationOptions(options.process, options.n))
+    tree = {key: value for key, value in to_tree(options).items() if key != "workers" and value != usual[key]}
+    tree |= {"process": options.process, "n": options.n}
     digest = hashlib.sha256(json.dumps([tree, __version__], sort_keys=True).encode()).hexdigest()[:10]
     process = "".join(letter if letter.isalnum() else "-" for letter in Path(options.process).name)
     path = place / f"{process}-{options.n}-{options.detector}-seed{options.seed}-{digest}.parquet"
