@@ -18,6 +18,7 @@ REPRESENTATIONS = {
     "packed": ("partonic.represent.packed", "Packed"),
     "image": ("partonic.represent.image", "JetImage"),
     "features": ("partonic.represent.features", "JetFeatures"),
+    "subjettiness": ("partonic.represent.subjettiness", "JetSubjettiness"),
 }
 
 
@@ -25,7 +26,7 @@ def representation(name: str, **options: Any) -> Callable[[Events], Batch]:
     """The representation of a name, a frozen dataclass of plain options that maps events to a batch.
 
     Args:
-        name: ``"packed"``, ``"image"`` or ``"features"``.
+        name: one of :data:`REPRESENTATIONS`, as ``"packed"``, ``"image"`` or ``"features"``.
         options: of that representation, as ``size=40``.
 
     Raises:

@@ -71,6 +71,11 @@ class JetFeatures:
         if not self.radius > 0:
             raise InputError(f"the jet radius must be above 0, not {self.radius}")
 
+    @property
+    def width(self) -> int:
+        """Number of observables of a jet."""
+        return len(DESCRIPTIONS)
+
     def __call__(self, events: Events) -> Features:
         """Compute the features of the jets of a sample.
 

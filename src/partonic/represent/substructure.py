@@ -14,6 +14,8 @@ import numpy as np
 from partonic.core.compiled import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from partonic.represent.clustering import History
@@ -68,18 +70,25 @@ def splitting_scales(history: History, n: int = 3) -> Floats:
     return scales
 
 
-def subjettiness(history: History, n: int = 4, radius: float = 0.8) -> Floats:
-    r"""N-subjettiness :math:`\tau_N = \sum_i p_{Ti} \min_k \Delta R_{ik} / \sum_i p_{Ti} R`, (jets, n) for N = 1 ... n.
+def subjettiness(history: History, n: int = 4, radius: float = 0.8, beta: float = 1.0) -> Floats:
+    r"""N-subjettiness :math:`\tau_N^{(\beta)} = \sum_i z_i \min_k (\Delta R_{ik} / R)^\beta`, (jets, n), N = 1 ... n.
 
-    arXiv:1011.2268. The axes are the N exclusive subjets; a jet of N constituents or less has 0.
+    arXiv:1011.2268, with :math:`z_i = p_{Ti} / \sum p_T`. The axes are the N exclusive subjets of the history,
+    whatever beta is; a jet of N constituents or less has 0.
 
     Args:
         history: kT history.
         n: largest N.
         radius: jet radius R.
+        beta: power of the distance, above 0.
     """
-    out = np.zeros((len(history), n))
-    _subjettiness(history.offsets, history.cylinder, history.children, radius, out)
+    return subjettinesses(history, (beta,), n, radius)[:, 0]
+
+
+def subjettinesses(history: History, betas: Sequence[float], n: int = 4, radius: float = 0.8) -> Floats:
+    """N-subjettiness for several powers of the distance at once, (jets, betas, n); see :func:`subjettiness`."""
+    out = np.zeros((len(history), len(betas), n))
+    _subjettiness(history.offsets, history.cylinder, history.children, radius, np.array(betas, dtype=float), out)
     return out
 
 
@@ -190,17 +199,18 @@ def _subjet_masses(offsets: Integers, p4: Floats, cylinder: Floats, children: In
 
 
 @compiled
-def _subjettiness(offsets: Integers, cylinder: Floats, children: Integers, radius: float, out: Floats) -> None:
-    """Sum of pt times the distance to the nearest of N axes, for N = 1 to the columns of ``out``."""
-    most = out.shape[1]
+def _subjettiness(
+    offsets: Integers, cylinder: Floats, children: Integers, radius: float, betas: Floats, out: Floats
+) -> None:
+    """Mean over pt of powers of the distance to the nearest of N axes, for N = 1 to the last axis of ``out``."""
+    most = out.shape[2]
     roots = np.empty(most, np.int64)
     for jet in range(len(out)):
         start, stop = offsets[jet], offsets[jet + 1]
         items = (stop - start + 1) // 2
-        norm = cylinder[start : start + items, 0].sum() * radius
+        norm = cylinder[start : start + items, 0].sum()
         for n in range(1, min(most, items - 1) + 1):
             _exclusive(children[start:stop], roots, n)
-            total = 0.0
             for i in range(start, start + items):
                 nearest = np.inf
                 for k in range(n):
@@ -208,8 +218,10 @@ def _subjettiness(offsets: Integers, cylinder: Floats, children: Integers, radiu
                     turn = abs(cylinder[i, 2] - cylinder[axis, 2])
                     turn = min(turn, 2 * np.pi - turn)
                     nearest = min(nearest, (cylinder[i, 1] - cylinder[axis, 1]) ** 2 + turn * turn)
-                total += cylinder[i, 0] * np.sqrt(nearest)
-            out[jet, n - 1] = total / norm
+                apart = np.sqrt(nearest) / radius
+                for b in range(len(betas)):
+                    power = apart if betas[b] == 1.0 else apart ** betas[b]
+                    out[jet, b, n - 1] += cylinder[i, 0] * power / norm
 
 
 @compiled
