@@ -19,6 +19,7 @@ REPRESENTATIONS = {
     "image": ("partonic.represent.image", "JetImage"),
     "features": ("partonic.represent.features", "JetFeatures"),
     "subjettiness": ("partonic.represent.subjettiness", "JetSubjettiness"),
+    "efp": ("partonic.represent.efp", "JetFlowPolynomials"),
 }
 
 
