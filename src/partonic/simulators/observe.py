@@ -58,6 +58,8 @@ def jet_rows(seen: Seen, plan: Plan, paired: bool) -> Events:
     columns: dict[str, Array] = {}
     if plan.process.match is not None:
         kept, columns = _matched(seen.collisions.record, where, event, kept, plan.process.match, plan.radius)
+        if plan.process.match.flavour:
+            columns["flavour"] = truth.jet_flavours(seen.collisions.record, jets)[kept]
     twins: dict[str, Ragged] = {}
     if paired:
         unpaired = truth_particles(seen.final)

@@ -27,11 +27,14 @@ class Match:
         pids: absolute particle numbers of the parton or resonance.
         prongs: quarks from its decay that must be inside too; 0 for a parton of the hard process.
         required: whether jets without a match are dropped, or kept with truth columns of 0.
+        flavour: whether jets also carry ``flavour``, by the hadrons and taus in them
+            (:func:`partonic.simulators.truth.jet_flavours`).
     """
 
     pids: tuple[int, ...]
     prongs: int = 0
     required: bool = True
+    flavour: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ _Z_NEUTRINOS = _decay(23, 12, 14, 16)
 _ONLY_Z = "WeakZ0:gmZmode=2"
 _HIGGS = ("25:m0=125.0",)
 _LIGHT = _on(*(f"HardQCD:{k}" for k in ("gg2gg", "gg2qqbar", "qg2qg", "qq2qq", "qqbar2gg", "qqbar2qqbarNew")))
+_PAIRS = (*_on("HardQCD:gg2qqbar", "HardQCD:qqbar2qqbarNew"), "HardQCD:nQuarkNew=3")
 _GLUON_FUSION = ("HiggsSM:gg2H=on", *_HIGGS)
 
 
@@ -134,8 +138,32 @@ _ALL = (
         _ONLY_Z,
         *_Z_NEUTRINOS,
     ),
-    _jets("bb", 7, Match((5,)), "dijets of b quarks", *_on("HardQCD:gg2bbbar", "HardQCD:qqbar2bbbar")),
-    _jets("cc", 8, Match((4,)), "dijets of c quarks", *_on("HardQCD:gg2ccbar", "HardQCD:qqbar2ccbar")),
+    _jets(
+        "bb",
+        7,
+        Match((5,), flavour=True),
+        "dijets of b quarks",
+        *_on("HardQCD:gg2bbbar", "HardQCD:qqbar2bbbar"),
+    ),
+    _jets(
+        "cc",
+        8,
+        Match((4,), flavour=True),
+        "dijets of c quarks",
+        *_on("HardQCD:gg2ccbar", "HardQCD:qqbar2ccbar"),
+    ),
+    _jets("ss", 20, Match((3,), flavour=True), "dijets of s quarks", *_PAIRS),
+    _jets("light", 21, Match((1, 2), flavour=True), "dijets of u and d quarks", *_PAIRS),
+    _jets("gg", 22, Match((21,), flavour=True), "dijets of gluons", *_on("HardQCD:gg2gg", "HardQCD:qqbar2gg")),
+    _jets(
+        "tautau",
+        23,
+        Match((15,), flavour=True),
+        "pairs of tau leptons that decay to hadrons, from a far virtual photon or Z",
+        "WeakSingleBoson:ffbar2ffbar(s:gmZ)=on",
+        *_decay(23, 15),
+        "15:offIfAny=11 13",
+    ),
     _events("ttbar", 10, "top-quark pairs, all decays", *_TTBAR),
     _events(
         "zprime-ttbar",

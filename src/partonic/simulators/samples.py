@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from partonic.core.cachedir import cache_folder
 from partonic.core.config import to_tree
@@ -15,6 +15,7 @@ from partonic.simulators.store import chunk_folder
 from partonic.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from concurrent.futures import Executor
 
 
@@ -45,3 +46,35 @@ def sample(options: SimulationOptions, folder: Path | None = None, executor: Exe
     if not path.exists() or chunk_folder(path).exists():  # chunks beside a whole file: killed in its last moment
         simulate_to_file(options, path, executor=executor)
     return path
+
+
+STREAMS = 16  # seeds of the processes of one run; the next run's begin behind them
+
+
+def samples(
+    numbers: Mapping[str, int],
+    seed: int,
+    *,
+    folder: Path | None = None,
+    executor: Executor | None = None,
+    **options: Any,
+) -> dict[str, Path]:
+    """Paths of the samples of several processes of one study, none of which share a stream of random numbers.
+
+    Args:
+        numbers: process -> number of jets or events, at most 16 processes.
+        seed: of the study; those of neighbouring seeds share no stream either.
+        folder: see :func:`sample`.
+        executor: see :func:`sample`.
+        options: further ones of :class:`~partonic.simulators.options.SimulationOptions`, the same for all.
+
+    Raises:
+        UnknownNameError: there is no such process.
+        InputError: an option is out of its range.
+        FileError: the folder cannot be written.
+    """
+    wanted = [
+        SimulationOptions(process, n, seed=STREAMS * seed + i, **options)
+        for i, (process, n) in enumerate(numbers.items())
+    ]
+    return {each.process: sample(each, folder, executor) for each in wanted}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from partonic.events import kinematics
 from partonic.events.ragged import Array, Ragged, offsets_from_counts
 from partonic.simulators.jets import Axes
+from partonic.simulators.objects import neighbours
 from partonic.simulators.processes import Match
 from partonic.simulators.pythia import Collisions
 
@@ -19,6 +20,8 @@ from partonic.simulators.pythia import Collisions
 _OUTGOING = 23
 _RESONANCE = 22
 _LAST = 62
+
+_FLAVOUR_CONE, _FLAVOUR_PT = 0.3, 5.0
 
 TRUTH_FIELDS = ("px", "py", "pz", "e", "pid", "status", "vx", "vy", "vz")
 """Fields of the stored truth particles: momenta (GeV), Pythia's pid and status, production vertex (mm)."""
@@ -157,7 +160,7 @@ def kept_particles(collisions: Collisions) -> Ragged:
     record = collisions.record
     status, identity = np.abs(record["status"]), np.abs(record["pid"])
     hard = (status >= 21) & (status <= 29)
-    heavy = _last_copies(record, np.flatnonzero(heavy_flavour(identity) > 0), heavy_flavour)
+    heavy = _heavy_hadrons(record)
     taus = _last_copies(record, np.flatnonzero((identity == 15) & (record["status"] < 0)), np.abs)
     leptons = np.flatnonzero((record["status"] > 0) & (identity >= 11) & (identity <= 16))
     index = np.unique(np.concatenate([np.flatnonzero(hard), heavy, taus, _prompt(record, leptons)]))
@@ -175,6 +178,38 @@ def heavy_flavour(pid: Array) -> NDArray[np.int64]:
     heaviest = np.maximum(np.maximum(digits[0], digits[1]), digits[2])
     hadron = (number > 100) & (digits[0] > 0) & (digits[1] > 0) & (number < 10**8)
     return np.where(hadron & ((heaviest == 5) | (heaviest == 4)), heaviest, 0)
+
+
+def _heavy_hadrons(record: Ragged) -> NDArray[np.int64]:
+    """Flat positions of the last copy of every hadron with a b or c quark."""
+    return _last_copies(record, np.flatnonzero(heavy_flavour(record["pid"]) > 0), heavy_flavour)
+
+
+def jet_flavours(record: Ragged, jets: Ragged) -> NDArray[np.int8]:
+    """Flavour of jets by what decays in them, as experiments define it: 5 for b, 4 for c, 15 for tau, else 0.
+
+    A jet has the flavour of the heaviest hadron of more than 5 GeV of pt within 0.3 of its axis; without one it is a
+    tau jet if a tau lepton that decayed to hadrons, of more than 5 GeV without its neutrinos, is as near.
+
+    Args:
+        record: Pythia's event record.
+        jets: jets of the same events with px py pz (GeV).
+
+    Returns:
+        int8 (jets,).
+    """
+    hadrons, taus = _heavy_hadrons(record), visible_taus(record)
+    momenta = {name: record[name][hadrons] for name in ("px", "py", "pz")}
+    found = Ragged(
+        np.searchsorted(hadrons, record.offsets), {**momenta, "flavour": heavy_flavour(record["pid"][hadrons])}
+    )
+    flavour = np.zeros(jets.total, dtype=np.int8)
+    rising = ((15, taus), (4, found.keep(found["flavour"] == 4)), (5, found.keep(found["flavour"] == 5)))
+    for code, sources in rising:
+        hard = sources.keep(kinematics.pt(sources["px"], sources["py"]) > _FLAVOUR_PT)
+        jet, _ = neighbours(jets, hard, _FLAVOUR_CONE)
+        flavour[jet] = code
+    return flavour
 
 
 def flavour_sources(kept: Ragged) -> Ragged:

@@ -10,6 +10,7 @@ from partonic.simulators.truth import (
     candidates,
     flavour_sources,
     heavy_flavour,
+    jet_flavours,
     match_jets,
     truth_columns,
     visible_taus,
@@ -121,6 +122,33 @@ def test_a_visible_tau_lacks_its_neutrino():
     expected = record(hadronic)
     for name in ("px", "py", "pz", "e"):
         np.testing.assert_allclose(taus[name], expected[name][3], atol=1e-12)
+
+
+TAU = [
+    (15, -23, 0, 1, 2, 60, 0.4, 0.0, 1.777),
+    (16, 91, 0, 0, 0, 20, 0.4, 0.0, 0.0),
+    (-213, -91, 0, 0, 0, 40, 0.4, 0.0, 0.77),
+]
+
+
+@pytest.mark.parametrize(
+    ("inside", "flavour"),
+    [
+        ([(521, -83, 0, 1, 1, 20, 0.5, 0.1, 5.3), (421, -91, 0, 0, 0, 15, 0.4, 0.0, 1.9)], 5),
+        ([(421, -91, 0, 0, 0, 15, 0.4, 0.0, 1.9)], 4),
+        ([(421, -91, 0, 0, 0, 4.9, 0.4, 0.0, 1.9)], 0),
+        ([(421, -91, 0, 0, 0, 15, 0.4, 0.31, 1.9)], 0),
+        (TAU, 15),
+        ([*TAU, (421, -91, 0, 0, 0, 15, 0.4, 0.0, 1.9)], 4),
+        ([(5, -23, 0, 0, 0, 50, 0.4, 0.0, 4.8), (321, 91, 0, 0, 0, 50, 0.4, 0.0, 0.5)], 0),
+    ],
+)
+def test_the_heaviest_hadron_near_the_axis_gives_a_jet_its_flavour(inside, flavour):
+    other = [(511, -83, 0, 0, 0, 50, 0.4, 0.0, 5.3)]
+    events = record(inside, other)
+    px, py, pz, _ = kinematics.from_pt_eta_phi_mass(np.full(2, 60.0), np.array([0.4, 2.0]), np.zeros(2), np.zeros(2))
+    jets = Ragged.from_counts(np.array([1, 1]), {"px": px, "py": py, "pz": pz})
+    assert jet_flavours(events, jets).tolist() == [flavour, 0]
 
 
 def particles(*events: list[tuple[float, float, float]]) -> Ragged:
