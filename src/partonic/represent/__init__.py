@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 REPRESENTATIONS = {
     "packed": ("partonic.represent.packed", "Packed"),
     "image": ("partonic.represent.image", "JetImage"),
+    "trees": ("partonic.represent.tree", "JetTrees"),
+    "lund": ("partonic.represent.lund", "JetLund"),
     "features": ("partonic.represent.features", "JetFeatures"),
     "subjettiness": ("partonic.represent.subjettiness", "JetSubjettiness"),
     "efp": ("partonic.represent.efp", "JetFlowPolynomials"),
+    "lund-density": ("partonic.represent.lund_density", "JetLundDensity"),
 }
 
 
