@@ -98,7 +98,8 @@ def _linear(whiten: Floats, y: Floats, ratio: Floats, exponents: Floats) -> tupl
     spread = np.linalg.inv(design.transpose(0, 2, 1) @ design)
     best = np.einsum("bij,bpj,p->bi", spread, design, target)
     residual = target - np.einsum("bpi,bi->bp", design, best)
-    return best, spread, (residual**2).sum(axis=1)
+    least = (residual**2).sum(axis=1)
+    return best.astype(np.float64), spread.astype(np.float64), least.astype(np.float64)
 
 
 def _bounded(best: Floats, spread: Floats, least: Floats) -> tuple[Floats, Floats]:

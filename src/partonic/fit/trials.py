@@ -1,0 +1,64 @@
+"""What trainings repeated at several sizes need: the jets of each, the number of epochs, scores kept on disk."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partonic.core.files import atomic
+from partonic.core.registry import models
+from partonic.core.rng import generator
+from partonic.events.events import Events
+from partonic.fit.options import FitOptions
+from partonic.models.checkpoint import Trained
+
+USUAL_SIZE = 128  # of a batch, where a model is registered without one
+
+
+def drawn(labels: NDArray[np.int64], size: int, number: int, seed: int) -> NDArray[np.int64]:
+    """Rows of ``size`` jets, half of each class, ascending; those of other numbers are other jets while there are any.
+
+    Args:
+        labels: (jets,) 0 or 1.
+        size: how many; all of a class where it has fewer.
+        number: of the training, from 1.
+        seed: of the order in which the jets are taken.
+    """
+    rng, found = generator(seed, 2), []
+    for label, half in ((0, size // 2), (1, size - size // 2)):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        wanted = min(half, len(rows))
+        found.append(rows[np.arange((number - 1) * wanted, number * wanted) % len(rows)])
+    return np.sort(np.concatenate(found))
+
+
+def epochs_for(model: str, size: int, steps: int) -> int:
+    """A model's own number of epochs, or as many as give it ``steps`` gradient steps with ``size`` jets.
+
+    Raises:
+        UnknownNameError: there is no such model.
+    """
+    plan = models.get(model).facts.get("training", {})
+    own = int(plan.get("epochs", FitOptions.epochs))
+    return max(own, math.ceil(steps * int(plan.get("size", USUAL_SIZE)) / size))
+
+
+def kept_scores(file: Path, trained: Trained, jets: Events, device: str = "cpu") -> NDArray[np.float64]:
+    """Scores of the jets, (jets,) or (jets, classes), read from the file or made and kept there.
+
+    Args:
+        file: a name that ends in ``.npy``, its own for each model and sample.
+        trained: the model.
+        jets: what to score.
+        device: where to compute.
+    """
+    if file.exists():
+        kept: NDArray[np.float64] = np.load(file)
+        return kept
+    scores = trained.scores(jets, device=device)
+    with atomic(file) as aside:
+        np.save(aside, scores)
+    return scores

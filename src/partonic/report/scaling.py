@@ -1,0 +1,170 @@
+"""The sections of a page that compares taggers at several numbers of training jets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from partonic.core.estimate import Estimate
+from partonic.core.result import Result
+from partonic.metrics.scaling import PowerLaw, fit_power_law
+from partonic.metrics.trials import QUANTITIES, Quantity, Trials
+from partonic.report.page import Section
+from partonic.report.plots_scaling import Learning, learning_curves
+from partonic.report.style import save_figure
+
+FREE = 2  # sizes that a power law with a floor always goes through
+AXES: dict[Quantity, str] = {"area": "1 - AUC", "background": "Background passing, $1/R_{50}$"}
+NAMES: dict[Quantity, str] = {"area": "1 - AUC", "background": "1 / R50"}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Taggers trained on several numbers of jets, measured on the same test jets.
+
+    Args:
+        result: the run that figures and tables are saved in.
+        trials: their groups, one a size and tagger, taggers fastest.
+        taggers: names.
+        sizes: numbers of training jets, rising.
+    """
+
+    result: Result
+    trials: Trials
+    taggers: Sequence[str]
+    sizes: Sequence[int]
+
+    def place(self, tagger: str, size: int) -> int:
+        """The group of a tagger at a size."""
+        return list(self.sizes).index(size) * len(self.taggers) + list(self.taggers).index(tagger)
+
+    @cached_property
+    def laws(self) -> dict[tuple[str, Quantity], PowerLaw]:
+        """The power laws through the errors; none for fewer than three sizes, or where a point has no error."""
+        found: dict[tuple[str, Quantity], PowerLaw] = {}
+        for tagger in self.taggers if len(self.sizes) > FREE else ():
+            places = [self.place(tagger, size) for size in self.sizes]
+            for quantity in QUANTITIES:
+                covariance = self.trials.covariance(places, quantity)
+                if np.linalg.eigvalsh(covariance)[0] > 1e-9 * covariance.max():
+                    values = [self.trials.mean(place, quantity) for place in places]
+                    found[tagger, quantity] = fit_power_law(self.sizes, values, covariance)
+        return found
+
+
+def curves_section(grid: Grid, title: str, text: str) -> Section:
+    """Errors against the number of training jets with the fitted laws, the numbers and the parameters as tables."""
+    panels = [
+        (
+            AXES[quantity],
+            [
+                Learning(
+                    tagger,
+                    grid.sizes,
+                    [grid.trials.estimate(grid.place(tagger, size), quantity) for size in grid.sizes],
+                    grid.laws.get((tagger, quantity)),
+                )
+                for tagger in grid.taggers
+            ],
+        )
+        for quantity in QUANTITIES
+    ]
+    lines = "Lines: the fitted power laws. " if grid.laws else ""
+    first, last = ({t: grid.trials.auc(grid.place(t, size)) for t in grid.taggers} for size in _ends(grid))
+    save_figure(
+        grid.result,
+        "learning",
+        learning_curves(panels),
+        "What a perfect tagger would not miss (left) and the background that passes where half of the signal does "
+        f"(right) against the number of training jets; lower is better. {lines}Errors: test sample and scatter of "
+        "trainings.",
+        "Both fall with the number of training jets: "
+        + "; ".join(f"{tagger} from AUC {first[tagger]} to {last[tagger]}" for tagger in grid.taggers)
+        + ".",
+    )
+    grid.result.add_table(
+        "sizes",
+        "Area under the ROC curve and background rejection at half of the signal: means over the trainings, with the "
+        "errors of the test sample and of the scatter of trainings, which is taken to be the same share of the error "
+        "at all sizes of a tagger.",
+        [_measured(grid, tagger, size) for tagger in grid.taggers for size in grid.sizes],
+    )
+    tables = ["sizes"]
+    if grid.laws:
+        grid.result.add_table(
+            "laws",
+            "The law y = a (N / N0)^-b + c fitted to the errors with the covariance of the test jets that all sizes "
+            "share; N0 is the geometric mean of the sizes, and c what no number of jets would take away.",
+            [_parameters(tagger, quantity, law) for (tagger, quantity), law in grid.laws.items()],
+        )
+        tables.append("laws")
+    return Section(title, text, ("learning",), tuple(tables))
+
+
+def _ends(grid: Grid) -> tuple[int, int]:
+    return grid.sizes[0], grid.sizes[-1]
+
+
+def _measured(grid: Grid, tagger: str, size: int) -> dict[str, Any]:
+    place = grid.place(tagger, size)
+    return {
+        "model": tagger,
+        "training jets": size,
+        "trainings": len(grid.trials.values[place]),
+        "AUC": grid.trials.auc(place),
+        "R50": grid.trials.rejection(place),
+    }
+
+
+def _parameters(tagger: str, quantity: Quantity, law: PowerLaw) -> dict[str, Any]:
+    chi2 = f"{law.chi2:.1f} / {law.freedom}" if law.freedom else "no freedom: three sizes"
+    return {
+        "model": tagger,
+        "y": NAMES[quantity],
+        "a": law.amplitude,
+        "b": law.exponent,
+        "c": law.floor,
+        "N0": round(law.pivot),
+        "chi2 / freedom": chi2,
+    }
+
+
+def pairs_section(grid: Grid, title: str) -> Section | None:
+    """Each tagger against the first one at each size; None where there is one tagger."""
+    if len(grid.taggers) < 2:
+        return None
+    reference = grid.taggers[0]
+    rows: list[dict[str, Any]] = []
+    curves = []
+    for tagger in grid.taggers[1:]:
+        gains: list[Estimate] = []
+        for size in grid.sizes:
+            gain = grid.trials.gain(grid.place(tagger, size), grid.place(reference, size))
+            gains.append(gain)
+            rows.append(
+                {
+                    "model": f"{tagger} against {reference}",
+                    "training jets": size,
+                    "AUC difference": gain,
+                    "in standard deviations": round(gain.significance, 1),
+                }
+            )
+        curves.append(Learning(tagger, grid.sizes, gains))
+    save_figure(
+        grid.result,
+        "gains",
+        learning_curves([(f"AUC less that of {reference}", curves)], logarithmic=False),
+        f"By how much each tagger is better than {reference} trained on the same jets. Errors: paired bootstrap of the "
+        "test jets and scatter of trainings.",
+        "AUC differences at the smallest and largest size: "
+        + "; ".join(f"{curve.name} {curve.values[0]} and {curve.values[-1]}" for curve in curves)
+        + ".",
+    )
+    grid.result.add_table(
+        "gains", f"Each tagger against {reference} on the same test jets, trained on as many jets.", rows
+    )
+    return Section(title, "", ("gains",), ("gains",))
