@@ -23,6 +23,7 @@ REPRESENTATIONS = {
     "subjettiness": ("partonic.represent.subjettiness", "JetSubjettiness"),
     "efp": ("partonic.represent.efp", "JetFlowPolynomials"),
     "lund-density": ("partonic.represent.lund_density", "JetLundDensity"),
+    "voxels": ("partonic.represent.voxels", "Voxels"),
 }
 
 

@@ -68,16 +68,18 @@ def versions() -> dict[str, str]:
 def provenance(options: SimulationOptions) -> dict[str, Any]:
     """What a simulated sample says of its origin, but for what only the run itself can tell.
 
-    The number of workers is left out: it does not change the events.
+    The number of workers is left out: it does not change the events. So are cells where there are none: samples that
+    were made or begun when they could not be asked for say the same.
     """
     filled = plan(options)
+    silent = {"workers"} if options.cells else {"workers", "cells"}
     return {
         "process": options.process,
         "description": filled.process.description,
         "level": filled.level,
         "detector": options.detector,
         "seed": options.seed,
-        "options": {name: value for name, value in to_tree(options).items() if name != "workers"},
+        "options": {name: value for name, value in to_tree(options).items() if name not in silent},
         "energy_gev": filled.energy,
         "jet_algorithm": "anti-kT",
         "jet_radius": filled.radius,

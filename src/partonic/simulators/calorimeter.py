@@ -61,6 +61,12 @@ class Grid:
         variance: Floats = noise[ring] + energy * (stochastic[ring] + energy * constant[ring])
         return variance
 
+    def centre(self, cell: Ints) -> tuple[Floats, Floats]:
+        """The eta and phi of the middle of each cell."""
+        ring = self.ring[cell]
+        column = cell - self.first[ring] + 0.5
+        return 0.5 * (self.edges[ring] + self.edges[ring + 1]), column * (2 * np.pi / self.cells[ring]) - np.pi
+
     def scatter(self, cell: Ints, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """A random eta and phi within each cell."""
         ring = self.ring[cell]
@@ -144,22 +150,63 @@ def _towers(key: Ints, energy: Floats) -> tuple[Ints, Floats, Ints]:
     return key[starts], total, tower
 
 
-def measure(
-    deposits: Deposits,
+@dataclass(frozen=True)
+class Towers:
+    """What a calorimeter reads.
+
+    Args:
+        event: (towers,) event number, rising.
+        cell: (towers,) number of the cell in its grid.
+        deposited: (towers,) energy left there (GeV).
+        energy: (towers,) measured energy (GeV), 0 where it is below the threshold or not significant.
+        sigma2: (towers,) its variance (GeV^2).
+        of: (deposits,) the tower of each deposit.
+    """
+
+    event: Ints
+    cell: Ints
+    deposited: Floats
+    energy: Floats
+    sigma2: Floats
+    of: Ints
+
+
+def read(deposits: Deposits, calorimeter: Calorimeter, rng: np.random.Generator) -> Towers:
+    """Add up the deposits of each cell and smear the sum (log-normal).
+
+    Args:
+        deposits: the energies; all within the calorimeter.
+        calorimeter: the numbers of the calorimeter.
+        rng: source of randomness.
+    """
+    cells = grid(calorimeter)
+    size = int(cells.first[-1])
+    key, deposited, tower = _towers(deposits.event * size + cells.locate(deposits.eta, deposits.phi), deposits.energy)
+    event, cell = np.divmod(key, size)
+    ring = cells.ring[cell]
+    spread = np.log1p(cells.sigma2(ring, deposited) / (deposited * deposited))
+    energy = deposited * np.exp(np.sqrt(spread) * rng.standard_normal(len(deposited)) - 0.5 * spread)
+    sigma2 = cells.sigma2(ring, energy)
+    needed = calorimeter.significance_min**2
+    energy[(energy < calorimeter.energy_min) | (energy * energy < needed * sigma2)] = 0.0
+    return Towers(event, cell, deposited, energy, sigma2, tower)
+
+
+def merge(
+    towers: Towers,
     tracked: Ints,
     track_energy: Floats,
     track_sigma: Floats,
     calorimeter: Calorimeter,
     rng: np.random.Generator,
 ) -> tuple[Neutrals, Floats]:
-    """Smear the towers and merge them with tracks.
+    """Merge towers with tracks.
 
-    The energy of a tower is smeared (log-normal); towers below the threshold or not significant read 0. Where the
-    energy above that of the tower's tracks is itself above threshold and significant it becomes a neutral particle;
-    else the tracks are scaled to the mean of both measurements, weighted by their variances.
+    Where the energy above that of the tower's tracks is itself above threshold and significant it becomes a neutral
+    particle; else the tracks are scaled to the mean of both measurements, weighted by their variances.
 
     Args:
-        deposits: the energies; all within the calorimeter.
+        towers: what the calorimeter reads.
         tracked: (tracks,) the deposit that each track left.
         track_energy: (tracks,) measured energy (GeV).
         track_sigma: (tracks,) its error (GeV).
@@ -169,18 +216,9 @@ def measure(
     Returns:
         The neutral towers, and the factor on the momentum of each track (tracks,).
     """
-    cells = grid(calorimeter)
-    size = int(cells.first[-1])
-    key, energy, tower = _towers(deposits.event * size + cells.locate(deposits.eta, deposits.phi), deposits.energy)
-    event, cell = np.divmod(key, size)
-    ring = cells.ring[cell]
-    spread = np.log1p(cells.sigma2(ring, energy) / (energy * energy))
-    energy = energy * np.exp(np.sqrt(spread) * rng.standard_normal(len(energy)) - 0.5 * spread)
-    sigma2 = cells.sigma2(ring, energy)
+    energy, sigma2 = towers.energy, towers.sigma2
     needed = calorimeter.significance_min**2
-    energy[(energy < calorimeter.energy_min) | (energy * energy < needed * sigma2)] = 0.0
-
-    pointed = tower[tracked]
+    pointed = towers.of[tracked]
     tracks = np.bincount(pointed, track_energy, len(energy))
     tracks_sigma2 = np.bincount(pointed, track_sigma * track_sigma, len(energy))
     excess = np.maximum(energy - tracks, 0.0)
@@ -191,5 +229,5 @@ def measure(
     exact = neutral[pointed] | (both <= 0)
     scale = np.divide(best, both * tracks[pointed], out=np.ones_like(both), where=~exact)
     kept = np.flatnonzero(neutral)
-    eta, phi = cells.scatter(cell[kept], rng)
-    return Neutrals(event[kept], eta, phi, excess[kept]), scale
+    eta, phi = grid(calorimeter).scatter(towers.cell[kept], rng)
+    return Neutrals(towers.event[kept], eta, phi, excess[kept]), scale

@@ -9,6 +9,7 @@ material, no pile-up subtraction and no noise without signal.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from partonic.core.errors import InputError, unknown
 from partonic.events.ragged import Ragged
-from partonic.simulators.calorimeter import Deposits, Neutrals, grid, measure
+from partonic.simulators.calorimeter import Deposits, Neutrals, grid, merge, read
 from partonic.simulators.cards import ATLAS, CARDS, CMS, Calorimeter, Card
+from partonic.simulators.layers import Readout, cells
 from partonic.simulators.tracker import (
     MASSES,
     Floats,
@@ -28,12 +30,23 @@ from partonic.simulators.tracker import (
     propagate,
 )
 
-__all__ = ["ATLAS", "CARDS", "CMS", "TRUTH_FIELDS", "Card", "detect", "truth_particles", "visible"]
+__all__ = [
+    "ATLAS",
+    "CARDS",
+    "CMS",
+    "TRUTH_FIELDS",
+    "Card",
+    "Response",
+    "detect",
+    "respond",
+    "truth_particles",
+    "visible",
+]
 
 Fields = Mapping[str, NDArray[Any]]
 
 TRUTH_FIELDS = ("px", "py", "pz", "e", "pid", "charge", "vx", "vy", "vz")
-"""What :func:`detect` and :func:`truth_particles` need to know of each stable particle."""
+"""What :func:`respond` and :func:`truth_particles` need to know of each stable particle."""
 
 CHUNK_MAX = 20_000  # events in one call; towers of all are numbered in 63 bits
 ETA_MAX = 4.9  # of particles without a detector, the reach of the ATLAS calorimeters
@@ -118,22 +131,25 @@ def _calorimeters(
     tracks: TrackSet,
     card: Card,
     rng: np.random.Generator,
-) -> tuple[Neutrals, Neutrals, Floats]:
-    """Photons and neutral hadrons of the energy flow, and the factor on each track."""
+) -> tuple[tuple[Neutrals, Neutrals], tuple[Readout, Readout], Floats]:
+    """Photons and neutral hadrons of the energy flow, what both calorimeters read, and the factor on each track."""
     shares = np.zeros((2, 5))
     shares[0, [_ELECTROMAGNETIC, _STRANGE]] = 1.0, card.strange_em
     shares[1, [_HADRONIC, _STRANGE]] = 1.0, 1.0 - card.strange_em
     factor = np.ones(len(tracks.index))
-    neutrals = []
+    neutrals, readouts = [], []
     for share, calorimeter in zip(shares, (card.ecal, card.hcal), strict=True):
         deposits, number = _deposits(event, fields["e"], eta, phi, share[fields["shower"]], calorimeter)
         tracked = number[tracks.index]
         showers = np.flatnonzero(tracked >= 0)
-        excess, factor[showers] = measure(
-            deposits, tracked[showers], tracks.energy[showers], tracks.sigma[showers], calorimeter, rng
+        towers = read(deposits, calorimeter, rng)
+        excess, factor[showers] = merge(
+            towers, tracked[showers], tracks.energy[showers], tracks.sigma[showers], calorimeter, rng
         )
         neutrals.append(excess)
-    return neutrals[0], neutrals[1], factor
+        electron = np.abs(fields["pid"][number >= 0]) == 11
+        readouts.append(Readout(calorimeter, towers, deposits.energy, electron))
+    return (neutrals[0], neutrals[1]), (readouts[0], readouts[1]), factor
 
 
 def _charged(fields: Fields, tracks: TrackSet, factor: Floats, card: Card, rng: np.random.Generator) -> Fields:
@@ -193,7 +209,29 @@ def _merge(events: int, event: list[NDArray[np.int64]], parts: list[Fields]) -> 
     return Ragged.from_counts(np.bincount(rows, minlength=events), fields)
 
 
+@dataclass(frozen=True)
+class Response:
+    """What a detector makes of a chunk of events.
+
+    Args:
+        particles: energy flow, as :func:`detect` gives it.
+        calorimeters: what the electromagnetic and the hadronic calorimeter read.
+    """
+
+    particles: Ragged
+    calorimeters: tuple[Readout, Readout]
+
+    def cells(self) -> Ragged:
+        """The cells of the calorimeters in their layers, see :func:`partonic.simulators.layers.cells`."""
+        return cells(len(self.particles), *self.calorimeters)
+
+
 def detect(truth: Ragged, card: Card, rng: np.random.Generator) -> Ragged:
+    """The energy flow of :func:`respond` alone."""
+    return respond(truth, card, rng).particles
+
+
+def respond(truth: Ragged, card: Card, rng: np.random.Generator) -> Response:
     """Send the final particles of a chunk of events through a detector.
 
     Args:
@@ -203,9 +241,9 @@ def detect(truth: Ragged, card: Card, rng: np.random.Generator) -> Ragged:
         rng: source of randomness; the result is a function of its state.
 
     Returns:
-        Energy-flow particles of each event, tracks before photons before neutral hadrons, with fields px py pz e
-        (GeV, float64), charge (int8), pid (int32: +-211, +-11, +-13, 22, 130), d0 dz d0_error dz_error (mm, float32, 0
-        for neutrals) and truth (int32, position of the track's particle within its event, -1 for neutrals).
+        The towers, and energy-flow particles of each event, tracks before photons before neutral hadrons, with fields
+        px py pz e (GeV, float64), charge (int8), pid (int32: +-211, +-11, +-13, 22, 130), d0 dz d0_error dz_error (mm,
+        float32, 0 for neutrals) and truth (int32, position of the track's particle within its event, -1 for neutrals).
 
     Raises:
         UnknownNameError: the truth lacks a field.
@@ -223,24 +261,25 @@ def detect(truth: Ragged, card: Card, rng: np.random.Generator) -> Ragged:
     in_tracker = np.abs(eta) <= card.tracker.efficiency_eta[-1]
     candidates = np.flatnonzero((fields["charge"] != 0) & in_tracker)
     tracks = find_tracks(fields, pt, eta, candidates, card.tracker, rng)
-    photons, hadrons, factor = _calorimeters(event, fields, eta, arrivals.phi, tracks, card, rng)
+    (photons, hadrons), readouts, factor = _calorimeters(event, fields, eta, arrivals.phi, tracks, card, rng)
     charged = dict(_charged(fields, tracks, factor, card, rng))
     charged["truth"] = seen[tracks.index] - truth.offsets[event[tracks.index]]
-    return _merge(
+    particles = _merge(
         len(truth),
         [event[tracks.index], photons.event, hadrons.event],
         [charged, _neutral(photons, 22), _neutral(hadrons, NEUTRAL_HADRON)],
     )
+    return Response(particles, readouts)
 
 
 def truth_particles(truth: Ragged) -> Ragged:
     """The visible particles in abs(eta) < 4.9 as a perfect detector without field would give them.
 
     Args:
-        truth: as for :func:`detect`.
+        truth: as for :func:`respond`.
 
     Returns:
-        The fields of :func:`detect` with exact momenta, pid by the same five classes, impact parameters of straight
+        The fields of :func:`respond` with exact momenta, pid by the same five classes, impact parameters of straight
         lines with errors 0, and truth for every particle.
 
     Raises:

@@ -13,8 +13,9 @@ from partonic.events.events import Events
 from partonic.events.ragged import Array, Link, Ragged
 from partonic.simulators import objects, tagging, truth
 from partonic.simulators.cards import ATLAS, CARDS, Card, Identification
-from partonic.simulators.detector import detect, truth_particles
+from partonic.simulators.detector import respond, truth_particles
 from partonic.simulators.jets import Axes, axes, cluster, constituents, slim
+from partonic.simulators.layers import cells_around
 from partonic.simulators.options import Plan
 from partonic.simulators.processes import Match
 from partonic.simulators.pythia import Collisions
@@ -33,17 +34,21 @@ class Seen:
         collisions: the generator's events.
         final: final particles, those of pileup too.
         particles: energy flow, or visible final particles where there is no detector.
+        cells: of the calorimeters, where they are asked for.
     """
 
     collisions: Collisions
     final: Ragged
     particles: Ragged
+    cells: Ragged | None = None
 
 
-def see(collisions: Collisions, final: Ragged, detector: str, rng: np.random.Generator) -> Seen:
-    """Send a batch through the detector ``atlas`` or ``cms``, or through none (``truth``)."""
-    particles = truth_particles(final) if detector == "truth" else detect(final, CARDS[detector], rng)
-    return Seen(collisions, final, particles)
+def see(collisions: Collisions, final: Ragged, detector: str, rng: np.random.Generator, *, cells: bool = False) -> Seen:
+    """Send a batch through the detector ``atlas`` or ``cms``, or through none (``truth``), which has no ``cells``."""
+    if detector == "truth":
+        return Seen(collisions, final, truth_particles(final))
+    response = respond(final, CARDS[detector], rng)
+    return Seen(collisions, final, response.particles, response.cells() if cells else None)
 
 
 def _chosen(where: Axes, plan: Plan) -> NDArray[np.bool_]:
@@ -60,7 +65,7 @@ def jet_rows(seen: Seen, plan: Plan, paired: bool) -> Events:
         kept, columns = _matched(seen.collisions.record, where, event, kept, plan.process.match, plan.radius)
         if plan.process.match.flavour:
             columns["flavour"] = truth.jet_flavours(seen.collisions.record, jets)[kept]
-    twins: dict[str, Ragged] = {}
+    others: dict[str, Ragged] = {}
     if paired:
         unpaired = truth_particles(seen.final)
         other = cluster(unpaired, plan.radius, _CLUSTER_FROM * plan.pt_min, "particles")
@@ -68,14 +73,16 @@ def jet_rows(seen: Seen, plan: Plan, paired: bool) -> Events:
         found = twin >= 0
         kept, twin = kept[found], twin[found]
         columns = {name: values[found] for name, values in columns.items()} | _jet_columns(axes(other), twin, "truth_")
-        twins["truth_constituents"] = constituents(unpaired, other, twin)
+        others["truth_constituents"] = constituents(unpaired, other, twin)
+    if seen.cells is not None:
+        others["cells"] = cells_around(seen.cells, _pick(where, kept), event[kept], plan.radius)
     columns = {
         "label": np.full(len(kept), plan.process.label, dtype=np.int8),
         **_jet_columns(where, kept, ""),
         **columns,
     }
     weights = {name: values[event[kept]] for name, values in seen.collisions.weights.items()}
-    return Events(columns, weights, {"constituents": constituents(seen.particles, jets, kept), **twins})
+    return Events(columns, weights, {"constituents": constituents(seen.particles, jets, kept), **others})
 
 
 def _jet_columns(where: Axes, jets: NDArray[np.int64], prefix: str) -> dict[str, Array]:

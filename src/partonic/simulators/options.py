@@ -45,6 +45,7 @@ class SimulationOptions:
         pileup: mean number of minimum-bias collisions that are overlaid; by default none.
         variations: weights for the renormalisation scale of the parton shower, up and down.
         paired: the same jets without a detector beside those with one.
+        cells: the cells of the calorimeters, in layers of depth, beside the constituents of jets.
 
     Raises:
         UnknownNameError: there is no such process, detector, level or window.
@@ -67,6 +68,7 @@ class SimulationOptions:
     pileup: float = 0.0
     variations: bool = False
     paired: bool = False
+    cells: bool = False
 
     def __post_init__(self) -> None:
         plan(self)
@@ -110,6 +112,8 @@ def plan(options: SimulationOptions) -> Plan:
     _check_counts(options)
     if options.paired and options.detector == "truth":
         raise InputError("paired jets need a detector (atlas or cms): without one both would be the same")
+    if options.cells and (options.detector == "truth" or level == "events"):
+        raise InputError("cells need a detector (atlas or cms) and samples of jets: leave them out, or choose both")
     if options.energy is not None and process.lhe:
         raise InputError("the energy of the beams is in the file of parton-level events; leave out the option energy")
     if options.pt_max is not None and level == "events":

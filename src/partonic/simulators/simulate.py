@@ -147,10 +147,13 @@ def simulate(options: SimulationOptions, executor: Executor | None = None) -> Ev
     The columns of a sample of jets are ``label`` (see :data:`partonic.simulators.processes.LABELS`), ``jet_pt jet_eta
     jet_phi jet_mass`` and, of the resonance or parton the jet comes from, ``truth_pid truth_pt truth_eta truth_phi
     truth_mass``; its collection is ``constituents`` (:data:`partonic.simulators.jets.CONSTITUENT_FIELDS`, by falling
-    pt), with ``paired`` also ``truth_constituents`` and ``truth_jet_pt`` and the like. The columns of event samples are
-    ``label met_pt met_phi ht n_jets``; its collections ``particles``, ``jets`` (with flavour, btag, tautag and the
-    link ``constituents``), ``leptons``, ``photons``, ``taus``, ``truth`` and, with ``paired``, ``truth_jets``, to which
-    the field ``truth_jet`` of the jets points (-1 for none). Weights are named; negative ones are kept.
+    pt), with ``paired`` also ``truth_constituents`` and ``truth_jet_pt`` and the like, with ``cells`` also ``cells``:
+    those of the calorimeters within the radius of the jet's axis (:func:`partonic.simulators.layers.cells`).
+
+    The columns of event samples are ``label met_pt met_phi ht n_jets``; its collections ``particles``, ``jets`` (with
+    flavour, btag, tautag and the link ``constituents``), ``leptons``, ``photons``, ``taus``, ``truth`` and, with
+    ``paired``, ``truth_jets``, to which the field ``truth_jet`` of the jets points (-1 for none). Weights are named;
+    negative ones are kept.
 
     Args:
         options: what to simulate.

@@ -150,7 +150,7 @@ class Simulator:
         final = self._generator.final(collisions)
         if self._pileup is not None:
             final = pileup.overlay(final, self._pileup, self.options.pileup, rng)
-        seen = see(collisions, final, self.options.detector, rng)
+        seen = see(collisions, final, self.options.detector, rng, cells=self.options.cells)
         if self.plan.level == "jets":
             return jet_rows(seen, self.plan, self.options.paired)
         return event_rows(seen, self.plan, self.options.detector, self.options.paired, rng)

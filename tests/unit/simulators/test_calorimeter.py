@@ -5,13 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from partonic.simulators.calorimeter import Deposits, grid, measure
+from partonic.simulators.calorimeter import Deposits, grid, merge, read
 from partonic.simulators.cards import ATLAS, CMS, Calorimeter, Region
 
 ALL = [ATLAS.ecal, ATLAS.hcal, CMS.ecal, CMS.hcal]
 CALORIMETERS = pytest.mark.parametrize("calorimeter", ALL, ids=["atlas ecal", "atlas hcal", "cms ecal", "cms hcal"])
 EXACT = Calorimeter(ATLAS.hcal.rings, (Region(10.0, 0.0, 0.0),), energy_min=0.0, significance_min=0.0)
 NO_TRACKS = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+
+
+def measure(given, tracked, track_energy, track_sigma, calorimeter, rng):
+    """Read the towers and merge them with tracks."""
+    return merge(read(given, calorimeter, rng), tracked, track_energy, track_sigma, calorimeter, rng)
 
 
 def deposits(*items):

@@ -50,6 +50,8 @@ def test_all_processes_are_there():
         ({"pileup": -1.0}, "pileup must be between 0 and 400"),
         ({"pileup": float("nan")}, "pileup must be between 0 and 400"),
         ({"paired": True, "detector": "truth"}, "paired jets need a detector"),
+        ({"cells": True, "detector": "truth"}, "cells need a detector (atlas or cms) and samples of jets"),
+        ({"cells": True, "level": "events"}, "cells need a detector (atlas or cms) and samples of jets"),
         ({"level": "events", "pt_max": 100.0}, "pt_max has no meaning for samples of events"),
         ({"process": "lhe:x.lhe", "energy": 13000.0}, "the energy of the beams is in the file"),
     ],

@@ -73,6 +73,19 @@ def test_seeds_give_different_events_and_chunks_are_independent(small_chunks):
     same(first[40:], lone)
 
 
+def test_cells_stand_beside_jets_that_are_the_same_without_them(small_chunks):
+    plain = simulate(SimulationOptions("qcd", 12, seed=4))
+    rich = simulate(SimulationOptions("qcd", 12, seed=4, cells=True))
+    same(plain, rich.select(collections=["constituents"]))
+    cells, constituents = rich.collection("cells"), rich.collection("constituents")
+    assert sorted(cells.fields) == ["energy", "eta", "layer", "phi"]
+    share = [np.bincount(c.rows, c[e], 12) for c, e in ((cells, "energy"), (constituents, "e"))]
+    assert np.median(share[0] / share[1]) == pytest.approx(1.0, abs=0.05)
+    assert set(np.unique(cells["layer"])) == set(range(6))
+    assert rich.provenance["options"]["cells"] is True
+    assert "cells" not in plain.provenance["options"]  # as in samples of before
+
+
 def test_chunks_come_in_order_and_the_last_is_cut(small_chunks):
     options = SimulationOptions("drell-yan", 100, detector="truth")
     parts = list(simulate_chunks(options))
