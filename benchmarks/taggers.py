@@ -243,7 +243,7 @@ def part(quick: bool) -> dict[str, Any]:
     logging.disable(logging.CRITICAL)
     no_dropout = {"dropout": 0, "attn_dropout": 0, "activation_dropout": 0}
     options = {"pair_input_dim": 4, "use_pre_activation_pair": False, "fc_params": [], "cls_block_params": no_dropout}
-    peer, ours = ParticleTransformer(7, CLASSES, **options), ParT(classes=CLASSES)
+    peer, ours = ParticleTransformer(7, CLASSES, **options), ParT(outputs=CLASSES)
     take_weights("part", ours, peer)
     bars = (2.0, 1.6)
     return measure(ours, peer, packed_forward, lambda m, d: m(d.features, v=d.p4, mask=d.mask), bars, quick, True)
@@ -259,7 +259,7 @@ def particlenet(lite: bool, quick: bool) -> dict[str, Any]:
     few, many = [(7, (32, 32, 32)), (7, (64, 64, 64))], [(16, (w, w, w)) for w in (64, 128, 256)]
     convolutions, dense = (few, 128) if lite else (many, 256)
     peer = Peer(7, CLASSES, conv_params=convolutions, fc_params=[(dense, 0.1)], use_fusion=False)
-    ours = ParticleNet(convolutions, (dense,), classes=CLASSES)
+    ours = ParticleNet(convolutions, (dense,), outputs=CLASSES)
     take_weights("particlenet", ours, peer)
 
     def forward(module: nn.Module, data: Sample) -> Tensor:
@@ -272,7 +272,7 @@ def particlenet(lite: bool, quick: bool) -> dict[str, Any]:
 
 def lorentznet(quick: bool) -> dict[str, Any]:
     """LorentzNet as published, against a plain implementation over padded jets, with the same weights."""
-    ours = LorentzNet(classes=CLASSES, beams=False, dropout=0.0)
+    ours = LorentzNet(outputs=CLASSES, beams=False, dropout=0.0)
     peer = copy.deepcopy(ours)
     return measure(ours, peer, packed_forward, padded_lorentznet, (1.0, 1.4), quick)
 
@@ -313,7 +313,7 @@ def pelican(quick: bool) -> dict[str, Any]:
         return without_peer("pelican-lite")
     channels, blocks, maps = 32, 5, 15
     peer = Peer(1, 0, 0, 0, CLASSES, blocks, channels, dropout_prob=None)
-    ours = PELICAN(blocks, channels, 0.0, beams=False, classes=CLASSES)
+    ours = PELICAN(blocks, channels, 0.0, beams=False, outputs=CLASSES)
     pairs = [(peer.in_aggregator_rank2, ours.enter)]
     for theirs, mine in zip(peer.blocks, ours.blocks, strict=True):
         mine.layer.load_state_dict(theirs.mlp[0].state_dict())
@@ -360,7 +360,7 @@ def pixelate(quick: bool) -> dict[str, Any]:
     """Centred images of 33 x 33 pixels, against a loop over jets and particles in Python."""
     n, size, width = (1000, 33, 0.8) if quick else (4000, 33, 0.8)
     events = jets(n)
-    draw = JetImage(size, width, upright=False)
+    draw = JetImage(size, side=width, upright=False)
     c = events.collections["constituents"]
     p = {name: c[name].astype(np.float64) for name in ("px", "py", "pz", "e")}
     pt = np.hypot(p["px"], p["py"])

@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_jets import boosted, mirrored, permuted, toy_jets, turned
+from toy_jets import boosted, changed, mirrored, permuted, toy_jets, turned, with_kinds
 
 from partonic.core.registry import models
 from partonic.events import Ragged
 from partonic.models.checkpoint import Trained, load, save
+from partonic.models.inputs import width_of
 from partonic.models.trees import TreeOptions, train_trees
-from partonic.represent import representation
+from partonic.represent import REPRESENTATIONS, representation
 
 CHANGES = {
     "permutation": permuted,
@@ -47,7 +48,7 @@ def trained(request):
 def test_registration_says_what_is_needed(trained):
     entry = models.get(trained.name)
     assert entry.paper.startswith("arXiv:")
-    assert entry.facts["input"] in ("packed", "image", "features")
+    assert entry.facts["input"] in REPRESENTATIONS
     assert set(entry.facts.get("invariant", ())) <= {*CHANGES, "lorentz", "soft-collinear"}
 
 
@@ -65,6 +66,25 @@ def test_every_parameter_gets_a_gradient(trained):
         trained.module.train()(representation(trained.input)(toy_jets(64))).square().sum().backward()
         assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in parameters.values())
         assert [name for name, p in parameters.items() if not p.grad.abs().sum() > 0] == []
+
+
+def test_several_outputs_from_charges_and_kinds(trained):
+    entry = models.get(trained.name)
+    if entry.facts.get("boosted"):
+        pytest.skip("boosted trees have one output")
+    represent = representation(trained.input, inputs="kinds")
+    torch.manual_seed(1)
+    module = entry.cls(outputs=3, **width_of(entry.cls, represent))
+    events = with_kinds(toy_jets(64))
+    logits = module.train()(represent(events))
+    assert logits.shape == (64, 3)
+    logits.square().sum().backward()
+    assert [name for name, p in module.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
+    charge = events.collection("constituents")["charge"]
+    other = changed(events, charge=(1 - np.abs(charge)).astype(np.int8), pid=np.where(charge == 0, 211, 130))
+    with torch.no_grad():
+        seen = module.eval()(represent(events)) - module(represent(other))
+    assert (seen.abs().amax(dim=1) > 1e-6).all()
 
 
 def test_a_jet_does_not_know_its_batch(trained):

@@ -67,3 +67,13 @@ def pythia_jets():
     with np.load(Path(__file__).parents[1] / "data" / "pythia_jets.npz") as data:
         fields = {name: data[name] for name in ("px", "py", "pz", "e")}
         return Events({"label": data["label"]}, {}, {"constituents": Ragged.from_counts(data["counts"], fields)})
+
+
+def with_kinds(events, seed=2):
+    """The same jets, their constituents of random kinds; charged ones have impact parameters in mm."""
+    c = events.collection("constituents")
+    rng = np.random.default_rng(seed)
+    pid = rng.choice([211, -211, 130, 22, 11, -13], c.total)
+    charge = np.select([np.isin(pid, (211, -13)), np.isin(pid, (-211, 11))], [1, -1], 0).astype(np.int8)
+    tracks = {name: rng.exponential(0.1, c.total) * (charge != 0) for name in ("d0", "d0_error", "dz", "dz_error")}
+    return changed(events, charge=charge, pid=pid, **tracks)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from partonic.core.errors import InputError
 from partonic.core.registry import register_model
+from partonic.models.heads import logits
 
 if TYPE_CHECKING:
     from partonic.represent.batch import Images
@@ -24,12 +25,13 @@ SCALE = 100.0  # pixels of an image sum to 1; this brings the lit ones near 1
     training={"epochs": 6, "learning_rate": 2e-3, "weight_decay": 1e-3, "size": 256},
 )
 class CNN(nn.Module):
-    """Logit of a jet image; convolutions with stride stand for convolution and pooling, at an eighth of the cost.
+    """Logits of a jet image; convolutions with stride stand for convolution and pooling, at an eighth of the cost.
 
     Args:
         size: pixels a side, a multiple of 8.
         channels: number of channels of the images.
         width: channels of the first layer; the others have twice as many.
+        outputs: 1 for one logit a jet, else so many.
 
     Raises:
         InputError: the size is not a multiple of 8.
@@ -39,7 +41,7 @@ class CNN(nn.Module):
         76241
     """
 
-    def __init__(self, size: int = 40, channels: int = 1, width: int = 16) -> None:
+    def __init__(self, size: int = 40, channels: int = 1, width: int = 16, outputs: int = 1) -> None:
         super().__init__()
         if size < 8 or size % 8:
             raise InputError(f"the images of the model 'cnn' must have a size that is a multiple of 8, not {size}")
@@ -53,10 +55,10 @@ class CNN(nn.Module):
         )
         self.convolutions: nn.Module = layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = nn.Sequential(
-            nn.Flatten(), nn.Linear(2 * width * (size // 8) ** 2, 64), nn.ReLU(), nn.Linear(64, 1)
+            nn.Flatten(), nn.Linear(2 * width * (size // 8) ** 2, 64), nn.ReLU(), nn.Linear(64, outputs)
         )
 
     def forward(self, jets: Images) -> Tensor:
-        """Logits, (jets,)."""
+        """Logits, (jets,) or (jets, outputs)."""
         pixels = (jets.pixels * SCALE).contiguous(memory_format=torch.channels_last)  # (jets, channels, size, size)
-        return cast("Tensor", self.head(self.convolutions(pixels))).squeeze(-1)
+        return logits(self.head(self.convolutions(pixels)))

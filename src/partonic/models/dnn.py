@@ -26,14 +26,14 @@ class DNN(nn.Module):
     Args:
         observables: their number.
         width: of the three hidden layers.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
     """
 
-    def __init__(self, observables: int = 22, width: int = 128, classes: int = 1) -> None:
+    def __init__(self, observables: int = 22, width: int = 128, outputs: int = 1) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(observables)
-        self.layers = mlp(observables, width, width, width, classes)
+        self.layers = mlp(observables, width, width, width, outputs)
 
     def forward(self, jets: Features) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
+        """Logits, (jets,) or (jets, outputs)."""
         return logits(self.layers(self.norm(jets.values).clamp(-10, 10)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.models.mlp import mlp
-from partonic.represent.packed import POSITION
+from partonic.represent.packed import KINEMATIC, POSITION
 from partonic.represent.segments import segment_sum, segments
 
 if TYPE_CHECKING:
@@ -33,17 +34,20 @@ class EFN(nn.Module):
 
     Args:
         width: of the latent space of the sum.
-        classes: 1 for one logit a jet, else so many.
+        features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too;
+            then only splittings into particles of the same kind change nothing.
+        outputs: 1 for one logit a jet, else so many.
     """
 
-    def __init__(self, width: int = 256, classes: int = 1) -> None:
+    def __init__(self, width: int = 256, features: int = KINEMATIC, outputs: int = 1) -> None:
         super().__init__()
-        self.phi = mlp(2, 100, 100, width, activate_last=True)
-        self.rho = mlp(width, 100, 100, 100, classes)
+        self.phi = mlp(2 + features - KINEMATIC, 100, 100, width, activate_last=True)
+        self.rho = mlp(width, 100, 100, 100, outputs)
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
+        """Logits, (jets,) or (jets, outputs)."""
         pt = jets.p4[:, 1:3].norm(dim=1, keepdim=True)
         share = pt / segment_sum(pt, jets.offsets)[segments(jets.offsets)]
-        latent = segment_sum(share * self.phi(SCALE * jets.features[:, POSITION]), jets.offsets)
+        known = torch.cat([SCALE * jets.features[:, POSITION], jets.features[:, KINEMATIC:]], dim=1)
+        latent = segment_sum(share * self.phi(known), jets.offsets)
         return logits(self.rho(latent))

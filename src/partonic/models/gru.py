@@ -22,7 +22,7 @@ class GRU(LSTM):
         particles: number of hardest constituents that are read.
         width: of the state.
         features: of a particle.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
     """
 
     cell = nn.GRU

@@ -12,6 +12,7 @@ from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.models.mlp import mlp
 from partonic.represent.leading import leading
+from partonic.represent.packed import KINEMATIC
 
 if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
@@ -46,23 +47,32 @@ class LBN(nn.Module):
         particles: number of hardest constituents.
         pairs: learned particles, and learned frames.
         width: of the dense layers.
-        classes: 1 for one logit a jet, else so many.
+        features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
+        outputs: 1 for one logit a jet, else so many.
     """
 
     upper: Tensor
 
-    def __init__(self, particles: int = 60, pairs: int = 24, width: int = 256, classes: int = 1) -> None:
+    def __init__(
+        self,
+        particles: int = 60,
+        pairs: int = 24,
+        width: int = 256,
+        features: int = KINEMATIC,
+        outputs: int = 1,
+    ) -> None:
         super().__init__()
         self.particles = particles
         self.combine = nn.Parameter(torch.randn(2, pairs, particles))
-        size = pairs * OBSERVABLES + pairs * (pairs - 1) // 2
+        size = pairs * OBSERVABLES + pairs * (pairs - 1) // 2 + particles * (features - KINEMATIC)
         self.norm = nn.BatchNorm1d(size)
-        self.dense = mlp(size, width, width, width, classes)
+        self.dense = mlp(size, width, width, width, outputs)
         self.register_buffer("upper", torch.triu_indices(pairs, pairs, 1), persistent=False)
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
-        given = leading(jets, self.particles).p4  # (jets, particles, 4)
+        """Logits, (jets,) or (jets, outputs)."""
+        hardest = leading(jets, self.particles)
+        given, known = hardest.p4, hardest.features[:, :, KINEMATIC:]  # (jets, particles, 4 or F)
         # Sums with weights above 0 of particles inside the light cone stay there.
         learned, frames = torch.einsum("spn,jnk->sjpk", softplus(self.combine), given)
         seen = boosted(learned, frames)  # (jets, pairs, 4)
@@ -73,4 +83,4 @@ class LBN(nn.Module):
         angles = (direction @ direction.mT)[:, self.upper[0], self.upper[1]]
         observables = [energy.clamp(min=0).log1p(), size.log1p(), mass.log1p(), direction[..., 2]]
         observables.append(momentum[..., :2].norm(dim=-1).log1p())
-        return logits(self.dense(self.norm(torch.cat([*observables, angles], dim=1))))
+        return logits(self.dense(self.norm(torch.cat([*observables, angles, known.flatten(1)], dim=1))))

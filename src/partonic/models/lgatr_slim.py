@@ -10,6 +10,7 @@ from torch.nn.functional import gelu
 
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
+from partonic.represent.packed import KINEMATIC
 from partonic.represent.plan import Plan, plan
 from partonic.represent.references import BEAMS, dot, with_references
 from partonic.represent.segments import segment_mean
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 SCALE = 1 / 20  # of the momenta: brings those of a constituent near 1
 SMALL = 1e-2
-SCALARS = 2  # of a particle: one, and whether it is a reference vector
+SCALARS = 2  # of a particle: one, and whether it is a reference vector; charge and kind come behind
 
 
 class Mixed(nn.Module):
@@ -128,7 +129,8 @@ class LGATrSlim(nn.Module):
         heads: of the attention.
         beams: whether the two beam directions stand beside the particles; without them the network is blind to the
             detector's axis.
-        classes: 1 for one logit a jet, else so many.
+        features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
+        outputs: 1 for one logit a jet, else so many.
 
     Attributes:
         references: the vectors beside the particles, (2, 4) or (0, 4).
@@ -143,22 +145,24 @@ class LGATrSlim(nn.Module):
         vectors: int = 8,
         heads: int = 4,
         beams: bool = True,
-        classes: int = 1,
+        features: int = KINEMATIC,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
-        self.enter = Mixed((SCALARS, scalars), (1, vectors))
+        self.enter = Mixed((SCALARS + features - KINEMATIC, scalars), (1, vectors))
         self.blocks = nn.ModuleList(Block(scalars, vectors, heads) for _ in range(blocks))
         self.norm = Norm(scalars)
         self.products = nn.Linear(vectors, 2 * vectors, bias=False)
-        self.head = nn.Linear(scalars + vectors, classes)
+        self.head = nn.Linear(scalars + vectors, outputs)
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
-        given = with_references(jets.p4 * SCALE, jets.offsets, self.references)
+        """Logits, (jets,) or (jets, outputs)."""
+        given = with_references(jets.p4 * SCALE, jets.features[:, KINEMATIC:], jets.offsets, self.references)
         order = plan(given.offsets)
-        vectors, flag = given.p4[order.particles][:, None], given.is_reference[order.particles].to(jets.p4)
-        scalars, vectors = self.enter(torch.stack([torch.ones_like(flag), flag], dim=1), vectors)
+        known = given.scalars[order.particles]
+        known = torch.cat([torch.ones_like(known[:, :1]), known], dim=1)
+        scalars, vectors = self.enter(known, given.p4[order.particles][:, None])
         for block in self.blocks:
             scalars, vectors = block(scalars, vectors, order)
         inner, arrows = self.norm(scalars, vectors)

@@ -11,6 +11,7 @@ from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.models.mlp import mlp
 from partonic.represent.leading import leading
+from partonic.represent.packed import KINEMATIC
 from partonic.represent.references import dot, squeeze
 
 if TYPE_CHECKING:
@@ -35,22 +36,27 @@ class LoLa(nn.Module):
     Args:
         particles: number of hardest constituents.
         combinations: learned sums of them, beside the constituents and their whole sum.
-        classes: 1 for one logit a jet, else so many.
+        features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
+        outputs: 1 for one logit a jet, else so many.
     """
 
-    def __init__(self, particles: int = 40, combinations: int = 15, classes: int = 1) -> None:
+    def __init__(
+        self, particles: int = 40, combinations: int = 15, features: int = KINEMATIC, outputs: int = 1
+    ) -> None:
         super().__init__()
         self.particles = particles
         vectors = particles + combinations + 1
         self.combine = nn.Parameter(torch.rand(combinations, particles))
         self.energies = nn.Parameter(torch.randn(vectors, vectors) / vectors)
         self.distances = nn.Parameter(torch.randn(vectors, vectors) / vectors)
-        self.norm = nn.BatchNorm1d(vectors * OBSERVABLES)
-        self.dense = mlp(vectors * OBSERVABLES, 100, 50, classes)
+        size = vectors * OBSERVABLES + particles * (features - KINEMATIC)
+        self.norm = nn.BatchNorm1d(size)
+        self.dense = mlp(size, 100, 50, outputs)
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
-        given = leading(jets, self.particles).p4  # (jets, particles, 4)
+        """Logits, (jets,) or (jets, outputs)."""
+        hardest = leading(jets, self.particles)
+        given, known = hardest.p4, hardest.features[:, :, KINEMATIC:]  # (jets, particles, 4 or F)
         total = given.sum(dim=1, keepdim=True)
         together = torch.cat([total, torch.einsum("cp,jpk->jck", self.combine, given), given], dim=1)
         gaps = together[:, :, None] - together[:, None]
@@ -66,4 +72,4 @@ class LoLa(nn.Module):
             ],
             dim=2,
         )
-        return logits(self.dense(self.norm(observables.flatten(1))))
+        return logits(self.dense(self.norm(torch.cat([observables.flatten(1), known.flatten(1)], dim=1))))

@@ -11,13 +11,14 @@ from torch.nn.functional import linear, relu
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.represent.edges import Edges, edges, gather, spread
+from partonic.represent.packed import KINEMATIC
 from partonic.represent.references import BEAMS, dot, squeeze, with_references
 from partonic.represent.segments import segment_mean
 
 if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
 
-SCALARS = 2  # mass and whether it is a reference vector
+SCALARS = 2  # mass and whether it is a reference vector; charge and kind come behind
 INVARIANTS = 2  # of a pair: squared difference and product
 
 
@@ -25,12 +26,13 @@ class GroupBlock(nn.Module):
     """One Lorentz-group-equivariant block.
 
     Args:
-        width: of the scalars of a particle.
+        width: of the hidden scalars of a particle.
+        scalars: that are given.
         step: factor of the movement of the four-vectors.
         last: whether the four-vectors stay, since nothing follows that sees them.
     """
 
-    def __init__(self, width: int, step: float, last: bool) -> None:
+    def __init__(self, width: int, scalars: int, step: float, last: bool) -> None:
         super().__init__()
         self.step, self.last = step, last
         self.pair = nn.Linear(2 * width + INVARIANTS, width, bias=False)
@@ -38,7 +40,7 @@ class GroupBlock(nn.Module):
         self.message = nn.Linear(width, width)
         self.gate = nn.Linear(width, 1)
         self.update = nn.Sequential(
-            nn.Linear(2 * width + SCALARS, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, width)
+            nn.Linear(2 * width + scalars, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, width)
         )
         if not last:
             pull = nn.Linear(width, 1, bias=False)
@@ -81,13 +83,14 @@ class LorentzNet(nn.Module):
         dropout: in front of the last layer.
         beams: whether the two beam directions stand beside the particles; without them the network is blind to the
             detector's axis.
-        classes: 1 for one logit a jet, else so many.
+        features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
+        outputs: 1 for one logit a jet, else so many.
 
     Attributes:
         references: the vectors beside the particles, (2, 4) or (0, 4).
 
     Example:
-        >>> sum(weight.numel() for weight in LorentzNet(classes=2).parameters())
+        >>> sum(weight.numel() for weight in LorentzNet(outputs=2).parameters())
         224072
     """
 
@@ -100,19 +103,21 @@ class LorentzNet(nn.Module):
         step: float = 5e-3,
         dropout: float = 0.2,
         beams: bool = True,
-        classes: int = 1,
+        features: int = KINEMATIC,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
-        self.embed = nn.Linear(SCALARS, width)
-        self.blocks = nn.ModuleList(GroupBlock(width, step, last=i == blocks - 1) for i in range(blocks))
-        self.decode = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, classes))
+        scalars = SCALARS + features - KINEMATIC
+        self.embed = nn.Linear(scalars, width)
+        self.blocks = nn.ModuleList(GroupBlock(width, scalars, step, last=i == blocks - 1) for i in range(blocks))
+        self.decode = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, outputs))
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
-        given = with_references(jets.p4, jets.offsets, self.references)
+        """Logits, (jets,) or (jets, outputs)."""
+        given = with_references(jets.p4, jets.features[:, KINEMATIC:], jets.offsets, self.references)
         p4, graph = given.p4, edges(given.offsets, loops=False)
-        scalars = torch.stack([squeeze(dot(p4, p4)), given.is_reference.to(p4)], dim=1)
+        scalars = torch.cat([squeeze(dot(p4, p4))[:, None], given.scalars], dim=1)
         hidden = self.embed(scalars)
         for block in self.blocks:
             hidden, p4 = block(hidden, p4, scalars, graph)

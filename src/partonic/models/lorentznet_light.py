@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from partonic.core.registry import register_model
 from partonic.models.lorentznet import LorentzNet
+from partonic.represent.packed import KINEMATIC
 
 
 @register_model(
@@ -18,8 +19,9 @@ class LorentzNetLight(LorentzNet):
 
     Args:
         beams: whether the two beam directions stand beside the particles.
-        classes: 1 for one logit a jet, else so many.
+        features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
+        outputs: 1 for one logit a jet, else so many.
     """
 
-    def __init__(self, beams: bool = True, classes: int = 1) -> None:
-        super().__init__(blocks=4, width=40, dropout=0.1, beams=beams, classes=classes)
+    def __init__(self, beams: bool = True, features: int = KINEMATIC, outputs: int = 1) -> None:
+        super().__init__(4, 40, dropout=0.1, beams=beams, features=features, outputs=outputs)

@@ -30,20 +30,20 @@ class LSTM(nn.Module):
         particles: number of hardest constituents that are read.
         width: of the state.
         features: of a particle.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
     """
 
     cell: type[nn.LSTM | nn.GRU] = nn.LSTM
 
-    def __init__(self, particles: int = 80, width: int = 128, features: int = 7, classes: int = 1) -> None:
+    def __init__(self, particles: int = 80, width: int = 128, features: int = 7, outputs: int = 1) -> None:
         super().__init__()
         self.particles = particles
         self.embed = nn.Linear(features, 64)
         self.recurrent = self.cell(64, width, batch_first=True)
-        self.head = mlp(width, 64, classes)
+        self.head = mlp(width, 64, outputs)
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
+        """Logits, (jets,) or (jets, outputs)."""
         given = leading(jets, self.particles)
         # Softest first: what is read last is remembered best.
         slot = (given.numbers[:, None] - 1 - _slots(given.features)).clamp(min=0)

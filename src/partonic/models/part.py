@@ -162,7 +162,7 @@ class ParT(nn.Module):
         dropout: of the blocks among particles.
         activate_pairs: whether a GELU follows the last layer of the network of pairs.
         features: of a particle.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
     """
 
     def __init__(
@@ -175,12 +175,12 @@ class ParT(nn.Module):
         dropout: float = 0.1,
         activate_pairs: bool = True,
         features: int = 7,
-        classes: int = 1,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         stack: list[nn.Module] = [nn.BatchNorm1d(features)]
-        for inputs, outputs in pairwise((features, *embedding)):
-            stack += [nn.LayerNorm(inputs), nn.Linear(inputs, outputs), nn.GELU()]
+        for before, after in pairwise((features, *embedding)):
+            stack += [nn.LayerNorm(before), nn.Linear(before, after), nn.GELU()]
         width = embedding[-1]
         self.embed = nn.Sequential(*stack)
         self.pairs = PairBias(pair_widths, heads, activate_pairs)
@@ -188,7 +188,7 @@ class ParT(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.summaries = nn.ModuleList(Block(width, heads, 0.0) for _ in range(summaries))
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, classes)
+        self.head = nn.Linear(width, outputs)
         self.summary = nn.Parameter(torch.zeros(1, width))
         nn.init.trunc_normal_(self.summary, std=0.02)
         self.apply(_start)
@@ -197,7 +197,7 @@ class ParT(nn.Module):
                 layer.weight.data.div_(math.sqrt(2 * number))
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
+        """Logits, (jets,) or (jets, outputs)."""
         order = plan(jets.offsets, STEP)
         couples = pairs(order)
         tokens = self.embed(jets.features[order.particles])

@@ -18,8 +18,8 @@ class ParTLight(ParT):
 
     Args:
         features: of a particle.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
     """
 
-    def __init__(self, features: int = 7, classes: int = 1) -> None:
-        super().__init__((64, 128, 64), (16, 16), 8, 3, 1, 0.0, features=features, classes=classes)
+    def __init__(self, features: int = 7, outputs: int = 1) -> None:
+        super().__init__((64, 128, 64), (16, 16), 8, 3, 1, 0.0, features=features, outputs=outputs)

@@ -21,7 +21,40 @@ if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
 
 
-class EdgeConv(nn.Module):
+class EdgeLayers(nn.Module):
+    """A network of two particles x_i and x_j - x_i, and the shortcut beside what it gives.
+
+    Args:
+        inputs: features of a particle.
+        widths: of the layers.
+    """
+
+    def __init__(self, inputs: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        sizes = [2 * inputs, *widths]
+        self.layers = nn.ModuleList(LinearNorm(a, b) for a, b in pairwise(sizes))
+        self.shortcut = nn.Identity() if inputs == widths[-1] else LinearNorm(inputs, widths[-1])
+
+    def halves(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What i and j add to the first layer of an edge, each (particles, widths[0]).
+
+        Its product is made for each particle once, not for each edge.
+        """
+        first = cast("LinearNorm", self.layers[0])
+        weight, bias = (first.layer.weight, None) if self.training else first.fixed()
+        own, other = weight.chunk(2, dim=1)
+        return linear(features, own - other, bias), linear(features, other)
+
+    def rest(self, edges: Tensor) -> Tensor:
+        """The layers behind the sums of both halves: (edges, widths[0]) give (edges, widths[-1])."""
+        first = cast("LinearNorm", self.layers[0])
+        edges = relu(first.norm(edges) if self.training else edges, inplace=True)
+        for layer in self.layers[1:]:
+            edges = relu(layer(edges), inplace=True)
+        return edges
+
+
+class EdgeConv(EdgeLayers):
     """Mean over the nearest neighbours of a network of a particle and its difference to each of them.
 
     A neighbour that a jet of few particles lacks is one whose features are all zero.
@@ -33,24 +66,14 @@ class EdgeConv(nn.Module):
     """
 
     def __init__(self, neighbours: int, inputs: int, widths: Sequence[int]) -> None:
-        super().__init__()
+        super().__init__(inputs, widths)
         self.neighbours = neighbours
-        sizes = [2 * inputs, *widths]
-        self.layers = nn.ModuleList(LinearNorm(a, b) for a, b in pairwise(sizes))
-        self.shortcut = nn.Identity() if inputs == widths[-1] else LinearNorm(inputs, widths[-1])
 
     def forward(self, points: Tensor, features: Tensor, order: Plan) -> Tensor:
         """(particles, coordinates) and (particles, inputs) give (particles, widths[-1])."""
         near = nearest(points.detach(), order, self.neighbours)  # (particles, k)
-        first = cast("LinearNorm", self.layers[0])
-        weight, bias = (first.layer.weight, None) if self.training else first.fixed()
-        # The first layer sees (x_i, x_j - x_i): its product is made for each particle once, not for each pair.
-        own, other = weight.chunk(2, dim=1)
-        mine, theirs = linear(features, own - other, bias), pad(linear(features, other), (0, 0, 0, 1))
-        pairs = (mine[:, None, :] + theirs[near]).flatten(0, 1)  # (particles * k, width)
-        pairs = relu(first.norm(pairs) if self.training else pairs, inplace=True)
-        for layer in self.layers[1:]:
-            pairs = relu(layer(pairs), inplace=True)
+        mine, theirs = self.halves(features)
+        pairs = self.rest((mine[:, None, :] + pad(theirs, (0, 0, 0, 1))[near]).flatten(0, 1))  # (particles * k, width)
         mean = pairs.view(*near.shape, -1).mean(dim=1)
         return relu(self.shortcut(features) + mean)
 
@@ -96,7 +119,7 @@ class ParticleNet(nn.Module):
         dense: widths of the layers behind the mean over particles.
         dropout: behind each of them.
         features: of a particle.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
         fusion: whether the outputs of all convolutions are joined and mixed before the mean.
 
     Example:
@@ -114,7 +137,7 @@ class ParticleNet(nn.Module):
         dense: Sequence[int] = (256,),
         dropout: float = 0.1,
         features: int = 7,
-        classes: int = 1,
+        outputs: int = 1,
         fusion: bool = False,
     ) -> None:
         super().__init__()
@@ -130,10 +153,10 @@ class ParticleNet(nn.Module):
             widths.append(mixed)
         sizes = [widths[-1], *dense]
         hidden = [nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout)) for a, b in pairwise(sizes)]
-        self.dense = nn.Sequential(*hidden, nn.Linear(sizes[-1], classes))
+        self.dense = nn.Sequential(*hidden, nn.Linear(sizes[-1], outputs))
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
+        """Logits, (jets,) or (jets, outputs)."""
         order = plan(jets.offsets)
         features = jets.features[order.particles]
         points, features = features[:, POSITION], self.norm(features)

@@ -18,12 +18,12 @@ class ParticleNetLite(ParticleNet):
 
     Args:
         features: of a particle.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
 
     Example:
         >>> sum(weight.numel() for weight in ParticleNetLite().parameters())
         26287
     """
 
-    def __init__(self, features: int = 7, classes: int = 1) -> None:
-        super().__init__(((7, (32, 32, 32)), (7, (64, 64, 64))), (128,), 0.1, features, classes)
+    def __init__(self, features: int = 7, outputs: int = 1) -> None:
+        super().__init__(((7, (32, 32, 32)), (7, (64, 64, 64))), (128,), 0.1, features, outputs)

@@ -32,11 +32,11 @@ class PCNN(nn.Module):
         particles: slots.
         widths: channels of each stage of two residual blocks; every stage but the first halves the slots.
         features: of a particle.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
     """
 
     def __init__(
-        self, particles: int = 100, widths: Sequence[int] = (32, 64, 128), features: int = 7, classes: int = 1
+        self, particles: int = 100, widths: Sequence[int] = (32, 64, 128), features: int = 7, outputs: int = 1
     ) -> None:
         super().__init__()
         self.particles = particles
@@ -47,10 +47,10 @@ class PCNN(nn.Module):
             blocks += [Residual(1, inputs, width, 1 + (number > 0)), Residual(1, width, width, 1)]
             inputs = width
         self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Sequential(nn.Linear(inputs, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, classes))
+        self.head = nn.Sequential(nn.Linear(inputs, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, outputs))
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
+        """Logits, (jets,) or (jets, outputs)."""
         given = leading(jets, self.particles)
         there = torch.arange(self.particles, device=given.numbers.device) < given.numbers[:, None]
         slots = torch.cat([given.features, there[:, :, None].to(given.features)], dim=2).mT

@@ -11,6 +11,7 @@ from torch.nn.functional import leaky_relu, linear
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.represent.edges import Edges, add_transposed, edges, gather, spread
+from partonic.represent.packed import KINEMATIC
 from partonic.represent.references import BEAMS, dot, squeeze, with_references
 from partonic.represent.segments import lengths, segment_sum, segments
 
@@ -98,7 +99,8 @@ class PELICAN(nn.Module):
         dropout: in the blocks.
         beams: whether the two beam directions stand beside the particles; without them the network is blind to the
             detector's axis.
-        classes: 1 for one logit a jet, else so many.
+        features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
+        outputs: 1 for one logit a jet, else so many.
 
     Attributes:
         references: the vectors beside the particles, (2, 4) or (0, 4).
@@ -107,22 +109,29 @@ class PELICAN(nn.Module):
     references: Tensor
 
     def __init__(
-        self, blocks: int = 5, channels: int = 50, dropout: float = 0.025, beams: bool = True, classes: int = 1
+        self,
+        blocks: int = 5,
+        channels: int = 50,
+        dropout: float = 0.025,
+        beams: bool = True,
+        features: int = KINEMATIC,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
-        self.enter = MatrixMap(1 + beams, channels)
+        self.scalars = slice(0 if beams else 1, None)  # without references there is nothing to tell them from
+        self.enter = MatrixMap(1 + beams + features - KINEMATIC, channels)
         self.blocks = nn.ModuleList(Block(channels, dropout) for _ in range(blocks))
-        self.leave = nn.Linear(2 * channels, classes, bias=False)
+        self.leave = nn.Linear(2 * channels, outputs, bias=False)
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
-        given = with_references(jets.p4, jets.offsets, self.references)
+        """Logits, (jets,) or (jets, outputs)."""
+        given = with_references(jets.p4, jets.features[:, KINEMATIC:], jets.offsets, self.references)
         graph = edges(given.offsets, loops=True)
         matrix = squeeze(dot(given.p4[graph.first], given.p4[graph.second]))[:, None]
-        if len(self.references):
-            flag = given.is_reference.to(matrix)[:, None]
-            matrix = torch.cat([matrix, spread(flag, flag, graph)], dim=1)
+        known = given.scalars[:, self.scalars].contiguous()
+        if known.shape[1]:
+            matrix = torch.cat([matrix, spread(known, known, graph)], dim=1)
         return self.of_matrix(matrix, graph)
 
     def of_matrix(self, matrix: Tensor, graph: Edges) -> Tensor:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from partonic.core.registry import register_model
+from partonic.models.heads import logits
 from partonic.models.mlp import mlp
+from partonic.represent.packed import POSITION
 from partonic.represent.segments import segment_sum
 
 if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
 
 PARTICLES = 50.0  # about the number of constituents of a jet: keeps the sum near 1 at the start
-SCALES = (1.0, 1.0, 1.0, 1.0, 1.0, 5.0, 5.0)  # bring delta_eta and delta_phi to the spread of the others: learns faster
+POSITION_SCALE = 5.0  # brings delta_eta and delta_phi to the spread of the other features: learns faster
 
 
 @register_model(
@@ -27,11 +28,12 @@ SCALES = (1.0, 1.0, 1.0, 1.0, 1.0, 5.0, 5.0)  # bring delta_eta and delta_phi to
     training={"epochs": 16, "learning_rate": 4e-3, "weight_decay": 1e-3, "size": 128},
 )
 class PFN(nn.Module):
-    r"""Logit of a jet, :math:`F(\sum_i \Phi(p_i))`, with the published widths: 82,757 weights.
+    r"""Logits of a jet, :math:`F(\sum_i \Phi(p_i))`, with the published widths: 82,757 weights.
 
     Args:
-        scales: factor of each feature of a particle.
         width: of the latent space of the sum.
+        features: of a particle.
+        outputs: 1 for one logit a jet, else so many.
 
     Example:
         >>> sum(weight.numel() for weight in PFN().parameters())
@@ -40,13 +42,15 @@ class PFN(nn.Module):
 
     scales: Tensor
 
-    def __init__(self, scales: Sequence[float] = SCALES, width: int = 256) -> None:
+    def __init__(self, width: int = 256, features: int = 7, outputs: int = 1) -> None:
         super().__init__()
-        self.register_buffer("scales", torch.tensor(scales), persistent=False)
-        self.phi = mlp(len(scales), 100, 100, width, activate_last=True)
-        self.rho = mlp(width, 100, 100, 100, 1)
+        scales = torch.ones(features)
+        scales[POSITION] = POSITION_SCALE
+        self.register_buffer("scales", scales, persistent=False)
+        self.phi = mlp(features, 100, 100, width, activate_last=True)
+        self.rho = mlp(width, 100, 100, 100, outputs)
 
     def forward(self, jets: PackedJets) -> Tensor:
-        """Logits, (jets,)."""
+        """Logits, (jets,) or (jets, outputs)."""
         latent = segment_sum(self.phi(jets.features * self.scales), jets.offsets) / PARTICLES  # (jets, width)
-        return cast("Tensor", self.rho(latent)).squeeze(-1)
+        return logits(self.rho(latent))

@@ -30,10 +30,10 @@ class ResNet(nn.Module):
     Args:
         widths: channels of each stage of two residual blocks; every stage halves the pixels.
         channels: of the image.
-        classes: 1 for one logit a jet, else so many.
+        outputs: 1 for one logit a jet, else so many.
     """
 
-    def __init__(self, widths: Sequence[int] = (16, 32, 64), channels: int = 1, classes: int = 1) -> None:
+    def __init__(self, widths: Sequence[int] = (16, 32, 64), channels: int = 1, outputs: int = 1) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         inputs = channels
@@ -41,9 +41,9 @@ class ResNet(nn.Module):
             blocks += [Residual(2, inputs, width, 2), Residual(2, width, width, 1)]
             inputs = width
         self.blocks: nn.Module = nn.Sequential(*blocks).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.head = nn.Linear(inputs, classes)
+        self.head = nn.Linear(inputs, outputs)
 
     def forward(self, jets: Images) -> Tensor:
-        """Logits, (jets,) or (jets, classes)."""
+        """Logits, (jets,) or (jets, outputs)."""
         pixels = (jets.pixels * SCALE).contiguous(memory_format=torch.channels_last)
         return logits(self.head(cast("Tensor", self.blocks(pixels)).mean(dim=(2, 3))))

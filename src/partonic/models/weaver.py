@@ -131,7 +131,7 @@ def _particlenet(weights: Mapping[str, Tensor]) -> dict[str, Any]:
         "convolutions": [[neighbours, widths] for widths in layers],
         "dense": dense,
         "features": len(weights["bn_fts.weight"]),
-        "classes": len(weights[f"fc.{len(dense)}.weight"]),
+        "outputs": len(weights[f"fc.{len(dense)}.weight"]),
         "fusion": "fusion_block.0.weight" in weights,
     }
 
@@ -146,7 +146,7 @@ def _part(weights: Mapping[str, Tensor]) -> dict[str, Any]:
         "layers": len(_widths(weights, "blocks.{}.c_attn")),
         "summaries": len(_widths(weights, "cls_blocks.{}.c_attn")),
         "features": len(weights["embed.input_bn.weight"]),
-        "classes": len(weights["fc.0.weight"]),
+        "outputs": len(weights["fc.0.weight"]),
     }
 
 

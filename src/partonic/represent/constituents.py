@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from partonic.core.errors import BadJetError
+from partonic.core.errors import BadJetError, InputError
 from partonic.events.kinematics import pt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from partonic.events.events import Events
 
-__all__ = ["COLLECTION", "BadJetError", "Constituents", "constituents"]
+__all__ = ["COLLECTION", "BadJetError", "Constituents", "constituents", "fields"]
 
 COLLECTION = "constituents"
 
@@ -61,6 +63,27 @@ def constituents(events: Events) -> Constituents:
     jets = Constituents(offsets, px, py, pz, e)
     _check(jets)
     return jets
+
+
+def fields(events: Events, inputs: str, names: Sequence[str]) -> list[NDArray[Any]]:
+    """What is known of constituents beside their momenta, each (particles,).
+
+    Args:
+        events: the jets.
+        inputs: what the user calls the set of inputs that needs it.
+        names: of the fields.
+
+    Raises:
+        InputError: there is no such field.
+    """
+    particles = events.collection(COLLECTION)
+    lacking = [name for name in names if name not in particles.fields]
+    if lacking:
+        raise InputError(
+            f"the inputs '{inputs}' need {', '.join(lacking)} of each constituent, and this sample has only "
+            f"{', '.join(particles.fields)}; choose the inputs 'kinematic'"
+        )
+    return [particles[name] for name in names]
 
 
 def _check(jets: Constituents) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from partonic.core.compiled import compiled
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, unknown
 from partonic.represent.batch import Images
-from partonic.represent.constituents import constituents
+from partonic.represent.constituents import constituents, fields
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,41 +22,58 @@ if TYPE_CHECKING:
     from partonic.events.events import Events
 
 
+CHANNELS = {"kinematic": 1, "kinds": 3}
+
+
 @dataclass(frozen=True)
 class JetImage:
-    """Representation of jets as one-channel images of transverse momentum.
+    """Representation of jets as images of transverse momentum.
 
     The pt-weighted centroid in rapidity and azimuth is put into the middle, the principal axis upright (along the
-    rows), the half with more pt to higher rows and to higher columns; the pixels of an image sum to 1. What falls
+    rows), the half with more pt to higher rows and to higher columns; the pixels of an image
+    (those of the momenta, those of the numbers) sum to 1. What falls
     outside is lost; an image into which nothing falls is all zero. The default is 40 x 40 pixels over the whole of an
     R = 0.8 jet.
 
     Args:
         size: pixels a side.
-        width: length of a side in rapidity and azimuth.
+        side: length of a side in rapidity and azimuth.
+        inputs: ``kinematic`` for one channel of all constituents; ``kinds`` for three, of charged hadrons and leptons,
+            of photons and neutral hadrons, and of the number of charged constituents (arXiv:1612.01551).
         upright: whether images are turned and mirrored; otherwise they are only centred, rapidity along the rows.
 
     Raises:
+        UnknownNameError: there is no such set of inputs.
         InputError: the size is below 1 or the width not above 0.
     """
 
     size: int = 40
-    width: float = 1.6
+    side: float = 1.6
+    inputs: str = "kinematic"
     upright: bool = True
 
     def __post_init__(self) -> None:
-        if self.size < 1 or not self.width > 0:
-            raise InputError(f"an image needs a size of 1 or more and a width above 0, not {self.size}, {self.width}")
+        if self.size < 1 or not self.side > 0:
+            raise InputError(f"an image needs a size of 1 or more and a side above 0, not {self.size}, {self.side}")
+        if self.inputs not in CHANNELS:
+            raise unknown("set of inputs", self.inputs, CHANNELS)
+
+    @property
+    def width(self) -> int:
+        """Number of channels."""
+        return CHANNELS[self.inputs]
 
     def __call__(self, events: Events) -> Images:
         """Draw the jets of a sample.
 
         Raises:
             BadJetError: a jet has no constituent or one that is not usable.
+            InputError: the constituents lack a field that the inputs need.
         """
         jets = constituents(events)
-        pixels = np.zeros((len(jets), 1, self.size, self.size), dtype=np.float32)
-        _draw(jets.offsets, *jets.arrays, self.width, self.upright, pixels)
+        pixels = np.zeros((len(jets), self.width, self.size, self.size), dtype=np.float32)
+        charged = None if self.inputs == "kinematic" else fields(events, self.inputs, ("charge",))[0] != 0
+        _draw(jets.offsets, *jets.arrays, charged, self.side, self.upright, pixels)
         return Images(torch.from_numpy(pixels))
 
 
@@ -103,24 +120,30 @@ def _draw(
     py: NDArray[np.float64],
     pz: NDArray[np.float64],
     e: NDArray[np.float64],
-    width: float,
+    charged: NDArray[np.bool_] | None,
+    side: float,
     upright: bool,
     pixels: NDArray[np.float32],
 ) -> None:
-    """Fill the images, (jets, 1, size, size)."""
+    """Fill the images, (jets, 1 or 3, size, size)."""
     size = pixels.shape[2]
-    per_unit = size / width
+    per_unit = size / side
     for jet in range(len(offsets) - 1):
         a, b = offsets[jet], offsets[jet + 1]
         pt, y, phi = _place(px[a:b], py[a:b], pz[a:b], e[a:b])
         along, across = _upright(pt, y, phi) if upright else (y, phi)
-        inside = 0.0
+        inside, number = 0.0, 0
         for i in range(len(pt)):
             # A hair above the edge, so that what lies on an edge falls to one side whatever its rounding.
             row = int(np.floor(along[i] * per_unit + 0.5 * size + 1e-9))
             column = int(np.floor(across[i] * per_unit + 0.5 * size + 1e-9))
             if 0 <= row < size and 0 <= column < size:
                 inside += pt[i]
-                pixels[jet, 0, row, column] += pt[i]
+                if charged is not None and charged[a + i]:
+                    number += 1
+                    pixels[jet, 2, row, column] += 1
+                pixels[jet, 1 if charged is not None and not charged[a + i] else 0, row, column] += pt[i]
         if inside > 0:
-            pixels[jet, 0] *= np.float32(1 / inside)
+            pixels[jet, :2] *= np.float32(1 / inside)
+        if number > 0:
+            pixels[jet, 2:] *= np.float32(1 / number)

@@ -1,17 +1,17 @@
-"""Packed particle clouds: flat constituents and offsets, with seven kinematic features each (arXiv:2202.03772)."""
+"""Packed particle clouds: flat constituents and offsets, with the features of each (arXiv:2202.03772)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from partonic.core.compiled import compiled
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, unknown
 from partonic.represent.batch import PackedJets
-from partonic.represent.constituents import constituents
+from partonic.represent.constituents import constituents, fields
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +28,37 @@ FEATURES = {
     "delta_eta": "pseudorapidity less the jet's, times the sign of the jet's",
     "delta_phi": "azimuth less the jet's, wrapped into [-pi, pi]",
 }
+KINEMATIC = len(FEATURES)
 POSITION = slice(5, 7)
 """Columns of the place relative to the jet's axis: delta_eta and delta_phi."""
+
+KINDS = {
+    "charged_hadron": "1 or 0",
+    "neutral_hadron": "1 or 0",
+    "photon": "1 or 0",
+    "electron": "1 or 0",
+    "muon": "1 or 0",
+}
+_CHARGE = {"charge": "in units of e"}
+_TRACKS = {
+    "d0": "tanh d0 / mm, the transverse impact parameter",
+    "d0_error": "its error / mm, at most 1",
+    "dz": "tanh dz / mm, the longitudinal impact parameter",
+    "dz_error": "its error / mm, at most 1",
+}
+INPUTS: dict[str, dict[str, str]] = {
+    "kinematic": FEATURES,
+    "charge": {**FEATURES, **_CHARGE},
+    "kinds": {**FEATURES, **_CHARGE, **KINDS},
+    "full": {**FEATURES, **_CHARGE, **KINDS, **_TRACKS},
+}
+"""Sets of features, each in its order: what a particle's momentum says, its charge, its kind, its track."""
+NEEDED = {
+    "kinematic": (),
+    "charge": ("charge",),
+    "kinds": ("charge", "pid"),
+    "full": ("charge", "pid", "d0", "d0_error", "dz", "dz_error"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,34 +66,62 @@ class Packed:
     """Representation of jets as packed clouds; the features and scales are those of the published transformer.
 
     Args:
+        inputs: set of features, one of :data:`INPUTS`: ``kinematic``, ``charge``, ``kinds``, ``full``.
         max_particles: keep this many of the hardest constituents (all by default). The jet's own momentum and axis
             are always those of all constituents.
 
     Raises:
+        UnknownNameError: there is no such set of features.
         InputError: ``max_particles`` is below 1.
     """
 
+    inputs: str = "kinematic"
     max_particles: int | None = None
 
     def __post_init__(self) -> None:
+        if self.inputs not in INPUTS:
+            raise unknown("set of inputs", self.inputs, INPUTS)
         if self.max_particles is not None and self.max_particles < 1:
             raise InputError(f"max_particles must be 1 or more (or none, for all), not {self.max_particles}")
+
+    @property
+    def width(self) -> int:
+        """Number of features of a particle."""
+        return len(INPUTS[self.inputs])
 
     def __call__(self, events: Events) -> PackedJets:
         """Pack the jets of a sample.
 
         Raises:
             BadJetError: a jet has no constituent or one that is not usable.
+            InputError: the constituents lack a field that the inputs need.
         """
         jets = constituents(events)
-        features = np.empty((len(jets.px), len(FEATURES)), dtype=np.float32)
+        features = np.empty((len(jets.px), len(INPUTS[self.inputs])), dtype=np.float32)
         _features(jets.offsets, *jets.arrays, features)
+        for column, values in enumerate(particle_inputs(events, self.inputs), KINEMATIC):
+            features[:, column] = values
         p4 = np.stack([jets.e, jets.px, jets.py, jets.pz], axis=1, dtype=np.float32, casting="same_kind")
         offsets = jets.offsets
         if self.max_particles is not None:
             kept, offsets = _hardest(jets, self.max_particles)
             features, p4 = features[kept], p4[kept]
         return PackedJets(torch.from_numpy(features), torch.from_numpy(p4), torch.from_numpy(offsets.copy()))
+
+
+def particle_inputs(events: Events, inputs: str) -> list[NDArray[Any]]:
+    """The features behind the kinematic ones, each (particles,)."""
+    particles = dict(zip(NEEDED[inputs], fields(events, inputs, NEEDED[inputs]), strict=True))
+    values = [particles["charge"]] if inputs != "kinematic" else []
+    if "pid" in NEEDED[inputs]:
+        number = np.abs(particles["pid"])
+        named = [number == 22, number == 11, number == 13]
+        hadron = ~np.logical_or.reduce(named)
+        charged = particles["charge"] != 0
+        values += [hadron & charged, hadron & ~charged, *named]
+    for name in ("d0", "dz") if "d0" in NEEDED[inputs] else ():
+        values += [np.tanh(particles[name]), np.clip(particles[f"{name}_error"], 0, 1)]
+    return values
 
 
 def _hardest(jets: Constituents, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

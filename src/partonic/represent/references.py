@@ -18,25 +18,36 @@ class WithReferences:
     Args:
         p4: (particles + jets * R, 4) as (E, px, py, pz).
         offsets: (jets + 1,) where those of each jet begin.
-        is_reference: (particles + jets * R,) true for a reference vector.
+        scalars: (particles + jets * R, 1 + S): 1 for a reference vector, else 0; then the scalars of the particles, 0
+            for a reference vector.
     """
 
     p4: Tensor
     offsets: Tensor
-    is_reference: Tensor
+    scalars: Tensor
 
 
-def with_references(p4: Tensor, offsets: Tensor, references: Tensor) -> WithReferences:
-    """Append the same vectors (R, 4) to each jet."""
+def with_references(p4: Tensor, scalars: Tensor, offsets: Tensor, references: Tensor) -> WithReferences:
+    """Append the same vectors (R, 4) to the particles of each jet.
+
+    Args:
+        p4: (particles, 4) as (E, px, py, pz).
+        scalars: (particles, S) what else is known of each particle that no Lorentz transformation changes.
+        offsets: (jets + 1,).
+        references: (R, 4).
+    """
     jets, many = len(offsets) - 1, len(references)
     moved = offsets + many * torch.arange(jets + 1, device=offsets.device)
     ends = (moved[1:, None] - many + torch.arange(many, device=offsets.device)).flatten()
-    is_reference = torch.zeros(len(p4) + jets * many, dtype=torch.bool, device=p4.device)
-    is_reference[ends] = True
-    together = p4.new_empty(len(is_reference), 4)
-    together[~is_reference] = p4
+    given = torch.ones(len(p4) + jets * many, dtype=torch.bool, device=p4.device)
+    given[ends] = False
+    together = p4.new_empty(len(given), 4)
+    together[given] = p4
     together[ends] = references.to(p4).repeat(jets, 1)
-    return WithReferences(together, moved, is_reference)
+    known = p4.new_zeros(len(given), 1 + scalars.shape[1])
+    known[given, 1:] = scalars.to(p4)
+    known[ends, 0] = 1.0
+    return WithReferences(together, moved, known)
 
 
 def dot(first: Tensor, second: Tensor) -> Tensor:

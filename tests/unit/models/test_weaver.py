@@ -78,9 +78,9 @@ def shaken(module):
 
 
 NETWORKS = {
-    "particlenet": lambda: ParticleNet(((16, (64, 64)), (16, (96, 96))), (32,), classes=10),
-    "particlenet-lite": lambda: ParticleNet(((7, (32, 32)), (7, (64, 64))), (128,), classes=2, fusion=True),
-    "part": lambda: ParT((32, 48, 32), (16, 16), 4, 2, 1, classes=3),
+    "particlenet": lambda: ParticleNet(((16, (64, 64)), (16, (96, 96))), (32,), outputs=10),
+    "particlenet-lite": lambda: ParticleNet(((7, (32, 32)), (7, (64, 64))), (128,), outputs=2, fusion=True),
+    "part": lambda: ParT((32, 48, 32), (16, 16), 4, 2, 1, outputs=3),
 }
 
 
@@ -129,6 +129,6 @@ def test_a_damaged_file(tmp_path):
 
 def test_the_published_network(real_data):
     trained = load_weaver(real_data / "ParticleNet_kin.pt")
-    assert trained.options["classes"] == 10
+    assert trained.options["outputs"] == 10
     assert trained.options["convolutions"] == [[16, [64] * 3], [16, [128] * 3], [16, [256] * 3]]
     assert sum(weight.numel() for weight in trained.module.parameters()) == 368_216

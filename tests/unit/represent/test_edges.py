@@ -73,12 +73,14 @@ def test_gradients(loops, path):
 
 def test_references_stand_behind_the_particles_of_each_jet():
     p4 = torch.arange(20.0).view(5, 4)
-    given = with_references(p4, torch.tensor([0, 2, 5]), torch.tensor(BEAMS))
+    charge = torch.tensor([[1.0], [-1], [0], [0], [1]])
+    given = with_references(p4, charge, torch.tensor([0, 2, 5]), torch.tensor(BEAMS))
     assert given.offsets.tolist() == [0, 4, 9]
-    assert given.is_reference.tolist() == [False, False, True, True, False, False, False, True, True]
-    assert torch.equal(given.p4[~given.is_reference], p4)
-    assert torch.equal(given.p4[given.is_reference], torch.tensor(BEAMS).repeat(2, 1))
-    none = with_references(p4, torch.tensor([0, 2, 5]), torch.zeros(0, 4))
+    assert given.scalars.T.tolist() == [[0, 0, 1, 1, 0, 0, 0, 1, 1], [1, -1, 0, 0, 0, 0, 1, 0, 0]]
+    beam = given.scalars[:, 0] == 1
+    assert torch.equal(given.p4[~beam], p4)
+    assert torch.equal(given.p4[beam], torch.tensor(BEAMS).repeat(2, 1))
+    none = with_references(p4, charge, torch.tensor([0, 2, 5]), torch.zeros(0, 4))
     assert torch.equal(none.p4, p4)
     assert none.offsets.tolist() == [0, 2, 5]
 

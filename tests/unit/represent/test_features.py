@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from toy_jets import boosted, from_cylinder, mirrored, permuted, pythia_jets, toy_jets, turned
+from toy_jets import boosted, changed, from_cylinder, mirrored, permuted, pythia_jets, toy_jets, turned
 
 from partonic.core.errors import InputError
 from partonic.represent.clustering import cluster
 from partonic.represent.constituents import constituents
-from partonic.represent.features import DESCRIPTIONS, JetFeatures
+from partonic.represent.features import DESCRIPTIONS, OF_KINDS, JetFeatures
 from partonic.represent.substructure import correlators, subjettiness
 
 
@@ -97,3 +97,19 @@ def test_the_radius_is_the_unit_of_angles():
 
 def test_every_feature_is_described():
     assert all(len(text) > 10 for text in DESCRIPTIONS.values())
+
+
+def test_charges_and_kinds_add_what_they_say():
+    pt, place = np.array([40.0, 30, 20, 10]), np.array([0.1, -0.1, 0.05, 0.0])
+    jet = from_cylinder([4], pt, place, place)
+    c = jet.collection("constituents")
+    total = np.hypot(c["px"].sum(), c["py"].sum())
+    jet = changed(jet, charge=np.array([1, -1, 0, 1]), pid=np.array([211, 11, 22, -13]))
+    values = JetFeatures(inputs="kinds")(jet).values.numpy()[0]
+    assert JetFeatures(inputs="kinds").width == len(values)
+    found = dict(zip(OF_KINDS, values[len(DESCRIPTIONS) :], strict=True))
+    share = pt / total
+    assert found["jet_charge"] == pytest.approx(np.sqrt(share[0]) - np.sqrt(share[1]) + np.sqrt(share[3]))
+    assert found["charged_multiplicity"] == 3
+    names = ("charged_share", "electron_share", "photon_share", "muon_share")
+    np.testing.assert_allclose([found[name] for name in names], share, rtol=1e-6)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from toy_jets import boosted, from_cylinder, mirrored, permuted, pythia_jets, toy_jets, turned
+from toy_jets import boosted, changed, from_cylinder, mirrored, permuted, pythia_jets, toy_jets, turned
 
 from partonic.core.errors import InputError
 from partonic.represent.image import JetImage
@@ -25,7 +25,7 @@ def reference(px, py, pz, e, size=40, width=1.6):
 
 @pytest.mark.parametrize("events", [toy_jets(100, smallest=5), pythia_jets()], ids=["toy", "pythia"])
 def test_equals_the_slow_reference(events):
-    images = JetImage(size=32, width=1.2)(events).pixels.numpy()
+    images = JetImage(size=32, side=1.2)(events).pixels.numpy()
     c = events.collection("constituents")
     assert images.shape == (len(events), 1, 32, 32)
     assert images.dtype == np.float32
@@ -89,11 +89,23 @@ def test_a_single_constituent_is_one_pixel_in_the_middle():
 def test_what_falls_outside_is_lost():
     pair = from_cylinder([2], [10, 10], [-3.0, 3.0], [0.0, 0.0])
     assert JetImage()(pair).pixels.sum() == 0
-    wide = JetImage(width=8.0)(pair).pixels
+    wide = JetImage(side=8.0)(pair).pixels
     assert wide.sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("options", [{"size": 0}, {"width": 0.0}, {"width": float("nan")}])
+@pytest.mark.parametrize("options", [{"size": 0}, {"side": 0.0}, {"side": float("nan")}])
 def test_bad_options(options):
-    with pytest.raises(InputError, match="an image needs a size of 1 or more and a width above 0"):
+    with pytest.raises(InputError, match="an image needs a size of 1 or more and a side above 0"):
         JetImage(**options)
+
+
+def test_kinds_have_channels_of_their_own():
+    pt, eta, phi = np.array([40.0, 30, 20, 10]), np.array([0.4, -0.4, 0.4, -0.4]), np.array([0.4, 0.4, -0.4, -0.4])
+    jet = changed(from_cylinder([4], pt, eta, phi), charge=np.array([1, 0, -1, 0]))
+    charged, neutral, number = JetImage(inputs="kinds", upright=False)(jet).pixels[0].numpy()
+    np.testing.assert_allclose(np.sort(charged[charged > 0]), [0.2, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(np.sort(neutral[neutral > 0]), [0.1, 0.3], rtol=1e-6)
+    np.testing.assert_array_equal(number, 0.5 * (charged > 0))
+    np.testing.assert_array_equal(charged + neutral, JetImage(upright=False)(jet).pixels[0, 0].numpy())
+    with pytest.raises(InputError, match="'kinds' need charge of each constituent"):
+        JetImage(inputs="kinds")(from_cylinder([4], pt, eta, phi))

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from toy_jets import from_cylinder, mirrored, pythia_jets, toy_jets, turned
+from toy_jets import changed, from_cylinder, mirrored, pythia_jets, toy_jets, turned, with_kinds
 
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, UnknownNameError
 from partonic.events import kinematics
-from partonic.represent.packed import FEATURES, Packed
+from partonic.represent.packed import FEATURES, INPUTS, Packed
 
 
 def reference(events):
@@ -101,3 +101,36 @@ def test_a_sample_of_no_jets_gives_an_empty_batch():
 def test_bad_option():
     with pytest.raises(InputError, match="max_particles must be 1 or more"):
         Packed(max_particles=0)
+
+
+def test_kinds_are_told_by_charge_and_number():
+    pid = np.array([211, -321, 130, 22, 11, -13, 2212, 2112])
+    charge = np.array([1, -1, 0, 0, -1, 1, 1, 0])
+    jet = changed(
+        from_cylinder([8], np.arange(80, 0, -10), np.zeros(8), np.linspace(-0.2, 0.2, 8)), pid=pid, charge=charge
+    )
+    known = Packed("kinds")(jet).features[:, 7:].numpy()
+    np.testing.assert_array_equal(known[:, 0], charge)
+    assert known[:, 1:].argmax(axis=1).tolist() == [0, 0, 1, 2, 3, 4, 0, 1]
+    np.testing.assert_array_equal(known[:, 1:].sum(axis=1), 1)
+    np.testing.assert_array_equal(Packed("charge")(jet).features[:, 7], charge)
+
+
+def test_tracks_are_squashed_and_their_errors_bounded():
+    jet = with_kinds(from_cylinder([2], [50, 40], [0, 0.1], [0, 0.1]))
+    jet = changed(jet, d0=[0.5, -30.0], d0_error=[0.02, 7.0], dz=[0.0, 1.0], dz_error=[0.1, 0.3])
+    known = Packed("full")(jet).features[:, 13:].numpy()
+    np.testing.assert_allclose(known, [[np.tanh(0.5), 0.02, 0, 0.1], [-1, 1, np.tanh(1), 0.3]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_each_set_of_inputs_has_the_width_that_it_says(inputs):
+    represent = Packed(inputs)
+    assert represent(with_kinds(toy_jets(5))).features.shape[1] == represent.width == len(INPUTS[inputs])
+
+
+def test_fields_that_are_missing_are_named():
+    with pytest.raises(InputError, match=r"'full' need charge, pid, d0, .* only px, py, pz, e; choose the inputs"):
+        Packed("full")(toy_jets(3))
+    with pytest.raises(UnknownNameError, match="unknown set of inputs 'kind'; did you mean 'kinds'"):
+        Packed("kind")
