@@ -6,19 +6,21 @@ import io
 import math
 import pickle
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from partonic.core.config import from_tree
 from partonic.core.errors import FileError, InputError, PartonicError
 from partonic.core.files import atomic, check_readable
 from partonic.core.registry import models
-from partonic.represent import representation
-from partonic.represent.constituents import COLLECTION, BadJetError
+from partonic.models.task import Task
+from partonic.represent import needed, representation
+from partonic.represent.constituents import BadJetError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
     from partonic.events.events import Events
     from partonic.represent.batch import Batch
 
+BINARY = Task()
 FORMAT = "partonic model"
-VERSION = 1
+VERSION = 2  # 1 had no task: two classes, no targets
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Trained:
         input_options: options of the representation.
         temperature: divides the logits before they become probabilities (calibration, arXiv:1706.04599).
         facts: plain data about it, as how it was trained.
+        task: its classes, and what it estimates beside them.
 
     Raises:
         InputError: the temperature is not above 0.
@@ -56,6 +60,7 @@ class Trained:
     input_options: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
     facts: Mapping[str, Any] = field(default_factory=dict)
+    task: Task = BINARY
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < math.inf:
@@ -67,7 +72,7 @@ class Trained:
         Nothing but one batch is in memory at a time. The module is left on the device, in evaluation mode.
 
         Args:
-            events: jets with the collection ``constituents``.
+            events: jets with the collection ``constituents``, or what else the representation reads.
             batch_size: jets at a time, 1 or more; has no influence on the scores.
             device: where to compute.
 
@@ -75,10 +80,34 @@ class Trained:
             BadJetError: a jet that cannot be represented.
             InputError: the batch size is below 1, or the model gives a score that is not finite.
         """
+        scores = self._of_outputs(self.task.probabilities, events, batch_size, device)
+        finite = np.isfinite(scores if scores.ndim == 1 else scores.sum(axis=1))
+        if not np.all(finite):
+            row = int(np.argmin(finite))
+            raise InputError(f"the model '{self.name}' gives {scores[row]} for the jet in row {row}: it is not usable")
+        return scores
+
+    def regressed(self, events: Events, batch_size: int = 1024, device: str = "cpu") -> dict[str, NDArray[np.float64]]:
+        """What the network estimates of each target, (jets,) in the units of its column.
+
+        Args:
+            events, batch_size, device: as in :meth:`scores`.
+
+        Raises:
+            BadJetError: a jet that cannot be represented.
+            InputError: the batch size is below 1.
+        """
+        values = self._of_outputs(self.task.estimates, events, batch_size, device)
+        return {name: values[:, column] for column, name in enumerate(self.task.targets)}
+
+    def _of_outputs(
+        self, of: Callable[[torch.Tensor], torch.Tensor], events: Events, batch_size: int, device: str
+    ) -> NDArray[np.float64]:
+        """A function of the network's outputs for all jets, (jets, ...)."""
         if batch_size < 1:
             raise InputError(f"batch_size must be 1 or more, not {batch_size}")
         represent = representation(self.input, **self.input_options)
-        jets = events.select(columns=[], collections=[COLLECTION])
+        jets = needed(represent, events)
         parts = []
         for start in range(0, len(events), batch_size):
             rows = slice(start, min(start + batch_size, len(events)))
@@ -86,21 +115,19 @@ class Trained:
                 batch = represent(jets[rows])
             except BadJetError as error:
                 raise error.moved(start) from None
-            parts.append(self.probabilities(batch, device))
-        scores = np.concatenate(parts) if parts else np.empty(0)
-        finite = np.isfinite(scores if scores.ndim == 1 else scores.sum(axis=1))
-        if not np.all(finite):
-            row = int(np.argmin(finite))
-            raise InputError(f"the model '{self.name}' gives {scores[row]} for the jet in row {row}: it is not usable")
-        return scores
+            parts.append(of(self._outputs(batch, device)).numpy())
+        return np.concatenate(parts) if parts else of(torch.empty(0, self.task.outputs).double()).numpy()
 
     def probabilities(self, batch: Batch, device: str = "cpu") -> NDArray[np.float64]:
         """Probability of signal for each jet of a batch, (jets,), or of each of several classes, (jets, classes)."""
+        return self.task.probabilities(self._outputs(batch, device)).numpy()
+
+    def _outputs(self, batch: Batch, device: str) -> torch.Tensor:
+        """What the network gives, logits over the temperature, (jets,) or (jets, outputs)."""
         module = self.module.to(device).eval()
         with torch.inference_mode():
-            logits: torch.Tensor = module(batch.to(device)).double().cpu()
-        logits = logits / self.temperature
-        return (torch.sigmoid(logits) if logits.ndim == 1 else logits.softmax(dim=1)).numpy()
+            outputs: torch.Tensor = module(batch.to(device)).double().cpu()
+        return self.task.cooled(outputs, self.temperature)
 
 
 def save(path: Path | str, trained: Trained) -> None:
@@ -119,6 +146,7 @@ def save(path: Path | str, trained: Trained) -> None:
         "input_options": _plain("input_options", trained.input_options),
         "temperature": float(trained.temperature),
         "facts": _plain("facts", trained.facts),
+        "task": _plain("task", asdict(trained.task)),
         "state": {name: values.detach().cpu() for name, values in trained.module.state_dict().items()},
     }
     buffer = io.BytesIO()
@@ -144,7 +172,8 @@ def load(path: Path | str) -> Trained:
         module.load_state_dict(tree["state"])
         representation(tree["input"], **tree["input_options"])
         rest = {key: tree[key] for key in ("input", "input_options", "temperature", "facts")}
-        return Trained(entry.name, tree["options"], module.eval(), **rest)
+        task = from_tree(Task, tree["task"], f"the task in {path}") if "task" in tree else BINARY
+        return Trained(entry.name, tree["options"], module.eval(), **rest, task=task)
     except PartonicError as error:
         raise FileError(f"{path} does not fit the model '{entry.name}': {error}") from error
     except (TypeError, ValueError, RuntimeError, AttributeError, MemoryError) as error:

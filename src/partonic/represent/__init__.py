@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from partonic.core.errors import InputError, nearest, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from partonic.events.events import Events
     from partonic.represent.batch import Batch
@@ -24,6 +24,8 @@ REPRESENTATIONS = {
     "efp": ("partonic.represent.efp", "JetFlowPolynomials"),
     "lund-density": ("partonic.represent.lund_density", "JetLundDensity"),
     "voxels": ("partonic.represent.voxels", "Voxels"),
+    "events": ("partonic.represent.nested", "JetsOfEvents"),
+    "streams": ("partonic.represent.streams", "JetStreams"),
 }
 
 
@@ -52,3 +54,23 @@ def representation(name: str, **options: Any) -> Callable[[Events], Batch]:
         if option not in known:
             raise InputError(f"the representation '{name}' has no option '{option}'{nearest(option, known)}")
     return cast("Callable[[Events], Batch]", cls(**options))
+
+
+def needed(represent: Callable[[Events], Batch], events: Events, columns: Sequence[str] = ()) -> Events:
+    """A sample without what a representation does not read.
+
+    Its attributes ``collections`` (``constituents`` where it has none) and ``columns`` say what it reads, of which a
+    sample may have a part: whether that is enough it says itself.
+
+    Args:
+        represent: the representation.
+        events: the sample.
+        columns: what else is kept, as ``label``.
+
+    Raises:
+        UnknownNameError: the sample has none of its collections, or lacks one of ``columns``.
+    """
+    wanted = getattr(represent, "collections", ("constituents",))
+    found = [name for name in wanted if name in events.collections]
+    further = [name for name in getattr(represent, "columns", ()) if name in events.columns and name not in columns]
+    return events.select([*columns, *further], found or wanted[:1])
