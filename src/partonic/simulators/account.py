@@ -16,6 +16,9 @@ from partonic.simulators.pythia import ALWAYS
 from partonic.simulators.simulator import ChunkFacts
 from partonic.version import __version__
 
+ADDED = ("cells", "medium", "medium_loss", "medium_kick")
+"""Options that did not always exist; None or off by default."""
+
 
 @dataclass
 class Account:
@@ -68,11 +71,11 @@ def versions() -> dict[str, str]:
 def provenance(options: SimulationOptions) -> dict[str, Any]:
     """What a simulated sample says of its origin, but for what only the run itself can tell.
 
-    The number of workers is left out: it does not change the events. So are cells where there are none: samples that
-    were made or begun when they could not be asked for say the same.
+    The number of workers is left out: it does not change the events. So are the options of :data:`ADDED` where they
+    are not used: samples that were made or begun when these could not be asked for say the same.
     """
     filled = plan(options)
-    silent = {"workers"} if options.cells else {"workers", "cells"}
+    silent = {"workers", *(name for name in ADDED if getattr(options, name) is None or getattr(options, name) is False)}
     return {
         "process": options.process,
         "description": filled.process.description,

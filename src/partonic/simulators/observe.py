@@ -17,6 +17,7 @@ from partonic.simulators.detector import respond, truth_particles
 from partonic.simulators.jets import Axes, axes, cluster, constituents, slim
 from partonic.simulators.layers import cells_around
 from partonic.simulators.options import Plan
+from partonic.simulators.passage import medium_columns
 from partonic.simulators.processes import Match
 from partonic.simulators.pythia import Collisions
 
@@ -74,6 +75,8 @@ def jet_rows(seen: Seen, plan: Plan, paired: bool) -> Events:
         kept, twin = kept[found], twin[found]
         columns = {name: values[found] for name, values in columns.items()} | _jet_columns(axes(other), twin, "truth_")
         others["truth_constituents"] = constituents(unpaired, other, twin)
+    if plan.medium is not None:
+        columns |= medium_columns(seen.collisions, where, event, kept, plan.radius)
     if seen.cells is not None:
         others["cells"] = cells_around(seen.cells, _pick(where, kept), event[kept], plan.radius)
     columns = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from partonic.core.errors import InputError, unknown
 from partonic.core.rng import chunk_seed
+from partonic.simulators.medium import Medium, medium_of
 from partonic.simulators.processes import WINDOWS, Level, Process, get_process
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class SimulationOptions:
         variations: weights for the renormalisation scale of the parton shower, up and down.
         paired: the same jets without a detector beside those with one.
         cells: the cells of the calorimeters, in layers of depth, beside the constituents of jets.
+        medium: what partons go through between shower and hadronisation: ``disc``, a toy of jet quenching
+            (:mod:`partonic.simulators.medium`), or ``vacuum``, which goes the same way and changes nothing; by default
+            no such step.
+        medium_loss: mean share of its energy that a quark loses a fm of its path; by default that of the medium.
+        medium_kick: mean squared transverse momentum (GeV^2) that a quark gains a fm; by default that of the medium.
 
     Raises:
         UnknownNameError: there is no such process, detector, level or window.
@@ -69,6 +75,9 @@ class SimulationOptions:
     variations: bool = False
     paired: bool = False
     cells: bool = False
+    medium: str | None = None
+    medium_loss: float | None = None
+    medium_kick: float | None = None
 
     def __post_init__(self) -> None:
         plan(self)
@@ -86,6 +95,7 @@ class Plan:
         pt_min: lowest pt of a jet (GeV).
         pt_max: highest pt of a jet (GeV); infinity for events.
         eta_max: largest abs(eta) of a jet.
+        medium: what partons go through before they become hadrons; None for no such step.
     """
 
     process: Process
@@ -95,6 +105,7 @@ class Plan:
     pt_min: float
     pt_max: float
     eta_max: float
+    medium: Medium | None = None
 
 
 def plan(options: SimulationOptions) -> Plan:
@@ -127,9 +138,20 @@ def plan(options: SimulationOptions) -> Plan:
         pt_min=_given(options.pt_min, pt_min),
         pt_max=_given(options.pt_max, _JETS_PT_MAX) if level == "jets" else math.inf,
         eta_max=_given(options.eta_max, eta_max),
+        medium=_medium(options, level),
     )
     _check_ranges(filled)
     return filled
+
+
+def _medium(options: SimulationOptions, level: str) -> Medium | None:
+    if options.medium is None:
+        if options.medium_loss is not None or options.medium_kick is not None:
+            raise InputError("medium_loss and medium_kick need a medium: add medium=disc, or leave them out")
+        return None
+    if level == "events":
+        raise InputError("a medium needs samples of jets, whose rows say what they lost in it: leave it out")
+    return medium_of(options.medium, options.medium_loss, options.medium_kick)
 
 
 def _given(value: float | None, default: float) -> float:
@@ -177,6 +199,7 @@ def _check_ranges(filled: Plan) -> None:
 
 def settings(options: SimulationOptions) -> tuple[str, ...]:
     """Pythia's settings for the hard process and its shower."""
+    from partonic.simulators.passage import SETTINGS as MEDIUM_SETTINGS
     from partonic.simulators.pythia import variation_settings
 
     filled = plan(options)
@@ -191,6 +214,8 @@ def settings(options: SimulationOptions) -> tuple[str, ...]:
     lines += process.settings
     if options.variations:
         lines += variation_settings()
+    if filled.medium is not None:
+        lines += MEDIUM_SETTINGS
     return tuple(lines)
 
 

@@ -96,6 +96,7 @@ class Generator:
 
     Args:
         settings: lines such as ``"Top:gg2ttbar=on"``, behind those of :data:`ALWAYS`.
+        hook: a ``UserHooks`` of Pythia that is called within each event, or None.
 
     Attributes:
         pythia: the ``pythia8mc.Pythia`` itself.
@@ -105,9 +106,10 @@ class Generator:
         SimulationError: Pythia refuses a setting or cannot be initialised.
     """
 
-    def __init__(self, settings: Sequence[str]) -> None:
+    def __init__(self, settings: Sequence[str], hook: Any = None) -> None:
         require("awkward", "simulate")
         self._library = require("pythia8mc", "simulate")
+        self._hook = hook  # Pythia holds its own half only, without the methods in Python
         with quiet():
             self.pythia: Any = self._start(settings, "Print:quiet=on")
         if self.pythia is None:
@@ -120,6 +122,8 @@ class Generator:
         for line in (printing, *ALWAYS, *settings):
             if not pythia.readString(line):
                 raise SimulationError(f"Pythia does not know the setting '{line}'")
+        if self._hook is not None:
+            pythia.setUserHooksPtr(self._hook)
         return pythia if pythia.init() else None
 
     def _reason(self, settings: Sequence[str]) -> str:

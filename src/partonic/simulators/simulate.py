@@ -148,7 +148,8 @@ def simulate(options: SimulationOptions, executor: Executor | None = None) -> Ev
     jet_phi jet_mass`` and, of the resonance or parton the jet comes from, ``truth_pid truth_pt truth_eta truth_phi
     truth_mass``; its collection is ``constituents`` (:data:`partonic.simulators.jets.CONSTITUENT_FIELDS`, by falling
     pt), with ``paired`` also ``truth_constituents`` and ``truth_jet_pt`` and the like, with ``cells`` also ``cells``:
-    those of the calorimeters within the radius of the jet's axis (:func:`partonic.simulators.layers.cells`).
+    those of the calorimeters within the radius of the jet's axis (:func:`partonic.simulators.layers.cells`), and with a
+    ``medium`` the columns ``medium_loss`` (share of its partons' energy that was lost) and ``medium_path`` (in fm).
 
     The columns of event samples are ``label met_pt met_phi ht n_jets``; its collections ``particles``, ``jets`` (with
     flavour, btag, tautag and the link ``constituents``), ``leptons``, ``photons``, ``taus``, ``truth`` and, with

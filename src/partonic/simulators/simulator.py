@@ -16,8 +16,10 @@ from partonic.simulators import jets, pileup
 from partonic.simulators.lhe_source import LheSource
 from partonic.simulators.observe import event_rows, jet_rows, see
 from partonic.simulators.options import CHUNK, SimulationOptions, events_at_once, plan, settings
+from partonic.simulators.passage import Passage
 from partonic.simulators.pythia import Collisions, Generator
 
+MEDIUM_STREAM = 1  # of the random numbers of a chunk; the detector has the chunk's own
 FIRST_PILEUP_SEED = PYTHIA_SEED_MAX // 2  # as a number of a chunk: no run has so many
 
 
@@ -98,7 +100,9 @@ class Simulator:
             self._source = _Parts(self.plan.process.lhe)
             lines += ("Beams:frameType=4", f"Beams:LHEF={self._source.path}")
         self._lines = lines
-        self._generator = Generator(lines)
+        medium = self.plan.medium
+        self._passage = None if medium is None else Passage(require("pythia8mc", "simulate"), medium)
+        self._generator = self._make()
         self._pileup = None
         if options.pileup > 0:
             energy = self._generator.energy
@@ -112,12 +116,14 @@ class Simulator:
             size = self._source.show(chunk * CHUNK, (chunk + 1) * CHUNK)
             if self.options.variations:
                 # Pythia 8.317 mixes up its weights, or crashes, where the variations meet a second file.
-                self._generator = Generator(self._lines)
+                self._generator = self._make()
             else:
                 self._generator.open_file(self._source.path)
         self._generator.begin(chunk_seed(self.options.seed, chunk))
         if self._pileup is not None:
             self._pileup.begin(chunk_seed(self.options.seed, FIRST_PILEUP_SEED + chunk))
+        if self._passage is not None:
+            self._passage.begin(generator(self.options.seed, chunk, MEDIUM_STREAM))
         rng = generator(self.options.seed, chunk)
         rows: list[Events] = []
         weights: list[np.ndarray[Any, np.dtype[np.float64]]] = []
@@ -140,6 +146,9 @@ class Simulator:
             last=self._source is not None and size < CHUNK,
         )
         return Events(events.columns, events.weights, events.collections, {}, asdict(facts))
+
+    def _make(self) -> Generator:
+        return Generator(self._lines, None if self._passage is None else self._passage.hook)
 
     def _batches(self, size: int) -> Iterator[Collisions]:
         at_once = events_at_once(self.options)
