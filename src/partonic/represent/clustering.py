@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from partonic.represent.constituents import Constituents
 
+Algorithm = Literal["cambridge-aachen", "kt"]
 POWERS = {"cambridge-aachen": 0, "kt": 1}
 
 
@@ -45,7 +46,7 @@ class History:
         return len(self.offsets) - 1
 
 
-def cluster(jets: Constituents, algorithm: Literal["cambridge-aachen", "kt"]) -> History:
+def cluster(jets: Constituents, algorithm: Algorithm) -> History:
     """Cluster the constituents of each jet to one node."""
     offsets = 2 * jets.offsets - np.arange(len(jets.offsets))
     nodes = int(offsets[-1])

@@ -9,11 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from toy_jets import toy_jets
 
 from partonic.core.errors import InputError, UnknownNameError
 from partonic.events import Events, Ragged
 from partonic.fit.batches import Batches, TensorBatches, cut, take
 from partonic.objectives.supervised import cross_entropy
+from partonic.represent import representation
 from partonic.represent.batch import Features, Images, PackedJets
 from partonic.represent.constituents import BadJetError
 
@@ -216,6 +218,14 @@ def test_inputs_of_fixed_shape(inputs):
     batches = list(TensorBatches(inputs, np.arange(30) % 2, size=8))
     assert [len(batch) for batch in batches] == [len(batch.inputs) for batch in batches]
     assert {len(batch) for batch in batches} == {7, 8}
+
+
+@pytest.mark.parametrize("name", ["packed", "trees", "lund"])
+def test_rows_of_trees_are_the_trees_of_these_rows(name):
+    events, represent, rows = toy_jets(8), representation(name), np.array([1, 4, 5])
+    taken, expected = take(represent(events), rows), represent(events[rows])
+    for field, values in vars(expected).items():
+        torch.testing.assert_close(getattr(taken, field), values, rtol=0, atol=0)
 
 
 @settings(max_examples=200, deadline=None)

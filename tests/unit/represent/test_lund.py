@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
-from toy_jets import boosted, from_cylinder, permuted, pythia_jets, toy_jets, turned
+import torch
+from toy_jets import boosted, from_cylinder, permuted, pythia_jets, toy_jets, turned, with_kinds
 
+from partonic.core.errors import UnknownNameError
+from partonic.represent import representation
 from partonic.represent.clustering import cluster
 from partonic.represent.constituents import constituents
 from partonic.represent.lund import COLUMNS, decluster, lund_density
@@ -123,6 +126,39 @@ def test_collinear_duplicates_and_single_particles_have_a_density():
     events = from_cylinder([2, 1], [50, 50, 30], [0.1, 0.1, 0.2], [0.3, 0.3, 0.4])
     density = lund_density(history(events))
     np.testing.assert_array_equal(density.sum(axis=1), [1, 0])
+
+
+def test_lund_trees_are_logarithms_of_the_declusterings():
+    events = toy_jets(15, smallest=1)
+    found, trees = decluster(history(events)), representation("lund")(events)
+    delta, kt, z, psi, mass = found.values.T
+    expected = np.stack([np.log(1 / delta), np.log(kt), np.log(z), np.log(mass), psi], axis=1)
+    usual = (delta > 1e-3) & (kt > 1e-2) & (z > 1e-3) & (mass > 1e-2)
+    np.testing.assert_allclose(trees.features[usual], expected[usual], rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(trees.parent, found.parent)
+    three = representation("lund", inputs="lund-3")
+    torch.testing.assert_close(three(events).features, trees.features[:, : three.width], rtol=0, atol=0)
+    assert three.width == 3
+
+
+def test_kinds_stand_behind_for_both_branches():
+    events = with_kinds(from_cylinder([2], [60, 40], [0.0, 0.3], [3.0, -3.0]))
+    represent, packed = representation("lund", inputs="kinds"), representation("packed", inputs="kinds")(events)
+    trees = represent(events)
+    assert trees.features.shape == (1, represent.width) == (1, 17)
+    torch.testing.assert_close(trees.features[0, 5:], packed.features[:, 7:].flatten())
+
+
+def test_duplicates_have_finite_features():
+    events = from_cylinder([2, 1], [50, 50, 30], [0.1, 0.1, 0.2], [0.3, 0.3, 0.4])
+    trees = representation("lund")(events)
+    np.testing.assert_allclose(trees.features, [[np.log(1e4), np.log(1e-3), np.log(0.5), np.log(1e-3), 0]], rtol=1e-5)
+    assert trees.offsets.tolist() == [0, 1, 1]
+
+
+def test_wrong_inputs_say_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'lund-3'"):
+        representation("lund", inputs="lund3")
 
 
 def test_a_sample_of_no_jets():

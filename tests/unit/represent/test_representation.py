@@ -6,9 +6,9 @@ from toy_jets import toy_jets
 
 from partonic.core.errors import InputError, UnknownNameError
 from partonic.represent import REPRESENTATIONS, representation
-from partonic.represent.batch import Features, Images, PackedJets
+from partonic.represent.batch import Features, Images, LundTrees, PackedJets, Segmented, Trees
 
-BATCHES = {"packed": PackedJets, "image": Images, "features": Features}
+BATCHES = {"packed": PackedJets, "trees": Trees, "lund": LundTrees, "image": Images}
 
 
 @pytest.mark.parametrize("name", REPRESENTATIONS)
@@ -18,7 +18,7 @@ def test_a_representation_is_plain_data_and_makes_its_batch(name):
     assert all(isinstance(value, int | float | str | None) for value in options.values())
     assert representation(name, **options) == represent
     batch = represent(toy_jets(5))
-    assert isinstance(batch, BATCHES[name])
+    assert isinstance(batch, BATCHES.get(name, Features))
     assert len(batch) == 5
     assert all(
         torch.isfinite(getattr(batch, field.name)).all()
@@ -33,7 +33,7 @@ def test_a_representation_of_a_part_is_part_of_the_representation(name):
     whole, part = represent(events), represent(events[4:7])
     for field in dataclasses.fields(whole):
         a, b = getattr(whole, field.name), getattr(part, field.name)
-        if name == "packed":
+        if isinstance(whole, Segmented):
             start, stop = whole.offsets[4], whole.offsets[7]
             expected = a[4:8] - start if field.name == "offsets" else a[start:stop]
         else:
