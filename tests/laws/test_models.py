@@ -23,6 +23,12 @@ CHANGES = {
 }
 
 
+def jets_for(trained, n, **options):
+    """Toy jets; they have charges and impact parameters where a representation cannot do without."""
+    events = toy_jets(n, **options)
+    return with_kinds(events) if trained.input == "streams" else events
+
+
 @functools.cache
 def trees():
     """Grown once: they have no state that a test could change."""
@@ -54,7 +60,7 @@ def test_registration_says_what_is_needed(trained):
 
 @pytest.mark.parametrize("n", [1, 17])
 def test_one_finite_logit_a_jet(trained, n):
-    logits = trained.module.eval()(representation(trained.input)(toy_jets(n)))
+    logits = trained.module.eval()(representation(trained.input)(jets_for(trained, n)))
     assert logits.shape == (n,)
     assert torch.isfinite(logits).all()
 
@@ -63,7 +69,7 @@ def test_every_parameter_gets_a_gradient(trained):
     parameters = dict(trained.module.named_parameters())
     assert bool(parameters) != bool(models.get(trained.name).facts.get("boosted"))
     if parameters:
-        trained.module.train()(representation(trained.input)(toy_jets(64))).square().sum().backward()
+        trained.module.train()(representation(trained.input)(jets_for(trained, 64))).square().sum().backward()
         assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in parameters.values())
         assert [name for name, p in parameters.items() if not p.grad.abs().sum() > 0] == []
 
@@ -72,7 +78,8 @@ def test_several_outputs_from_charges_and_kinds(trained):
     entry = models.get(trained.name)
     if entry.facts.get("boosted"):
         pytest.skip("boosted trees have one output")
-    represent = representation(trained.input, inputs="kinds")
+    chosen = {} if trained.input == "streams" else {"inputs": "kinds"}  # streams have no smaller set of inputs
+    represent = representation(trained.input, **chosen)
     torch.manual_seed(1)
     module = entry.cls(outputs=3, **width_of(entry.cls, represent))
     events = with_kinds(toy_jets(64))
@@ -88,7 +95,7 @@ def test_several_outputs_from_charges_and_kinds(trained):
 
 
 def test_a_jet_does_not_know_its_batch(trained):
-    events = toy_jets(10)
+    events = jets_for(trained, 10)
     whole = trained.scores(events)
     np.testing.assert_allclose(trained.scores(events, batch_size=1), whole, rtol=1e-4)
     np.testing.assert_allclose(trained.scores(events[::-1]), whole[::-1], rtol=1e-4)
@@ -99,7 +106,7 @@ def test_a_jet_does_not_know_its_batch(trained):
 def test_invariance_where_it_is_claimed(trained, change):
     if change not in models.get(trained.name).facts.get("invariant", ()):
         pytest.skip(f"{trained.name} does not claim to be invariant under this")
-    events = toy_jets(40, smallest=5)
+    events = jets_for(trained, 40, smallest=5)
     before = trained.scores(events)
     np.testing.assert_allclose(trained.scores(CHANGES[change](events)), before, rtol=1e-4)
     assert np.ptp(before) > 1e-3 * before.mean()
@@ -169,7 +176,7 @@ def test_soft_and_collinear_safety_where_it_is_claimed(trained, soft):
 
 
 def test_saved_and_loaded_it_is_the_same(trained, tmp_path):
-    events = toy_jets(40)
+    events = jets_for(trained, 40)
     save(tmp_path / "model.pt", trained)
     again = load(tmp_path / "model.pt")
     np.testing.assert_array_equal(again.scores(events), trained.scores(events))

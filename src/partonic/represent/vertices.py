@@ -116,7 +116,7 @@ def _momenta(
 ) -> list[Floats]:
     """Summed px, py, pz, e of the tracks of each vertex."""
     inside = member >= 0
-    return [np.bincount(member[inside], values[index[inside]], number) for values in arrays]
+    return [np.bincount(member[inside], values[index[inside]], number).astype(np.float64) for values in arrays]
 
 
 @compiled
