@@ -16,13 +16,14 @@ from partonic.models.lstm import LSTM
     training={"epochs": 10, "learning_rate": 2e-3, "weight_decay": 1e-4, "size": 128},
 )
 class GRU(LSTM):
-    """Logits of a jet from the last state of a gated recurrent unit, softest constituent first.
+    """Logits of a jet from the last state of a gated recurrent unit, last constituent first.
 
     Args:
         particles: number of hardest constituents that are read.
         width: of the state.
         features: of a particle.
         outputs: 1 for one logit a jet, else so many.
+        order: ``pt`` or ``given``, as of :class:`~partonic.models.lstm.LSTM`.
     """
 
     cell = nn.GRU

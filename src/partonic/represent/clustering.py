@@ -59,6 +59,37 @@ def cluster(jets: Constituents, algorithm: Algorithm) -> History:
     return history
 
 
+def leaves(history: History) -> NDArray[np.int64]:
+    """Constituents (of all jets, from 0) in the order of their tree, each harder branch first, (particles,)."""
+    out = np.empty((len(history.p4) + len(history)) // 2, np.int64)
+    _walk(history.offsets, history.cylinder, history.children, out)
+    return out
+
+
+@compiled
+def _walk(
+    offsets: NDArray[np.int64], cylinder: NDArray[np.float64], children: NDArray[np.int64], out: NDArray[np.int64]
+) -> None:
+    """Go down every tree, harder branch first, and write the leaves that are met."""
+    at = 0
+    for jet in range(len(offsets) - 1):
+        first, start, left = offsets[jet], at, 1
+        waiting = np.empty(offsets[jet + 1] - first, np.int64)
+        waiting[0] = offsets[jet + 1] - first - 1
+        while left > 0:
+            left -= 1
+            node = waiting[left]
+            hard, soft = children[first + node]
+            if hard < 0:
+                out[at] = start + node
+                at += 1
+                continue
+            if cylinder[first + hard, 0] < cylinder[first + soft, 0]:
+                hard, soft = soft, hard
+            waiting[left], waiting[left + 1] = soft, hard
+            left += 2
+
+
 def _leaves(particles: NDArray[np.int64], nodes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Node of each constituent, (particles,)."""
     counts = np.diff(particles)

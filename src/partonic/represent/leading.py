@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Leading:
-    """The hardest constituents by falling transverse momentum, zero where a jet has fewer.
+    """The hardest constituents, zero where a jet has fewer.
 
     Args:
         features: (jets, count, F).
@@ -29,21 +29,23 @@ class Leading:
     numbers: Tensor
 
 
-def leading(jets: PackedJets, count: int) -> Leading:
-    """The hardest ``count`` constituents; the order in which a jet's constituents come does not matter.
+def leading(jets: PackedJets, count: int, order: str = "pt") -> Leading:
+    """The hardest ``count`` constituents.
 
     Args:
         jets: packed jets.
         count: slots of each jet.
+        order: ``pt`` for falling transverse momentum, whatever order they come in; ``given`` for that order.
     """
     jet = segments(jets.offsets)
-    order = jets.p4[:, 1:3].square().sum(1).argsort(descending=True, stable=True)
-    order = order[jet[order].argsort(stable=True)]
-    place = torch.arange(len(order), device=order.device) - jets.offsets[jet]
+    falling = jets.p4[:, 1:3].square().sum(1).argsort(descending=True, stable=True)
+    falling = falling[jet[falling].argsort(stable=True)]
+    place = torch.arange(len(falling), device=falling.device) - jets.offsets[jet]
     kept = place < count
+    chosen = falling[kept] if order == "pt" else falling[kept].sort().values
     where = (jet * count + place)[kept]
     dense = [
-        values.new_zeros(len(jets) * count, values.shape[1]).index_copy(0, where, values[order[kept]])
+        values.new_zeros(len(jets) * count, values.shape[1]).index_copy(0, where, values[chosen])
         for values in (jets.features, jets.p4)
     ]
     features, p4 = (values.view(len(jets), count, -1) for values in dense)

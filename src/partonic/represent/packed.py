@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ import torch
 from partonic.core.compiled import compiled
 from partonic.core.errors import InputError, unknown
 from partonic.represent.batch import PackedJets
+from partonic.represent.clustering import POWERS, Algorithm, cluster, leaves
 from partonic.represent.constituents import constituents, fields
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ INPUTS: dict[str, dict[str, str]] = {
     "full": {**FEATURES, **_CHARGE, **KINDS, **_TRACKS},
 }
 """Sets of features, each in its order: what a particle's momentum says, its charge, its kind, its track."""
+Order = Literal["given"] | Algorithm
+ORDERS = ("given", *POWERS)
 NEEDED = {
     "kinematic": (),
     "charge": ("charge",),
@@ -69,16 +72,21 @@ class Packed:
         inputs: set of features, one of :data:`INPUTS`: ``kinematic``, ``charge``, ``kinds``, ``full``.
         max_particles: keep this many of the hardest constituents (all by default). The jet's own momentum and axis
             are always those of all constituents.
+        order: ``given`` leaves the constituents in the order of the sample; ``kt`` and ``cambridge-aachen`` put them
+            in that of the clustering tree's leaves, each harder branch first, for networks that read a sequence.
 
     Raises:
-        UnknownNameError: there is no such set of features.
+        UnknownNameError: there is no such set of features or order.
         InputError: ``max_particles`` is below 1.
     """
 
     inputs: str = "kinematic"
     max_particles: int | None = None
+    order: Order = "given"
 
     def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise unknown("order of constituents", self.order, ORDERS)
         if self.inputs not in INPUTS:
             raise unknown("set of inputs", self.inputs, INPUTS)
         if self.max_particles is not None and self.max_particles < 1:
@@ -102,9 +110,11 @@ class Packed:
         for column, values in enumerate(particle_inputs(events, self.inputs), KINEMATIC):
             features[:, column] = values
         p4 = np.stack([jets.e, jets.px, jets.py, jets.pz], axis=1, dtype=np.float32, casting="same_kind")
-        offsets = jets.offsets
+        offsets, kept = jets.offsets, None if self.order == "given" else leaves(cluster(jets, self.order))
         if self.max_particles is not None:
-            kept, offsets = _hardest(jets, self.max_particles)
+            hardest, offsets = _hardest(jets, self.max_particles)
+            kept = hardest if kept is None else kept[np.isin(kept, hardest)]
+        if kept is not None:
             features, p4 = features[kept], p4[kept]
         return PackedJets(torch.from_numpy(features), torch.from_numpy(p4), torch.from_numpy(offsets.copy()))
 

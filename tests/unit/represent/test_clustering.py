@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from toy_jets import from_cylinder, pythia_jets, toy_jets
 
-from partonic.represent.clustering import cluster
+from partonic.represent.clustering import cluster, leaves
 from partonic.represent.constituents import constituents
 
 ALGORITHMS = {"cambridge-aachen": 0, "kt": 1}
@@ -76,6 +76,24 @@ def test_rapidity_of_rounded_momenta_stays_finite():
     single = events.collection("constituents")
     jets = constituents(events.with_collections(constituents=single.with_fields(e=np.abs(single["pz"]) * (1 - 1e-7))))
     assert np.all(np.isfinite(cluster(jets, "kt").cylinder))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_leaves_stand_in_the_order_of_a_recursion(algorithm):
+    def below(node):
+        pair = history.children[start + node]
+        if pair[0] < 0:
+            return [node]
+        hard, soft = sorted(pair, key=lambda child: -history.cylinder[start + child, 0])
+        return below(hard) + below(soft)
+
+    jets = constituents(toy_jets(10, smallest=1))
+    history = cluster(jets, algorithm)
+    found = leaves(history)
+    for jet in range(10):
+        start, size = history.offsets[jet], history.offsets[jet + 1] - history.offsets[jet]
+        mine = found[jets.offsets[jet] : jets.offsets[jet + 1]]
+        assert (mine - jets.offsets[jet]).tolist() == below(size - 1)
 
 
 def test_a_sample_of_no_jets():

@@ -28,3 +28,15 @@ def test_the_order_of_the_constituents_has_no_influence():
     first, second = (leading(Packed()(sample), 30) for sample in (events, permuted(events)))
     torch.testing.assert_close(first.p4, second.p4)
     torch.testing.assert_close(first.features, second.features)
+
+
+def test_in_the_given_order_the_same_constituents_stay_where_they_are():
+    batch = Packed()(permuted(toy_jets(20, smallest=1)))
+    sorted_, given = (leading(batch, 12, order) for order in ("pt", "given"))
+    torch.testing.assert_close(given.numbers, sorted_.numbers)
+    for jet in range(20):
+        rows = batch.p4[batch.offsets[jet] : batch.offsets[jet + 1]]
+        chosen = {tuple(row) for row in sorted_.p4[jet, : sorted_.numbers[jet]].tolist()}
+        expected = [row for row in rows.tolist() if tuple(row) in chosen]
+        assert given.p4[jet, : given.numbers[jet]].tolist() == expected
+        assert not given.p4[jet, given.numbers[jet] :].any()

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
-from toy_jets import changed, from_cylinder, mirrored, pythia_jets, toy_jets, turned, with_kinds
+import torch
+from toy_jets import changed, from_cylinder, mirrored, permuted, pythia_jets, toy_jets, turned, with_kinds
 
 from partonic.core.errors import InputError, UnknownNameError
 from partonic.events import kinematics
+from partonic.represent.clustering import cluster, leaves
+from partonic.represent.constituents import constituents
 from partonic.represent.packed import FEATURES, INPUTS, Packed
 
 
@@ -134,3 +137,28 @@ def test_fields_that_are_missing_are_named():
         Packed("full")(toy_jets(3))
     with pytest.raises(UnknownNameError, match="unknown set of inputs 'kind'; did you mean 'kinds'"):
         Packed("kind")
+
+
+@pytest.mark.parametrize("algorithm", ["kt", "cambridge-aachen"])
+def test_clustering_order_moves_whole_constituents(algorithm):
+    events = toy_jets(12, smallest=1)
+    plain, ordered = Packed()(events), Packed(order=algorithm)(events)
+    where = leaves(cluster(constituents(events), algorithm))
+    torch.testing.assert_close(ordered.offsets, plain.offsets)
+    torch.testing.assert_close(ordered.features, plain.features[where], rtol=0, atol=0)
+    torch.testing.assert_close(ordered.p4, plain.p4[where], rtol=0, atol=0)
+    again = Packed(order=algorithm)(permuted(events))
+    torch.testing.assert_close(again.p4, ordered.p4)
+
+
+def test_the_hardest_in_clustering_order():
+    events = toy_jets(12)
+    few, all_of_them = (Packed(max_particles=most, order="kt")(events) for most in (5, None))
+    hardest = {tuple(row) for row in Packed(max_particles=5)(events).p4.tolist()}
+    assert few.p4.tolist() == [row for row in all_of_them.p4.tolist() if tuple(row) in hardest]
+    assert few.offsets.tolist() == Packed(max_particles=5)(events).offsets.tolist()
+
+
+def test_unknown_orders_say_the_nearest():
+    with pytest.raises(UnknownNameError, match="order of constituents 'k'; did you mean 'kt'"):
+        Packed(order="k")
