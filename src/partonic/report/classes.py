@@ -84,7 +84,7 @@ class Classification:
                 rows.append({"model": tagger.name, "true class": true, **dict(zip(self.classes, row, strict=True))})
         best = self.best.name
         hardest = np.argmax(shares[best] - 2 * np.eye(len(self.classes)))
-        true, taken = np.unravel_index(hardest, shares[best].shape)
+        first, second = (int(place) for place in np.unravel_index(hardest, shares[best].shape))
         save_figure(
             self.result,
             "confusion",
@@ -93,8 +93,8 @@ class Classification:
             f"{len(self.labels):,} test jets; every row adds up to 100. Below each share its binomial error.",
             f"Confusion matrices of {', '.join(shares)}; {best} takes "
             + ", ".join(f"{100 * shares[best][i, i]:.0f} % of {name}" for i, name in enumerate(self.classes))
-            + f" for what they are; most often confused: {self.classes[true]} taken for {self.classes[taken]}, "
-            f"{100 * shares[best][true, taken]:.0f} %.",
+            + f" for what they are; most often confused: {self.classes[first]} taken for {self.classes[second]}, "
+            f"{100 * shares[best][first, second]:.0f} %.",
         )
         self.result.add_table("confusion", "The confusion matrices, shares with binomial errors.", rows)
         self.result.add_table(

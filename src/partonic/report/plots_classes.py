@@ -48,7 +48,7 @@ def confusion(models: Mapping[str, Array], errors: Mapping[str, Array], classes:
         raise InputError("there are no confusion matrices to draw")
     size = len(classes)
     side = CELL * size + 1.1
-    figure, axes = canvas(1, len(models), width=max(side * len(models), 4.0), height=side + 0.8, share_y=True)
+    figure, axes = canvas(1, len(models), width=max(side * len(models), 4.0), height=side + 0.6, share_y=True)
     for ax, (name, shares) in zip(axes[0], models.items(), strict=True):
         for table in (shares, errors[name]):
             if np.shape(table) != (size, size):
