@@ -1,0 +1,238 @@
+"""How taggers improve with the number of training jets, and which one wins where jets are few."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partonic.core.config import merge
+from partonic.core.errors import InputError, require
+from partonic.core.progress import duration
+from partonic.core.rank import rank
+from partonic.core.recipe import Context
+from partonic.core.registry import models, register_recipe
+from partonic.core.result import Result
+from partonic.events.events import Events
+from partonic.fit import ranks
+from partonic.fit.tagger import labels_of, train_tagger
+from partonic.fit.trials import drawn, epochs_for, kept_scores
+from partonic.io.formats import recognise
+from partonic.io.splits import split_files
+from partonic.metrics.trials import measure
+from partonic.report.page import write_page
+from partonic.report.scaling import Grid, curves_section, pairs_section
+from partonic.represent.constituents import constituents
+from partonic.simulators.samples import samples
+
+JETS_PER_SECOND = 115.0  # simulated on one core, to say beforehand what a run will take
+LEAST_VALIDATION = 200
+TEXT = (
+    "A tagger that knows physics beforehand (that energies and directions transform together under boosts, that the "
+    "order of particles means nothing) has less to learn from jets. It shows where jets are few; with many, flexible "
+    "networks catch up. The floor c of the fit is not known well while the errors still fall."
+)
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {"sizes": (40, 80, 160), "models": ("pfn", "pelican-1k"), "repeated": 80, "steps": 4, "test_jets": 200,
+             "seeds": 2, "epochs": 1},
+    "quick": {"sizes": (300, 1_000, 3_000), "repeated": 1_000, "steps": 150, "test_jets": 6_000, "seeds": 2},
+    "default": {},
+    "benchmark": {"test_jets": 200_000, "window": "faithful", "seeds": 5, "repeated": 30_000},
+}  # fmt: skip
+
+
+@register_recipe("training-size", paper="arXiv:1902.09914")
+@dataclass(frozen=True)
+class TrainingSize:
+    """Training size: the same taggers trained on few and on many jets, with a power law through their errors.
+
+    Args:
+        sizes: numbers of training jets, half of each class, three or more.
+        models: taggers to train; the first is what the others are compared with.
+        seeds: trainings at each size up to ``repeated``, each from another random start on other jets.
+        repeated: largest size that is trained more than once.
+        steps: gradient steps of a training, at least: with few jets they are shown more often than the model's usual
+            number of epochs, so that small samples are learned out, too.
+        test_jets: jets that all trainings are measured on.
+        data: files of jets with labels instead of a simulation, as the published Landscape files.
+        seed: of the simulation, the splits and the first training.
+        detector: atlas, cms, or truth for none.
+        window: range of pT-hat that is simulated; fast or faithful.
+        epochs: at most so many in each training.
+    """
+
+    sizes: tuple[int, ...] = (1_000, 3_000, 10_000, 30_000, 100_000)
+    models: tuple[str, ...] = ("pfn", "particlenet-lite", "pelican-1k", "lorentznet-light")
+    seeds: int = 3
+    repeated: int = 10_000
+    steps: int = 1_500
+    test_jets: int = 60_000
+    data: tuple[Path, ...] = ()
+    seed: int = 1
+    detector: Literal["atlas", "cms", "truth"] = "atlas"
+    window: Literal["fast", "faithful"] = "fast"
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("seeds", 1), ("repeated", 0), ("steps", 1), ("test_jets", 100), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be {least} or more, not {getattr(self, name)}")
+        if self.epochs is not None and self.epochs < 1:
+            raise InputError(f"epochs must be 1 or more, not {self.epochs}")
+        if len(set(self.sizes)) < 3 or min(self.sizes) < 20:
+            raise InputError(
+                f"a power law needs three or more sizes of 20 jets or more, not {', '.join(map(str, self.sizes))}"
+            )
+        if list(self.sizes) != sorted(set(self.sizes)):
+            raise InputError(f"give each size once, the smallest first, not {', '.join(map(str, self.sizes))}")
+        if not self.models:
+            raise InputError(f"training-size needs a model; there are: {', '.join(models.names())}")
+        if len(set(self.models)) < len(self.models):
+            raise InputError(f"a model is named twice: {', '.join(self.models)}")
+        for name in self.models:
+            models.get(name)
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """The options of a preset."""
+        return merge(cls(), PRESETS[name])
+
+    def check(self) -> None:
+        """Find missing files and packages before any long step.
+
+        Raises:
+            FileError: a file is missing or of no known format.
+            MissingPackageError: the simulation needs a package that is not installed.
+        """
+        for path in self.data:
+            recognise(path)
+        if not self.data:
+            require("pythia8mc", "simulate")
+            require("fastjet", "simulate")
+
+    def cost(self, context: Context) -> str:
+        """One line that says what the run will take on this machine."""
+        trainings = sum(self._seeds(size) for size in self.sizes) * len(self.models)
+        if self.data:
+            return f"training-size on {', '.join(str(path) for path in self.data)}: {trainings} trainings"
+        seconds = sum(self._parts().values()) / JETS_PER_SECOND / context.workers
+        return (
+            f"training-size: {sum(self._parts().values()):,} jets to simulate where the cache has none (about "
+            f"{duration(seconds)} with {context.workers} processes), then {trainings} trainings of up to "
+            f"{self.sizes[-1]:,} jets; everything goes to {context.result.path}"
+        )
+
+    def run(self, context: Context) -> Result:
+        """Do the study; called again after an interruption it goes on where it stopped."""
+        result = context.result
+        with ranks.first_alone():
+            parts = self._samples(context)
+        labels = {name: labels_of(part) for name, part in parts.items()}
+        if len(parts["train"]) < self.sizes[-1]:
+            raise InputError(
+                f"the largest size is {self.sizes[-1]:,} jets, and there are {len(parts['train']):,} to train on"
+            )
+        cells = [(model, size) for size in self.sizes for model in self.models]
+        groups = [
+            [self._scores(context, parts, labels, model, size, number) for number in range(1, self._seeds(size) + 1)]
+            for model, size in cells
+        ]
+        if rank() > 0:
+            return result  # the first process measures what all have trained
+        pools = [self.models.index(model) for model, _ in cells]
+        trials = measure(groups, labels["test"], parts["test"].weight(), pools=pools)
+        grid = Grid(result, trials, self.models, self.sizes)
+        sections = [
+            curves_section(grid, "The number of training jets", TEXT),
+            pairs_section(grid, "Who wins where jets are few?"),
+        ]
+        self._describe(result, grid, parts)
+        write_page(result, [section for section in sections if section is not None])
+        return result
+
+    def _seeds(self, size: int) -> int:
+        """Trainings of each model at a size."""
+        return self.seeds if size <= self.repeated else 1
+
+    def _parts(self) -> dict[str, int]:
+        """Jets to train on, to choose the best epoch on and to measure on."""
+        most = self.sizes[-1]
+        return {"train": most, "validation": max(most // 4, LEAST_VALIDATION), "test": self.test_jets}
+
+    def _samples(self, context: Context) -> dict[str, Events]:
+        """Train, validation and test jets, memory-mapped; simulated first where the cache has none."""
+        if self.data:
+            return split_files(self.data, self.seed, collections=["constituents"], check=constituents)
+        wanted = self._parts()
+        total = sum(wanted.values()) + 2  # so that rounding leaves no part short
+        files = samples(
+            {"top": (total + 1) // 2, "qcd": (total + 1) // 2},
+            self.seed,
+            workers=context.workers,
+            executor=context.executor,
+            detector=self.detector,
+            window=self.window,
+        )
+        return split_files(list(files.values()), self.seed, {name: n / total for name, n in wanted.items()})
+
+    def _scores(
+        self,
+        context: Context,
+        parts: Mapping[str, Events],
+        labels: Mapping[str, NDArray[np.int64]],
+        model: str,
+        size: int,
+        number: int,
+    ) -> NDArray[np.float64]:
+        """The test jets' scores of one training, (jets,); trained and scored where that has not been done."""
+        directory = context.result.checkpoint(f"{model}-{size}-{number}")
+        few = {
+            "train": drawn(labels["train"], size, number, self.seed),
+            "validation": drawn(labels["validation"], max(size // 4, LEAST_VALIDATION), 1, self.seed),
+        }
+        epochs = epochs_for(model, size, self.steps)
+        training = train_tagger(
+            model,
+            parts["train"][few["train"]],
+            parts["validation"][few["validation"]],
+            directory,
+            training={"epochs": epochs if self.epochs is None else min(epochs, self.epochs)},
+            seed=self.seed + number - 1,
+            device=context.device,
+        )
+        file = context.result.checkpoint(f"{directory.name}-scores.npy")
+        return kept_scores(file, training.trained, parts["test"], context.device)
+
+    def _describe(self, result: Result, grid: Grid, parts: Mapping[str, Events]) -> None:
+        """Headline numbers, abstract, warnings and citations of the page."""
+        for size in (self.sizes[0], self.sizes[-1]):
+            for model in self.models:
+                result.summary[f"AUC of {model} from {size:,} jets"] = grid.trials.auc(grid.place(model, size))
+        for model in self.models:
+            if (model, "area") in grid.laws:
+                result.summary[f"exponent of {model}"] = grid.laws[model, "area"].exponent
+        source = f"the files {', '.join(path.name for path in self.data)}"
+        if not self.data:
+            source = "simulated top and QCD jets (Pythia 8, 14 TeV, 550 < pT < 650 GeV)"
+        result.facts["title"] = "Training size"
+        result.facts["abstract"] = (
+            f"How many jets does a tagger need? {', '.join(self.models)} trained on {self.sizes[0]:,} to "
+            f"{self.sizes[-1]:,} jets of {source}, all measured on the same {len(parts['test']):,} test jets. Each "
+            f"training takes {self.steps:,} gradient steps or more (small samples are shown more often), its best "
+            "epoch is chosen on a quarter as many validation jets (200 at least)."
+        )
+        result.facts["data"] = {"source": source, **{f"{name} jets": len(part) for name, part in parts.items()}}
+        if len(parts["test"]) < 2_000:
+            result.facts["warnings"] = [
+                f"Only {len(parts['test']):,} test jets: this run shows that everything works, not how well it works."
+            ]
+        simulated = ["arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097", "arXiv:0802.1189"]
+        simulated += ["arXiv:1307.6346"] if self.detector != "truth" else []
+        papers = [models.get(name).paper for name in self.models]
+        result.facts["citations"] = ["partonic", "arXiv:1902.09914", *papers, "arXiv:1912.01703"]
+        result.facts["citations"] += [] if self.data else simulated

@@ -1,0 +1,302 @@
+"""Few jets and a network that has seen others: fine-tuning of published or own weights against training anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partonic.core.config import merge
+from partonic.core.errors import FileError, InputError, require
+from partonic.core.progress import duration
+from partonic.core.rank import rank
+from partonic.core.recipe import Context
+from partonic.core.registry import models, register_recipe
+from partonic.core.result import Result
+from partonic.events.events import Events
+from partonic.fit import ranks
+from partonic.fit.options import FitOptions
+from partonic.fit.tagger import labels_of, train_tagger
+from partonic.models.task import Task
+from partonic.fit.trials import drawn, epochs_for, kept_scores
+from partonic.io.splits import split_files
+from partonic.metrics.trials import Trials, measure
+from partonic.models.checkpoint import Trained, load, save
+from partonic.models.weaver import load_weaver
+from partonic.report.page import Section, write_page
+from partonic.report.scaling import Grid, curves_section, pairs_section
+from partonic.simulators.processes import get_process
+from partonic.simulators.samples import samples
+
+JETS_PER_SECOND = 115.0  # simulated on one core, to say beforehand what a run will take
+LEAST_VALIDATION = 200
+WAYS = ("from scratch", "fine-tuned", "frozen but for the head")
+TEXT = (
+    "Fine-tuning starts from the weights of a network that was trained on other jets, with a new last layer, and "
+    "trains all of them with a small learning rate; frozen, only the last layer learns. What a network has learned of "
+    "jets elsewhere, it need not learn again, so the gain is largest where jets are few. All ways are trained on the "
+    "same jets with the same number of gradient steps."
+)
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {"sizes": (40, 80), "model": "pfn", "source_jets": 200, "test_jets": 200, "seeds": 2, "steps": 4,
+             "epochs": 1},
+    "quick": {"sizes": (1_000, 3_000), "model": "pfn", "source_jets": 20_000, "test_jets": 8_000, "seeds": 2,
+              "steps": 300},
+    "default": {},
+    "benchmark": {"sizes": (300, 1_000, 3_000, 10_000), "source_jets": 200_000, "test_jets": 100_000, "seeds": 5},
+}  # fmt: skip
+
+
+@register_recipe("transfer-tagger", paper="arXiv:2202.03772")
+@dataclass(frozen=True)
+class TransferTagger:
+    """Transfer: a network trained on other jets is fine-tuned on few top and QCD jets, against training from scratch.
+
+    Args:
+        sizes: numbers of top and QCD jets to train on, half of each.
+        model: what is trained first on the jets of ``source``; of no meaning where ``start`` is given.
+        start: weights to start from instead: a checkpoint of partonic, or a published state dictionary of ParticleNet
+            or ParT as weaver writes it.
+        source: processes whose jets the network first learns to tell apart.
+        source_jets: their number in all.
+        seeds: trainings of each way at each size, each on other jets.
+        rate: learning rate of the fine-tuning as a share of the model's own.
+        steps: gradient steps of a training, at least.
+        test_jets: top and QCD jets that all trainings are measured on.
+        seed: of the simulation, the splits and the first training.
+        detector: atlas, cms, or truth for none.
+        window: range of pT-hat that is simulated; fast or faithful.
+        epochs: at most so many in each training.
+    """
+
+    sizes: tuple[int, ...] = (1_000, 3_000)
+    model: str = "particlenet-lite"
+    start: Path | None = None
+    source: tuple[str, ...] = ("qcd", "w")
+    source_jets: int = 60_000
+    seeds: int = 3
+    rate: float = 0.3
+    steps: int = 600
+    test_jets: int = 20_000
+    seed: int = 1
+    detector: Literal["atlas", "cms", "truth"] = "atlas"
+    window: Literal["fast", "faithful"] = "fast"
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        least = (("seeds", 1), ("steps", 1), ("test_jets", 100), ("source_jets", 100), ("seed", 0))
+        for name, bound in least:
+            if getattr(self, name) < bound:
+                raise InputError(f"{name} must be {bound} or more, not {getattr(self, name)}")
+        if self.epochs is not None and self.epochs < 1:
+            raise InputError(f"epochs must be 1 or more, not {self.epochs}")
+        if not 0 < self.rate <= 1:
+            raise InputError(f"rate is a share of the model's learning rate, above 0 and at most 1, not {self.rate}")
+        if not self.sizes or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 20:
+            raise InputError(
+                f"give each size once, the smallest first and 20 or more, not {', '.join(map(str, self.sizes))}"
+            )
+        if len(set(self.source)) < 2 or len(set(self.source)) < len(self.source):
+            raise InputError(f"source needs two or more different processes, not {', '.join(self.source)}")
+        for process in self.source:
+            if get_process(process).level != "jets":
+                raise InputError(f"'{process}' is a process of whole events; source needs processes of jets, as w")
+        if models.get(self.model).facts.get("boosted"):
+            raise InputError(f"'{self.model}' cannot be fine-tuned: it is no network; choose another model")
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """The options of a preset."""
+        return merge(cls(), PRESETS[name])
+
+    def check(self) -> None:
+        """Find missing files and packages before any long step.
+
+        Raises:
+            FileError: the file to start from is missing or neither a checkpoint nor published weights.
+            MissingPackageError: the simulation needs a package that is not installed.
+        """
+        require("pythia8mc", "simulate")
+        require("fastjet", "simulate")
+        if self.start is not None:
+            _started(self.start)
+
+    def cost(self, context: Context) -> str:
+        """One line that says what the run will take on this machine."""
+        jets = sum(self._parts().values()) + (self.source_jets if self.start is None else 0)
+        trainings = len(WAYS) * len(self.sizes) * self.seeds + (self.start is None)
+        return (
+            f"transfer-tagger: {jets:,} jets to simulate where the cache has none (about "
+            f"{duration(jets / JETS_PER_SECOND / context.workers)} with {context.workers} processes), then {trainings} "
+            f"trainings; everything goes to {context.result.path}"
+        )
+
+    def run(self, context: Context) -> Result:
+        """Do the study; called again after an interruption it goes on where it stopped."""
+        result = context.result
+        start = self._start(context)
+        with ranks.first_alone():
+            parts = self._samples(context, {"top": 1, "qcd": 0}, self._parts(), 2 * self.seed)
+        labels = {name: labels_of(part) for name, part in parts.items()}
+        groups = [
+            [self._scores(context, start, parts, labels, way, size, number) for number in range(1, self.seeds + 1)]
+            for size in self.sizes
+            for way in WAYS
+        ]
+        untouched = load(start).scores(parts["test"], device=context.device)
+        if rank() > 0:
+            return result  # the first process measures what all have trained
+        groups.append([untouched if untouched.ndim == 1 else 1 - untouched[:, 0]])
+        pools = [*(i for _ in self.sizes for i in range(len(WAYS))), len(WAYS)]
+        trials = measure(groups, labels["test"], parts["test"].weight(), pools=pools)
+        grid = Grid(result, trials, WAYS, self.sizes)
+        sections = [
+            curves_section(grid, "Training anew and fine-tuning", TEXT),
+            pairs_section(grid, "What the start is worth"),
+            _untouched_section(result, trials, len(groups) - 1),
+        ]
+        self._describe(result, grid, parts, load(start))
+        write_page(result, [section for section in sections if section is not None])
+        return result
+
+    def _parts(self) -> dict[str, int]:
+        """Top and QCD jets to train on, to choose the best epoch on and to measure on."""
+        most = self.sizes[-1]
+        train = most * self.seeds  # other jets for each training
+        return {"train": train, "validation": max(most // 4, LEAST_VALIDATION), "test": self.test_jets}
+
+    def _samples(
+        self, context: Context, labels: Mapping[str, int], wanted: Mapping[str, int], seed: int
+    ) -> dict[str, Events]:
+        """Jets of some processes in parts, with labels by process; simulated first where the cache has none."""
+        each = -(-sum(wanted.values()) // len(labels)) + 1  # so that rounding leaves no part short
+        files = samples(
+            dict.fromkeys(labels, each),
+            seed,
+            workers=context.workers,
+            executor=context.executor,
+            detector=self.detector,
+            window=self.window,
+        )
+        total = each * len(labels)
+        parts = split_files(list(files.values()), seed, {name: n / total for name, n in wanted.items()})
+        table = np.zeros(256, dtype=np.int64)
+        for process, label in labels.items():
+            table[get_process(process).label] = label
+        return {name: part.with_columns(label=table[part.column("label")]) for name, part in parts.items()}
+
+    def _start(self, context: Context) -> Path:
+        """Checkpoint of the network to start from: the one given, or one trained on the jets of ``source``."""
+        file = context.result.checkpoint("start.pt")
+        if self.start is not None:
+            with ranks.first_alone():
+                if not file.exists():
+                    save(file, _started(self.start))
+            return file
+        wanted = {"train": self.source_jets * 4 // 5, "validation": self.source_jets // 5}
+        with ranks.first_alone():
+            parts = self._samples(context, {name: i for i, name in enumerate(self.source)}, wanted, 2 * self.seed + 1)
+        train_tagger(
+            self.model,
+            parts["train"],
+            parts["validation"],
+            file.with_suffix(""),
+            task=Task(classes=self.source),
+            seed=self.seed,
+            device=context.device,
+            epochs=self.epochs,
+        )
+        return file
+
+    def _scores(
+        self,
+        context: Context,
+        start: Path,
+        parts: Mapping[str, Events],
+        labels: Mapping[str, NDArray[np.int64]],
+        way: str,
+        size: int,
+        number: int,
+    ) -> NDArray[np.float64]:
+        """The test jets' scores of one training, (jets,); trained and scored where that has not been done."""
+        first = load(start)
+        plan = models.get(first.name).facts.get("training", {})
+        epochs = epochs_for(first.name, size, self.steps)
+        training = {"epochs": epochs if self.epochs is None else min(epochs, self.epochs)}
+        if way == "fine-tuned":
+            training["learning_rate"] = self.rate * plan.get("learning_rate", FitOptions.learning_rate)
+        directory = context.result.checkpoint(f"{way.split()[0]}-{size}-{number}")
+        trained = train_tagger(
+            first.name,
+            parts["train"][drawn(labels["train"], size, number, self.seed)],
+            parts["validation"][drawn(labels["validation"], max(size // 4, LEAST_VALIDATION), 1, self.seed)],
+            directory,
+            options={key: value for key, value in first.options.items() if key not in ("outputs", "features")},
+            input_options=first.input_options,
+            training=training,
+            seed=self.seed + number - 1,
+            device=context.device,
+            initial=None if way == WAYS[0] else start,
+            frozen=way == WAYS[2],
+        ).trained
+        file = context.result.checkpoint(f"{directory.name}-scores.npy")
+        return kept_scores(file, trained, parts["test"], context.device)
+
+    def _describe(self, result: Result, grid: Grid, parts: Mapping[str, Events], start: Trained) -> None:
+        """Headline numbers, abstract, warnings and citations of the page."""
+        scratch, tuned, _ = WAYS
+        for size in self.sizes:
+            places = {way: grid.place(way, size) for way in WAYS}
+            for way in WAYS:
+                result.summary[f"AUC from {size:,} jets, {way}"] = grid.trials.auc(places[way])
+            result.summary[f"gain of fine-tuning at {size:,} jets"] = grid.trials.gain(places[tuned], places[scratch])
+        origin = f"trained on {self.source_jets:,} jets of {', '.join(self.source)}"
+        if self.start is not None:
+            origin = f"of the weights in {self.start.name}"
+        result.facts["title"] = "Transfer"
+        result.facts["abstract"] = (
+            f"Few top and QCD jets, and a {start.name} {origin}: fine-tuned on "
+            f"{' or '.join(f'{size:,}' for size in self.sizes)} jets, or frozen but for its last layer, against the "
+            f"same network from random weights, all measured on the same {len(parts['test']):,} test jets."
+        )
+        result.facts["data"] = {"start": origin, **{f"{name} jets": len(part) for name, part in parts.items()}}
+        if len(parts["test"]) < 2_000:
+            result.facts["warnings"] = [
+                f"Only {len(parts['test']):,} test jets: this run shows that everything works, not how well it works."
+            ]
+        simulated = ["arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097", "arXiv:0802.1189"]
+        simulated += ["arXiv:1307.6346"] if self.detector != "truth" else []
+        result.facts["citations"] = ["partonic", "arXiv:2202.03772", models.get(start.name).paper, "arXiv:1912.01703"]
+        result.facts["citations"] += simulated
+
+
+def _started(path: Path) -> Trained:
+    """The network of a file: a checkpoint of ours, or published weights.
+
+    Raises:
+        FileError: it is neither.
+    """
+    try:
+        return load(path)
+    except FileError as ours:
+        try:
+            return load_weaver(path)
+        except FileError as theirs:
+            raise FileError(
+                f"cannot start from {path}: as a checkpoint: {ours}; as published weights: {theirs}"
+            ) from None
+
+
+def _untouched_section(result: Result, trials: Trials, place: int) -> Section:
+    """What the network to start from says of the test jets before it has seen any of their kind."""
+    result.add_table(
+        "start",
+        "The network as it starts, without any training on top jets: one less its probability of its first class.",
+        [{"network": "as it starts", "AUC": trials.auc(place), "R50": trials.rejection(place)}],
+    )
+    return Section("Before any training on these jets", "", (), ("start",))
