@@ -17,7 +17,7 @@ from partonic.events.cache import release
 from partonic.events.events import NOMINAL, Events, concatenate
 from partonic.events.ragged import gather_rows
 from partonic.fit.ranks import Part
-from partonic.represent.batch import B, Labelled, PackedJets
+from partonic.represent.batch import B, Labelled, Segmented
 from partonic.represent.constituents import BadJetError
 
 BLOCK, READ, TOGETHER = 256, 131_072, 16
@@ -46,9 +46,11 @@ class RowBatches(Generic[B]):
         take: inputs of the given rows (ascending in each batch).
         lengths: (jets,) what a batch holds a constant number of; ones for batches of constant jet number.
         batches: number of batches of an epoch.
-        target: (jets,) 0 or 1.
+        target: (jets,) number of the class, from 0.
         weight: (jets,) event weights.
-        balance: give both classes the same total weight; in any case the weights are scaled to a mean of 1.
+        classes: their number.
+        extra: (jets, targets) standardised quantities that are learned beside the class.
+        balance: give all classes the same total weight; in any case the weights are scaled to a mean of 1.
         window: number of batches within which rows are sorted by length, as 50 for models that pad or bucket; 1 sorts
             nothing, which trains better: batches of one length hold mostly one class, and their gradients scatter.
         seed: of the order.
@@ -57,8 +59,8 @@ class RowBatches(Generic[B]):
             for next; ``None`` where rows are best taken one batch at a time.
 
     Raises:
-        InputError: no rows, a target that is not 0 or 1, one class only, a weight that is not finite, a total weight
-            (of a class) that is not above 0, or an option out of range.
+        InputError: no rows, a target that is no class, a class without jets, a weight that is not finite, a total
+            weight (of a class) that is not above 0, or an option out of range.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class RowBatches(Generic[B]):
         target: NDArray[Any],
         weight: NDArray[Any],
         *,
+        classes: int = 2,
+        extra: NDArray[np.float32] | None = None,
         balance: bool = True,
         window: int = 1,
         seed: int = 0,
@@ -81,8 +85,9 @@ class RowBatches(Generic[B]):
             raise InputError(f"the seed must be 0 or above, not {seed}")
         self._take = take
         self._lengths = np.asarray(lengths, dtype=np.int64)
-        self._target = _checked_target(target)
+        self._target = _checked_target(target, classes)
         self._weight = scaled_weight(weight, self._target, balance)
+        self._extra = extra
         self._batches = min(max(batches, 1), len(self._target))
         self._window, self._seed, self._shuffle = window, seed, shuffle
         self._gather, self._passes = gather, 0
@@ -120,7 +125,9 @@ class RowBatches(Generic[B]):
             if self._gather is not None and (i == skip or run[i] > run[i - 1]):
                 together = [mine[j] for j in range(i, len(batches)) if run[j] == run[i]]
                 take = self._gather(np.sort(np.concatenate(together)))
-            labelled = Labelled(take(rows), _tensor(self._target[rows]), _tensor(self._weight[rows] * (n / mean)))
+            target, weight = _tensor(self._target[rows]), _tensor(self._weight[rows] * (n / mean))
+            extra = None if self._extra is None else _tensor(self._extra[rows])
+            labelled = Labelled(take(rows), target, weight, extra)
             yield Part(labelled, len(rows) / n if n >= size else 1 / size, n)
 
     def rows(self, number: int) -> list[Rows]:
@@ -149,9 +156,11 @@ class Batches(RowBatches[B]):
     Args:
         events: the sample; leave out with :meth:`~partonic.events.Events.select` what the representation does not need.
         represent: makes the model's input of a few events.
-        target: column with 0 and 1, or an array (jets,).
+        target: column with 0 and 1 (and further classes), or an array (jets,).
         weight: name of the event weight.
-        balance: give both classes the same total weight.
+        classes: their number.
+        extra: (jets, targets) standardised quantities that are learned beside the class.
+        balance: give all classes the same total weight.
         size: mean number of jets a batch.
         particles: if given, batches hold this number of particles instead (the memory and time of a batch are
             constant).
@@ -174,6 +183,8 @@ class Batches(RowBatches[B]):
         *,
         target: str | NDArray[Any] = "label",
         weight: str = NOMINAL,
+        classes: int = 2,
+        extra: NDArray[np.float32] | None = None,
         balance: bool = True,
         size: int = 256,
         particles: int | None = None,
@@ -189,6 +200,8 @@ class Batches(RowBatches[B]):
             _count(lengths, size, particles),
             _same_length(events.column(target) if isinstance(target, str) else target, len(events), "targets"),
             events.weight(weight),
+            classes=classes,
+            extra=extra,
             balance=balance,
             window=window,
             seed=seed,
@@ -201,7 +214,7 @@ class TensorBatches(RowBatches[B]):
     """Labelled batches from inputs that are represented already (images, features, packed jets in memory).
 
     Args:
-        inputs: the whole sample as one batch: tensors whose first axis is the jet, or :class:`PackedJets`.
+        inputs: the whole sample as one batch: tensors whose first axis is the jet, or packed jets and trees.
         target: (jets,) 0 or 1.
         weight: (jets,) event weights, ones if not given.
         balance, size, particles, window, seed, shuffle: see :class:`Batches`; ``particles`` needs packed jets.
@@ -226,7 +239,7 @@ class TensorBatches(RowBatches[B]):
     ) -> None:
         if particles is None:
             lengths = np.ones(len(inputs))
-        elif isinstance(inputs, PackedJets):
+        elif isinstance(inputs, Segmented):
             lengths = np.diff(inputs.offsets.numpy())
         else:
             raise InputError(f"{type(inputs).__name__} hold no particles to count; give the size of a batch in jets")
@@ -268,13 +281,14 @@ def cut(lengths: NDArray[Any], parts: int) -> Rows:
 
 
 def take(batch: B, rows: Rows) -> B:
-    """The given rows of an input that is a dataclass of tensors with the jet as first axis, or :class:`PackedJets`."""
+    """The given rows of an input: a dataclass of tensors with the jet, or with its items (packed), as first axis."""
     index = torch.from_numpy(rows)
     source: Any = batch
-    if isinstance(batch, PackedJets):
+    if isinstance(batch, Segmented):
         offsets, positions = gather_rows(batch.offsets.numpy(), rows)
         items = torch.from_numpy(positions)
-        taken = {"features": batch.features[items], "p4": batch.p4[items], "offsets": torch.from_numpy(offsets)}
+        names = [f.name for f in fields(source) if f.name != "offsets"]
+        taken = {name: getattr(source, name)[items] for name in names} | {"offsets": torch.from_numpy(offsets)}
     else:
         taken = {f.name: getattr(source, f.name)[index] for f in fields(source)}
     result: B = replace(source, **taken)
@@ -323,22 +337,27 @@ def _count(lengths: NDArray[Any], size: int, particles: int | None) -> int:
     return int(np.ceil(np.sum(lengths, dtype=np.float64) / wanted))
 
 
-def _checked_target(target: NDArray[Any]) -> NDArray[np.float32]:
+def _checked_target(target: NDArray[Any], classes: int) -> NDArray[np.float32]:
     values = np.asarray(target)
+    expected = "0 and 1" if classes == 2 else f"0 to {classes - 1}"
     if values.size == 0:
         raise InputError("there are no jets to train on: the sample is empty")
     if values.dtype.kind not in "biuf":
-        raise InputError(f"labels must be the numbers 0 and 1, not of type {values.dtype}")
+        raise InputError(f"labels must be the numbers {expected}, not of type {values.dtype}")
     found = np.unique(values)
     if np.isnan(found).any():
-        raise InputError(f"{int(np.isnan(values).sum())} of {len(values)} labels are NaN; expected 0 or 1")
-    if not np.isin(found, (0, 1)).all():
+        raise InputError(f"{int(np.isnan(values).sum())} of {len(values)} labels are NaN; expected {expected}")
+    if not np.isin(found, range(classes)).all():
         listing = ", ".join(f"{value:g}" for value in found[:6])
-        raise InputError(f"labels must be 0 (background) and 1 (signal), found {listing}; map them to these two first")
+        meaning = "0 (background) and 1 (signal)" if classes == 2 else expected
+        raise InputError(f"labels must be {meaning}, found {listing}; map them to these first")
     if len(found) == 1:
         raise InputError(
-            f"the sample holds one class only: all {len(values)} labels are {found[0]:g}; give jets of both"
+            f"the sample holds one class only: all {len(values)} labels are {found[0]:g}; give jets of all classes"
         )
+    if len(found) < classes:
+        lacking = sorted(set(range(classes)) - set(found.astype(int).tolist()))
+        raise InputError(f"the sample holds no jet of class {', '.join(map(str, lacking))}; give jets of all classes")
     return values.astype(np.float32)
 
 
@@ -353,11 +372,13 @@ def scaled_weight(weight: NDArray[Any], target: NDArray[Any], balance: bool) -> 
         raise InputError(f"{int((~np.isfinite(values)).sum())} of {len(values)} event weights are NaN or infinite")
     if not values.any():
         raise InputError(f"all {len(values)} event weights are zero: there is nothing to train on")
-    masks = {"class 0 (background)": target == 0, "class 1 (signal)": target == 1}
+    classes = np.unique(target)
+    names = {0: "class 0 (background)", 1: "class 1 (signal)"} if classes.max() < 2 else {}
+    masks = {names.get(int(number), f"class {number:g}"): target == number for number in classes}
     totals = {name: values[mask].sum() for name, mask in masks.items()}
     for name, total in totals.items():
         if not total > 0:
             raise InputError(f"the event weights of {name} add up to {total:g}; a training needs a total above zero")
     for name, mask in masks.items():
-        values[mask] *= len(values) / (2 * totals[name] if balance else sum(totals.values()))
+        values[mask] *= len(values) / (len(classes) * totals[name] if balance else sum(totals.values()))
     return values

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from partonic.core.config import from_tree
 from partonic.core.errors import InputError
@@ -23,10 +26,15 @@ from partonic.fit import ranks
 from partonic.fit.batches import Batches, scaled_weight
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
+from partonic.fit.transfer import Frozen, head_of, take_over
 from partonic.models.checkpoint import Trained, load, save
-from partonic.objectives.supervised import cross_entropy
-from partonic.represent import representation
+from partonic.models.inputs import width_of
+from partonic.models.task import Task
+from partonic.objectives.supervised import Supervised
+from partonic.represent import needed, representation
 
+BINARY = Task()
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 BATCHING = ("size", "particles")
 CHUNK = 10_000  # jets represented at once for models that take all of them together
 RATE_BATCHES, RATE_JETS = 8, 512
@@ -49,21 +57,13 @@ class Training:
     seconds: float
 
 
-def labels_of(jets: Events) -> NDArray[np.int64]:
-    """Labels of jets, 1 for signal and 0 for background, (jets,).
+def labels_of(jets: Events, task: Task = BINARY) -> NDArray[np.int64]:
+    """Labels of jets, 0, 1, ... in the order of the classes of a task, (jets,).
 
     Raises:
         InputError: there is another label, or one class only.
     """
-    labels = np.asarray(jets.column("label")).astype(np.int64)
-    found = np.unique(labels)
-    if not np.isin(found, (0, 1)).all():
-        raise InputError(f"labels must be 0 (background) or 1 (signal), found {', '.join(map(str, found[:6]))}")
-    if len(found) < 2:
-        raise InputError(
-            f"the sample of {len(labels):,} jets holds one class only (label {found[0]}); give jets of both"
-        )
-    return labels
+    return task.labels(jets)
 
 
 def train_tagger(
@@ -72,11 +72,18 @@ def train_tagger(
     validation: Events,
     directory: Path,
     *,
+    task: Task = BINARY,
+    options: Mapping[str, Any] = NOTHING,
+    input: str | None = None,  # noqa: A002
+    input_options: Mapping[str, Any] = NOTHING,
+    training: Mapping[str, Any] = NOTHING,
+    initial: Path | None = None,
+    frozen: bool = False,
     seed: int = 0,
     device: str = "cpu",
     epochs: int | None = None,
 ) -> Training:
-    """Train a registered model to tell label 1 from label 0, or load it where the directory has it trained.
+    """Train a registered model, or load it where the directory has it trained.
 
     An interrupted training goes on where it stopped. What is registered with the model says how: ``input`` names its
     representation, ``training`` holds :class:`~partonic.fit.options.FitOptions` and ``size`` or ``particles`` a batch.
@@ -84,80 +91,169 @@ def train_tagger(
 
     Args:
         name: of the model.
-        train: jets with ``label`` and ``constituents``; may be memory-mapped.
+        train: jets with ``label`` and what the representation reads; may be memory-mapped.
         validation: jets on which the best epoch is chosen.
         directory: where the training's state and log go; the model is saved beside it as ``DIRECTORY.pt``.
+        task: classes, and columns of the jets that are estimated too.
+        options: of the model's class; its numbers of inputs and outputs are filled in.
+        input: name of another representation than the model's own, as ``subjettiness`` for the ``dnn``.
+        input_options: of the representation, as ``{"inputs": "kinds"}``.
+        training: values in place of those that are registered with the model.
+        initial: checkpoint of a trained network of the same name: its options, inputs and weights are taken over, but
+            not the weights of the last layer.
+        frozen: train the last layer only; needs ``initial``.
         seed: of the initial weights and the order of the jets.
         device: where to train.
         epochs: at most so many, instead of the model's own number.
 
     Raises:
-        UnknownNameError: there is no such model.
-        InputError: the labels are not two classes.
+        UnknownNameError: there is no such model or representation.
+        InputError: the labels are not the classes, or options contradict each other.
+        FileError: the checkpoint ``initial`` cannot be read.
     """
     checkpoint, record = ranks.agreed((directory.with_suffix(".pt"), directory.with_suffix(".json")))
     if ranks.agreed(checkpoint.exists() and record.exists()):
         return Training(load(checkpoint), **read_json(record))
     entry = models.get(name)
-    labels_of(train), labels_of(validation)
+    task.labels(train), task.labels(validation)
     boosted = bool(entry.facts.get("boosted"))
     if boosted and rank() > 0:
         ranks.wait()
         return Training(load(checkpoint), **read_json(record))
-    teach = _boost if boosted else _fit
-    training = teach(entry, train, validation, directory, seed, device, epochs)
+    plan = _Plan(entry, task.scaled(train), dict(options), input or entry.facts["input"], dict(input_options))
+    if initial is not None:
+        plan = plan.after(initial)
+    elif frozen:
+        raise InputError("frozen=True trains the last layer of a trained network only: name its checkpoint as initial")
+    if boosted:
+        done = _boost(plan, train, validation, seed)
+    else:
+        fit_options, batching = _options(entry, training, seed, device, epochs)
+        done = _fit(plan, train, validation, directory, fit_options, batching, initial, frozen)
     if rank() == 0:
-        save(checkpoint, training.trained)
-        write_json(record, {key: getattr(training, key) for key in ("history", "best_epoch", "seconds")})
+        save(checkpoint, done.trained)
+        write_json(record, {key: getattr(done, key) for key in ("history", "best_epoch", "seconds")})
     ranks.wait()
-    return training
+    return done
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A model to be trained: what its class and its representation are made with."""
+
+    entry: Entry
+    task: Task
+    options: dict[str, Any]
+    input: str
+    input_options: dict[str, Any]
+
+    def after(self, initial: Path) -> _Plan:
+        """The same with options and inputs of a trained network.
+
+        Raises:
+            InputError: that is another model, or asks for other options or inputs.
+        """
+        before = load(initial)
+        if before.name != self.entry.name:
+            raise InputError(f"{initial} holds the model '{before.name}', not '{self.entry.name}'")
+        for given in (self.options, self.input_options):
+            if given:
+                raise InputError(f"options and inputs are those of {initial}; leave out {', '.join(given)}")
+        return replace(self, options=dict(before.options), input=before.input, input_options=dict(before.input_options))
+
+    def trained(self, module: nn.Module, options: Mapping[str, Any]) -> Trained:
+        """The model when it is trained."""
+        return Trained(self.entry.name, options, module, self.input, self.input_options, task=self.task)
+
+
+def _options(
+    entry: Entry, training: Mapping[str, Any], seed: int, device: str, epochs: int | None
+) -> tuple[FitOptions, dict[str, Any]]:
+    """How to train a network, and what a batch holds."""
+    registered: dict[str, Any] = entry.facts.get("training", {})
+    if any(key in training for key in BATCHING):
+        registered = {key: value for key, value in registered.items() if key not in BATCHING}
+    plan = {**registered, **training}
+    batching = {key: plan.pop(key) for key in BATCHING if key in plan}
+    plan |= {"seed": seed, "device": device}
+    if epochs is not None:
+        plan["epochs"] = min(epochs, int(plan.get("epochs", FitOptions.epochs)))
+    return from_tree(FitOptions, plan, f"the training of '{entry.name}'"), batching
 
 
 def _fit(
-    entry: Entry, train: Events, validation: Events, directory: Path, seed: int, device: str, epochs: int | None
+    plan: _Plan,
+    train: Events,
+    validation: Events,
+    directory: Path,
+    options: FitOptions,
+    batching: Mapping[str, Any],
+    initial: Path | None,
+    frozen: bool,
 ) -> Training:
     """Train a network by gradients."""
-    plan: Mapping[str, Any] = entry.facts.get("training", {})
-    known = {f.name for f in fields(FitOptions)}
-    tree = {key: value for key, value in plan.items() if key in known} | {"seed": seed, "device": device}
-    if epochs is not None:
-        tree["epochs"] = min(epochs, int(tree.get("epochs", FitOptions.epochs)))
-    options = from_tree(FitOptions, tree, f"the training of '{entry.name}'")
-    batching = {key: plan[key] for key in BATCHING if key in plan}
-    represent = representation(entry.facts["input"])
+    represent = representation(plan.input, **plan.input_options)
+    sizes: dict[str, int] = width_of(plan.entry.cls, represent)
+    if plan.task.outputs > 1 or initial is not None:
+        sizes["outputs"] = plan.task.outputs
+    arguments = {**plan.options, **{key: value for key, value in sizes.items() if value != _usual(plan.entry, key)}}
+    if initial is not None:
+        arguments["outputs"] = plan.task.outputs
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = entry.cls()
-    data = Batches(train.select(["label"], ["constituents"]), represent, seed=seed, **batching)
-    held_out = Batches(validation.select(["label"], ["constituents"]), represent, shuffle=False, **batching)
-    result = fit(module, cross_entropy, data, held_out, options, directory, f"training {directory.name}")
-    module.to("cpu")
-    trained = Trained(entry.name, {}, module, entry.facts["input"])
+        torch.manual_seed(options.seed)
+        module = plan.entry.cls(**arguments)
+    learner: nn.Module = module
+    if initial is not None:
+        head = head_of(plan.entry.cls, arguments)
+        take_over(module, load(initial), head)
+        learner = Frozen(module, head) if frozen else module
+    batches = [
+        Batches(
+            needed(represent, part, ["label"]),
+            represent,
+            classes=len(plan.task.classes),
+            extra=plan.task.standardised(part),
+            **batching,
+            **how,
+        )
+        for part, how in ((train, {"seed": options.seed}), (validation, {"shuffle": False}))
+    ]
+    data, held_out = batches
+    result = fit(learner, Supervised(plan.task), data, held_out, options, directory, f"training {directory.name}")
+    trained = plan.trained(module.to("cpu").eval(), arguments)
     return Training(trained, result.history, result.best_epoch, result.seconds)
 
 
-def _boost(
-    entry: Entry, train: Events, validation: Events, directory: Path, seed: int, device: str, epochs: int | None
-) -> Training:
-    """Grow boosted trees, on the processor; ``epochs`` has no meaning for them."""
-    del directory, device, epochs
+def _usual(entry: Entry, option: str) -> Any:
+    """What an option of a model's class is by default."""
+    return inspect.signature(entry.cls).parameters[option].default
+
+
+def _boost(plan: _Plan, train: Events, validation: Events, seed: int) -> Training:
+    """Grow boosted trees, on the processor.
+
+    Raises:
+        InputError: there are more classes than two, or targets.
+    """
     from partonic.models.trees import TreeOptions, train_trees
 
-    name = entry.facts["input"]
+    if plan.task.outputs > 1:
+        raise InputError("boosted trees tell two classes apart and estimate nothing else; choose a network")
     began = time.perf_counter()
     samples = []
     for jets in (train, validation):
-        labels = labels_of(jets)
-        samples.append((features_of(jets, name), labels, scaled_weight(jets.weight(), labels, balance=True)))
-    trees = train_trees(*samples[0], samples[1], TreeOptions(seed=seed))
-    trained = Trained(entry.name, trees.options, trees, name)
-    return Training(trained, [], 0, time.perf_counter() - began)
+        labels = plan.task.labels(jets)
+        values = features_of(jets, plan.input, **plan.input_options)
+        samples.append((values, labels, scaled_weight(jets.weight(), labels, balance=True)))
+    options = from_tree(TreeOptions, {**plan.options, "seed": seed}, "boosted trees")
+    trees = train_trees(*samples[0], samples[1], options)
+    return Training(plan.trained(trees, trees.options), [], 0, time.perf_counter() - began)
 
 
-def features_of(jets: Events, name: str = "features") -> NDArray[np.float32]:
-    """High-level features of all jets, (jets, F), made a part at a time."""
-    represent = representation(name)
-    small = jets.select(columns=[], collections=["constituents"])
+def features_of(jets: Events, name: str = "features", **options: Any) -> NDArray[np.float32]:
+    """Features of all jets, (jets, F), made a part at a time by a representation of such options."""
+    represent = representation(name, **options)
+    small = needed(represent, jets)
     parts: list[Any] = [represent(small[start : start + CHUNK]) for start in range(0, len(jets), CHUNK)]
     return np.concatenate([part.values.numpy() for part in parts])
 

@@ -91,7 +91,9 @@ class Trained:
         """What the network estimates of each target, (jets,) in the units of its column.
 
         Args:
-            events, batch_size, device: as in :meth:`scores`.
+            events: as in :meth:`scores`.
+            batch_size: as in :meth:`scores`.
+            device: as in :meth:`scores`.
 
         Raises:
             BadJetError: a jet that cannot be represented.

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from partonic.core.errors import FileError
+from partonic.core.errors import FileError, InputError
 from partonic.core.files import check_readable
 from partonic.core.registry import models
 from partonic.models.checkpoint import Trained
+from partonic.models.task import Task
 
 
 def _paired(number: int) -> tuple[int, int]:
@@ -66,10 +67,11 @@ def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
 
     Args:
         path: the ``.pt`` file; no code of it is run, and weights on a GPU are loaded to the processor.
-        classes: names of the classes in their order, kept in the facts of the model.
+        classes: names of the classes in their order, numbers where they are not given.
 
     Raises:
         FileError: the file is missing or damaged, holds something else, or a network of other inputs or parts.
+        InputError: the names are not as many as the outputs.
     """
     weights = _read(path)
     kind = "part" if any(name.startswith("pair_embed.") for name in weights) else "particlenet"
@@ -87,8 +89,11 @@ def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
         )
         raise FileError(f"{path} is a {kind} of weaver with {what}, which is not known here")
     module.load_state_dict(fitting)
-    facts = {"source": Path(path).name, "classes": list(classes)}
-    return Trained(kind, options, module.eval(), "packed", {"max_particles": 128}, facts=facts)
+    names = tuple(classes) or tuple(f"class {number}" for number in range(options["outputs"]))
+    if len(names) != options["outputs"]:
+        raise InputError(f"{path} tells {options['outputs']} classes apart, and {len(names)} names are given")
+    inputs, facts = {"max_particles": 128}, {"source": Path(path).name}
+    return Trained(kind, options, module.eval(), "packed", inputs, facts=facts, task=Task(names))
 
 
 _FEATURES = 7

@@ -166,7 +166,7 @@ def test_a_file_that_carries_code_is_refused_and_the_code_not_run(tmp_path, stor
 
 def test_a_newer_version(stored):
     rewrite(stored, version=7)
-    with pytest.raises(FileError, match="has format version 7, this partonic reads up to 1; upgrade partonic"):
+    with pytest.raises(FileError, match="has format version 7, this partonic reads up to 2; upgrade partonic"):
         load(stored)
 
 

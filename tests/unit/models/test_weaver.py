@@ -7,7 +7,7 @@ import pytest
 import torch
 from toy_jets import toy_jets
 
-from partonic.core.errors import FileError
+from partonic.core.errors import FileError, InputError
 from partonic.models.part import ParT
 from partonic.models.particlenet import ParticleNet
 from partonic.models.weaver import load_weaver
@@ -89,14 +89,17 @@ def test_the_same_network_comes_back(name, tmp_path):
     module = shaken(NETWORKS[name]())
     kind = name.removesuffix("-lite")
     torch.save(weaver_state(kind, module), tmp_path / "net.pt")
-    trained = load_weaver(tmp_path / "net.pt", classes=["a", "b"])
+    outputs = {"particlenet": 10, "particlenet-lite": 2, "part": 3}[name]
+    names = tuple("abcdefghij"[:outputs])
+    trained = load_weaver(tmp_path / "net.pt", classes=names)
     assert trained.name == kind
-    assert trained.facts == {"source": "net.pt", "classes": ["a", "b"]}
+    assert trained.facts == {"source": "net.pt"}
+    assert trained.task.classes == names
     wanted = module.state_dict()
     for key, values in trained.module.state_dict().items():
         assert torch.equal(values, wanted[key]), key
     probabilities = trained.scores(toy_jets(9))
-    assert probabilities.shape == (9, {"particlenet": 10, "particlenet-lite": 2, "part": 3}[name])
+    assert probabilities.shape == (9, outputs)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
 
 
@@ -113,6 +116,13 @@ def test_other_files_are_refused(change, says, tmp_path):
     torch.save(change(weaver_state("particlenet", NETWORKS["particlenet"]())), tmp_path / "net.pt")
     with pytest.raises(FileError, match=says):
         load_weaver(tmp_path / "net.pt")
+
+
+def test_names_are_as_many_as_outputs(tmp_path):
+    torch.save(weaver_state("particlenet", NETWORKS["particlenet"]()), tmp_path / "net.pt")
+    assert load_weaver(tmp_path / "net.pt").task.classes[9] == "class 9"
+    with pytest.raises(InputError, match="tells 10 classes apart, and 2 names are given"):
+        load_weaver(tmp_path / "net.pt", classes=["a", "b"])
 
 
 def test_other_inputs_are_refused(tmp_path):
