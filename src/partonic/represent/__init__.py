@@ -25,6 +25,7 @@ REPRESENTATIONS = {
     "lund-density": ("partonic.represent.lund_density", "JetLundDensity"),
     "voxels": ("partonic.represent.voxels", "Voxels"),
     "events": ("partonic.represent.nested", "JetsOfEvents"),
+    "several": ("partonic.represent.several", "Several"),
     "streams": ("partonic.represent.streams", "JetStreams"),
 }
 
