@@ -21,11 +21,11 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.options import FitOptions
 from partonic.fit.tagger import labels_of, train_tagger
-from partonic.models.task import Task
 from partonic.fit.trials import drawn, epochs_for, kept_scores
 from partonic.io.splits import split_files
 from partonic.metrics.trials import Trials, measure
 from partonic.models.checkpoint import Trained, load, save
+from partonic.models.task import Task
 from partonic.models.weaver import load_weaver
 from partonic.report.page import Section, write_page
 from partonic.report.scaling import Grid, curves_section, pairs_section
