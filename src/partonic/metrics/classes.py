@@ -96,7 +96,7 @@ def confusion(
     for true in range(sample.classes):
         mine = sample.labels == true
         taken, weight = predicted[mine], sample.weights[mine]
-        rows.append(tuple(_share(taken == guess, weight) for guess in range(sample.classes)))
+        rows.append(tuple(share(taken == guess, weight) for guess in range(sample.classes)))
     return tuple(rows)
 
 
@@ -112,11 +112,22 @@ def class_accuracy(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | No
         InputError: the sample cannot be measured, see :func:`classified`.
     """
     sample = classified(scores, labels, weights)
-    return _share(sample.predicted == sample.labels, sample.weights)
+    return share(sample.predicted == sample.labels, sample.weights)
 
 
-def _share(chosen: NDArray[np.bool_], weights: Floats) -> Estimate:
-    """Weighted fraction of the jets that are chosen, with the binomial interval of their effective number."""
+def share(chosen: NDArray[np.bool_], weights: Floats | None = None) -> Estimate:
+    """Weighted fraction of what is chosen, with the binomial interval of its effective number.
+
+    Args:
+        chosen: (n,) true or false.
+        weights: (n,) none negative; ones if None.
+
+    Raises:
+        InputError: there is nothing to choose from.
+    """
+    weights = np.ones(len(chosen)) if weights is None else weights
+    if not weights.sum() > 0:
+        raise InputError("a share needs something to choose from, of positive weight")
     value = float(weights[chosen].sum() / weights.sum())
     squares = weights**2
     n = effective_total(value, squares[chosen].sum(), squares.sum(), weights.sum())

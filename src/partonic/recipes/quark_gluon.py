@@ -132,7 +132,7 @@ class QuarkGluon:
         mass = jet_momentum(parts["test"])["mass"]
         study = Comparison(result, taggers, labels["test"], parts["test"].weight(), mass, CLASSES)
         sections = [
-            study.performance([], ""),
+            study.performance(),
             self._gains(study),
             self._variables(study, parts),
             study.scores(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from partonic.core.config import merge
 from partonic.core.errors import InputError, require
 from partonic.core.estimate import Estimate
-from partonic.core.files import atomic
 from partonic.core.progress import duration
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
@@ -23,25 +22,26 @@ from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit import ranks
-from partonic.fit.tagger import Training, features_of, labels_of, parameter_count, scoring_rate, train_tagger
+from partonic.fit.tagger import Training, features_of, labels_of, train_tagger
+from partonic.fit.trials import affordable_epochs, drawn
 from partonic.io.formats import recognise
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
-from partonic.report import plots
 from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
-from partonic.report.tagging import Comparison, Tagger, importance_figure, truth_section
+from partonic.report.tagging import Comparison, importance_figure, truth_section
+from partonic.report.trained import scored
 from partonic.represent.batch import Features
 from partonic.represent.constituents import constituents
 from partonic.represent.features import DESCRIPTIONS
 from partonic.represent.removal import remove, rules
-from partonic.simulators.options import SimulationOptions
 from partonic.simulators.poisson_jets import PoissonJets
-from partonic.simulators.samples import sample
+from partonic.simulators.samples import samples
 
 CLASSES = ("QCD", "top")
 JETS_PER_SECOND = {"top": 100.0, "qcd": 140.0}  # simulated on one core, to say beforehand what a run will take
+SLOWER = 2.0  # the simulation of the faithful window
 KNOWN = PoissonJets()
 REMOVALS = 4_000  # jets of the removal test
 
@@ -49,7 +49,19 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"jets": 400, "epochs": 1, "truth_jets": 400},
     "quick": {"jets": 9_000, "epochs": 8, "truth_jets": 4_000},
     "default": {},
-    "benchmark": {"jets": 500_000, "seeds": 3, "window": "faithful"},
+    "benchmark": {
+        "jets": 450_000,
+        "fractions": (4, 1, 4),
+        "test_background": 100_000,
+        "models": ("trees", "cnn", "pfn", "particlenet-lite", "pelican-1k", "lorentznet-light", "part-light"),
+        "seeds": 3,
+        "minutes": 30.0,
+        "window": "faithful",
+        "others": (
+            *("dnn", "resnet", "pcnn", "lstm", "gru", "recursive", "treenin", "lola", "lbn", "efn", "particlenet"),
+            *("part", "lorentznet", "pelican", "lgatr-slim", "lundnet", "lundnet-light"),
+        ),
+    },
 }
 
 Pair = tuple[float, float]
@@ -68,6 +80,7 @@ PUBLISHED: tuple[tuple[str, Pair, Pair | None, Pair | None, Pair, int | None, st
     ("PELICAN", (0.9870, 0.0001), (0.9426, 0.0002), None, (2250, 75), 208_000, "arXiv:2307.16506"),
     ("L-GATr", (0.9870, 0.0001), (0.9423, 0.0002), (540, 20), (2240, 70), None, "arXiv:2405.14806"),
 )
+REFERENCE = "pfn"  # with which the others are compared
 PUBLISHED_CAPTION = (
     "Published results on the Landscape data (arXiv:1902.09914), trained on 1.2 million jets of another simulation: a "
     "guide to the order and size, not to be compared digit by digit with a run on other jets. Errors are "
@@ -81,9 +94,15 @@ class TopTagging:
     """Top tagging: simulate or read jets, train taggers, compare them with errors on one page.
 
     Args:
-        jets: number of jets, half of each class; 60 % train, 10 % validate, 30 % test.
+        jets: number of jets, half of each class.
+        fractions: how they are shared between training, validation and test.
+        test_background: further simulated background jets to test on, which sharpen the rejections.
         models: taggers to train.
         seeds: trainings of each model, from different random starts.
+        minutes: at most so many minutes of processor time a training takes on a core like that of the documented
+            benchmarks: fewer epochs for slower models and larger samples.
+        others: further taggers, trained once on fewer jets.
+        other_jets: number of their training jets.
         data: files of jets with labels instead of a simulation, as the published Landscape files.
         seed: of the simulation, the splits and the first training.
         detector: atlas, cms, or truth for none.
@@ -94,8 +113,13 @@ class TopTagging:
     """
 
     jets: int = 40_000
+    fractions: tuple[float, float, float] = (6, 1, 3)
+    test_background: int = 0
     models: tuple[str, ...] = ("trees", "cnn", "pfn")
     seeds: int = 1
+    minutes: float | None = None
+    others: tuple[str, ...] = ()
+    other_jets: int = 50_000
     data: tuple[Path, ...] = ()
     seed: int = 1
     detector: Literal["atlas", "cms", "truth"] = "atlas"
@@ -104,7 +128,7 @@ class TopTagging:
     truth_jets: int = 20_000
 
     def __post_init__(self) -> None:
-        for name, least in (("jets", 100), ("seeds", 1), ("seed", 0)):
+        for name, least in (("jets", 100), ("seeds", 1), ("seed", 0), ("test_background", 0), ("other_jets", 100)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be {least} or more, not {getattr(self, name)}")
         if self.epochs is not None and self.epochs < 1:
@@ -113,9 +137,16 @@ class TopTagging:
             raise InputError(f"truth_jets must be 0 (no check) or 100 or more, not {self.truth_jets}")
         if not self.models:
             raise InputError(f"top-tagging needs a model; there are: {', '.join(models.names())}")
-        if len(set(self.models)) < len(self.models):
-            raise InputError(f"a model is named twice: {', '.join(self.models)}")
-        for name in self.models:
+        if not all(share > 0 for share in self.fractions):
+            raise InputError(f"fractions must be above 0, not {self.fractions}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise InputError(f"minutes must be above 0, not {self.minutes}")
+        if self.data and self.test_background:
+            raise InputError("test_background is simulated, and data are given: put the jets into the files")
+        named = (*self.models, *self.others)
+        if len(set(named)) < len(named):
+            raise InputError(f"a model is named twice: {', '.join(named)}")
+        for name in named:
             models.get(name)
 
     @classmethod
@@ -138,12 +169,14 @@ class TopTagging:
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
-        trainings = f"{len(self.models) * self.seeds} trainings"
+        trainings = f"{len(self.models) * self.seeds + len(self.others)} trainings"
         if self.data:
             return f"top-tagging on {', '.join(str(path) for path in self.data)}: {trainings}"
-        seconds = sum(self.jets / 2 / rate for rate in JETS_PER_SECOND.values()) / context.workers
+        slower = SLOWER if self.window == "faithful" else 1.0
+        numbers = {"top": self.jets / 2, "qcd": self.jets / 2 + self.test_background}
+        seconds = slower * sum(n / JETS_PER_SECOND[process] for process, n in numbers.items()) / context.workers
         return (
-            f"top-tagging: {self.jets:,} jets to simulate where the cache has none (about {duration(seconds)} with "
+            f"top-tagging: {sum(numbers.values()):,.0f} jets to simulate where the cache has none (about {duration(seconds)} with "
             f"{context.workers} processes), then {trainings}; everything goes to {context.result.path}"
         )
 
@@ -155,13 +188,23 @@ class TopTagging:
         labels = {name: labels_of(part) for name, part in parts.items()}
         test, weights = parts["test"], parts["test"].weight()
         trained = {name: self._train(context, name, parts, self.seeds) for name in self.models}
+        few = (
+            {**parts, "train": parts["train"][drawn(labels["train"], self.other_jets, 1, self.seed)]}
+            if self.others
+            else {}
+        )
+        trained |= {name: self._train(context, name, few, 1) for name in self.others}
         known, known_jets = self._train_known(context) if self.truth_jets else ({}, None)
         if rank() > 0:
             return result  # the first process measures what all have trained
-        taggers = [_score(result, name, trainings, test, context.device) for name, trainings in trained.items()]
+        seen = dict.fromkeys(self.models, len(parts["train"])) | {name: len(few["train"]) for name in self.others}
+        taggers = [
+            replace(scored(result, name, trainings, test, context.device), jets=seen[name])
+            for name, trainings in trained.items()
+        ]
         study = Comparison(result, taggers, labels["test"], weights, jet_momentum(test)["mass"], CLASSES)
         sections = [
-            study.performance(_published(), PUBLISHED_CAPTION),
+            study.performance(_published(), PUBLISHED_CAPTION, REFERENCE),
             self._truth(context, known, known_jets) if known_jets is not None else None,
             study.scores(),
             images_section(result, test, labels["test"], CLASSES),
@@ -178,20 +221,24 @@ class TopTagging:
     def _samples(self, context: Context) -> dict[str, Events]:
         """Train, validation and test jets, memory-mapped; simulated first where the cache has none."""
         if self.data:
-            return split_files(self.data, self.seed, collections=["constituents"], check=constituents)
-        numbers = {"top": (self.jets + 1) // 2, "qcd": self.jets // 2}
-        options = [
-            SimulationOptions(
-                process,
-                n,
-                workers=context.workers,
-                seed=2 * self.seed + i,  # top and QCD never share a stream, nor do runs of neighbouring seeds
-                detector=self.detector,
-                window=self.window,
+            return split_files(
+                self.data, self.seed, self._fractions(), collections=["constituents"], check=constituents
             )
-            for i, (process, n) in enumerate(numbers.items())
-        ]
-        return split_files([sample(each, executor=context.executor) for each in options], self.seed)
+        numbers = {"top": (self.jets + 1) // 2, "qcd": self.jets // 2, "qcd:more": self.test_background}
+        files = samples(
+            {name: n for name, n in numbers.items() if n},
+            self.seed,
+            workers=context.workers,
+            executor=context.executor,
+            detector=self.detector,
+            window=self.window,
+        )
+        more = {"test": [path for name, path in files.items() if name == "qcd:more"]}
+        return split_files([files["top"], files["qcd"]], self.seed, self._fractions(), also=more)
+
+    def _fractions(self) -> dict[str, float]:
+        """Share of each sample."""
+        return {name: share / sum(self.fractions) for name, share in zip(FRACTIONS, self.fractions, strict=True)}
 
     def _train(
         self, context: Context, name: str, parts: Mapping[str, Events], seeds: int, prefix: str = ""
@@ -205,17 +252,25 @@ class TopTagging:
                 context.result.checkpoint(f"{prefix}{name}-{number}"),
                 seed=self.seed + number - 1,
                 device=context.device,
-                epochs=self.epochs,
+                epochs=self._epochs(name, len(parts["train"])),
             )
             for number in range(1, seeds + 1)
         ]
+
+    def _epochs(self, name: str, jets: int) -> int | None:
+        """Most epochs of a model with so many jets."""
+        if self.minutes is None:
+            return self.epochs
+        allowed = affordable_epochs(name, jets, self.minutes)
+        return allowed if self.epochs is None else min(allowed, self.epochs)
 
     def _train_known(self, context: Context) -> tuple[dict[str, Trained], Events]:
         """The same taggers trained on jets whose likelihood ratio is known, and such jets to test them on."""
         rng = generator(self.seed, 1)
         theta = (rng.random(self.truth_jets) < 0.5).astype(float)
         parts = KNOWN.simulate(theta, self.truth_jets, rng).split(FRACTIONS, self.seed)
-        trained = {name: self._train(context, name, parts, 1, "known-")[0].trained for name in self.models}
+        named = (*self.models, *self.others)
+        trained = {name: self._train(context, name, parts, 1, "known-")[0].trained for name in named}
         return trained, parts["test"]
 
     def _truth(self, context: Context, trained: Mapping[str, Trained], test: Events) -> Section:
@@ -257,37 +312,6 @@ class TopTagging:
             keys += ["arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097", "arXiv:0802.1189"]
             keys += ["arXiv:1307.6346"] if self.detector != "truth" else []
         return keys
-
-
-def _score(result: Result, name: str, trainings: Sequence[Training], test: Events, device: str) -> Tagger:
-    """The test jets' scores of every training of a model, and how fast it gives them."""
-    scores = []
-    for number, training in enumerate(trainings, 1):
-        file = result.checkpoint(f"{name}-{number}-scores.npy")
-        if not file.exists():
-            with atomic(file) as aside:
-                np.save(aside, training.trained.scores(test, device=device))
-        scores.append(np.load(file))
-    seconds = [training.seconds for training in trainings]
-    histories = tuple(
-        plots.Training(
-            name,
-            [record["loss"] for record in training.history],
-            [record["validation"] for record in training.history],
-            training.best_epoch,
-        )
-        for training in trainings
-        if training.history
-    )
-    first = trainings[0].trained
-    return Tagger(
-        name,
-        np.array(scores),
-        parameter_count(first),
-        scoring_rate(first, test, device),
-        float(np.mean(seconds)),
-        histories,
-    )
 
 
 def _published() -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from partonic.metrics.seeds import over_seeds, roc_band
 from partonic.metrics.tagging import inverse, rejection
 from partonic.report import plots, plots_classes
 from partonic.report.page import Section
+from partonic.report.plots_jets import Observable
 from partonic.report.style import save_figure
 from partonic.report.tagging import Tagger
 
@@ -184,6 +185,47 @@ class Classification:
             + ".",
         )
         return Section("How they were trained", "", ("training",))
+
+
+def jets_section(
+    result: Result,
+    observables: Sequence[Observable],
+    parts: Mapping[str, NDArray[np.int64]],
+    weights: Floats,
+    classes: tuple[str, ...],
+    text: str = "",
+) -> Section:
+    """Distributions of the test jets of each class, and how many jets each sample has.
+
+    Args:
+        result: the run.
+        observables: of the test jets.
+        parts: sample -> (jets,) labels; ``test`` is drawn.
+        weights: (jets,) of the test jets.
+        classes: their names.
+        text: of the section.
+    """
+    labels = parts["test"]
+    first = observables[0]
+    medians = (float(np.nanmedian(np.asarray(first.values, float)[labels == i])) for i in range(len(classes)))
+    save_figure(
+        result,
+        "jets",
+        plots_classes.class_summary(observables, labels, weights, classes),
+        f"Distributions of {len(labels):,} test jets, each class normalised to one, with statistical errors.",
+        f"Histograms of {len(observables)} quantities of {len(classes)} classes; the medians of the first are "
+        + ", ".join(f"{median:.3g} for {name}" for name, median in zip(classes, medians, strict=True))
+        + ".",
+    )
+    result.add_table(
+        "samples",
+        "Jets of each class in each sample.",
+        [
+            {"sample": name, **{one: int(np.sum(found == i)) for i, one in enumerate(classes)}}
+            for name, found in parts.items()
+        ],
+    )
+    return Section("The jets", text, ("jets",), ("samples",))
 
 
 def _averaged(estimates: list[Estimate]) -> Estimate:

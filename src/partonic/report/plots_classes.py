@@ -11,12 +11,14 @@ import numpy as np
 from partonic.core.errors import InputError
 from partonic.report.palette import SERIES
 from partonic.report.plots import Curve
+from partonic.report.plots_jets import Observable
 from partonic.report.style import (
     RULE,
     Array,
     canvas,
     colour_of,
     dashes_of,
+    histogram,
     legend_above,
     plain,
     same_lengths,
@@ -125,4 +127,50 @@ def roc_grid(panels: Mapping[str, Sequence[tuple[int, Curve]]], classes: Sequenc
         figure, places[0], columns=min(len(order), 6), handles=[drawn[i] for i in order],
         labels=[plain(classes[i]) for i in order],
     )  # fmt: skip
+    return figure
+
+
+@styled
+def class_summary(
+    observables: Sequence[Observable], labels: Array, weights: Array | None, classes: Sequence[str]
+) -> Canvas:
+    """Distributions of jet quantities of several classes, one panel each, normalised, with statistical errors.
+
+    Args:
+        observables: what to show; values that are not finite are left out.
+        labels: (N,) 0 to classes - 1.
+        weights: (N,) or None.
+        classes: their names.
+
+    Raises:
+        InputError: there is no observable, or arrays differ in length.
+    """
+    if not observables:
+        raise InputError("there are no jet quantities to draw")
+    columns = min(len(observables), 3)
+    rows = math.ceil(len(observables) / columns)
+    figure, axes = canvas(rows, columns, width=max(PANEL * columns + 0.4, 4.4), height=2.9 * rows + 0.6)
+    places = list(axes.ravel())
+    for ax in places[len(observables) :]:
+        ax.remove()
+    for ax, observable in zip(places, observables, strict=False):
+        same_lengths(values=observable.values, labels=labels, weights=weights)
+        edges = observable.binning()
+        for number, name in enumerate(classes):
+            mask = np.asarray(labels) == number
+            some = None if weights is None else np.asarray(weights)[mask]
+            density, error = histogram(np.asarray(observable.values)[mask], some, edges)
+            colour = colour_of(number)
+            line = {"color": colour, "linestyle": dashes_of(number + number // len(SERIES)), "linewidth": 1.3}
+            ax.stairs(density, edges, label=plain(name), **line)
+            centres, filled = 0.5 * (edges[1:] + edges[:-1]), density > 0
+            ax.errorbar(centres[filled], density[filled], error[filled], fmt="none", ecolor=colour, elinewidth=0.7)
+        ax.set(xlabel=observable.label, xlim=(edges[0], edges[-1]))
+        if observable.log:
+            ax.set_yscale("log")
+        else:
+            ax.set_ylim(bottom=0)
+    for ax in places[: len(observables) : columns]:
+        ax.set_ylabel("Jets, normalised to unit area")
+    legend_above(figure, places[0], columns=min(len(classes), 6))
     return figure
