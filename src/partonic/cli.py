@@ -274,6 +274,19 @@ def predict(
 
 
 @app.command
+def export(model: Path, *, output: Output, overwrite: bool = False) -> None:
+    """Write a trained model as ONNX, for other programs, with a description of its inputs in a JSON file beside it.
+
+    Args:
+        model: a checkpoint of a run, as runs/top-tagging-1/checkpoints/pfn-1.pt.
+        overwrite: replace existing outputs.
+    """
+    from partonic.models.export import export as export_model
+
+    print(export_model(model, output, overwrite=overwrite))
+
+
+@app.command
 def submit(
     system: str,
     *command: Tokens,

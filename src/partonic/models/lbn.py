@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.models.mlp import mlp
-from partonic.represent.leading import leading
+from partonic.represent.leading import Leading, leading
 from partonic.represent.packed import KINEMATIC
 
 if TYPE_CHECKING:
@@ -71,16 +71,21 @@ class LBN(nn.Module):
 
     def forward(self, jets: PackedJets) -> Tensor:
         """Logits, (jets,) or (jets, outputs)."""
-        hardest = leading(jets, self.particles)
-        given, known = hardest.p4, hardest.features[:, :, KINEMATIC:]  # (jets, particles, 4 or F)
+        return self.of_leading(leading(jets, self.particles))
+
+    def of_leading(self, hardest: Leading) -> Tensor:
+        """Logits from the hardest constituents of each jet."""
+        # In double precision: what is left of momenta along a light-like frame is a thousandth of them.
+        given, known = hardest.p4.double(), hardest.features[:, :, KINEMATIC:]  # (jets, particles, 4 or F)
         # Sums with weights above 0 of particles inside the light cone stay there.
-        learned, frames = torch.einsum("spn,jnk->sjpk", softplus(self.combine), given)
+        learned, frames = torch.einsum("spn,jnk->sjpk", softplus(self.combine).double(), given)
         seen = boosted(learned, frames)  # (jets, pairs, 4)
         energy, momentum = seen[..., 0], seen[..., 1:]
         size = momentum.norm(dim=-1).clamp(min=1e-6)
         direction = momentum / size[..., None]
         mass = (energy.square() - size.square()).clamp(min=0).sqrt()
-        angles = (direction @ direction.mT)[:, self.upper[0], self.upper[1]]
+        angles = (direction @ direction.transpose(1, 2))[:, self.upper[0], self.upper[1]]
         observables = [energy.clamp(min=0).log1p(), size.log1p(), mass.log1p(), direction[..., 2]]
         observables.append(momentum[..., :2].norm(dim=-1).log1p())
-        return logits(self.dense(self.norm(torch.cat([*observables, angles, known.flatten(1)], dim=1))))
+        together = torch.cat([*observables, angles], dim=1).to(known)
+        return logits(self.dense(self.norm(torch.cat([together, known.flatten(1)], dim=1))))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.models.mlp import mlp
-from partonic.represent.leading import leading
+from partonic.represent.leading import Leading, leading
 from partonic.represent.packed import KINEMATIC
 from partonic.represent.references import dot, squeeze
 
@@ -55,7 +55,10 @@ class LoLa(nn.Module):
 
     def forward(self, jets: PackedJets) -> Tensor:
         """Logits, (jets,) or (jets, outputs)."""
-        hardest = leading(jets, self.particles)
+        return self.of_leading(leading(jets, self.particles))
+
+    def of_leading(self, hardest: Leading) -> Tensor:
+        """Logits from the hardest constituents of each jet."""
         given, known = hardest.p4, hardest.features[:, :, KINEMATIC:]  # (jets, particles, 4 or F)
         total = given.sum(dim=1, keepdim=True)
         together = torch.cat([total, torch.einsum("cp,jpk->jck", self.combine, given), given], dim=1)

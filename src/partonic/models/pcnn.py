@@ -12,7 +12,7 @@ from torch.nn.functional import relu
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.models.residual import Residual
-from partonic.represent.leading import leading
+from partonic.represent.leading import Leading, leading
 
 if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
@@ -51,7 +51,10 @@ class PCNN(nn.Module):
 
     def forward(self, jets: PackedJets) -> Tensor:
         """Logits, (jets,) or (jets, outputs)."""
-        given = leading(jets, self.particles)
+        return self.of_leading(leading(jets, self.particles))
+
+    def of_leading(self, given: Leading) -> Tensor:
+        """Logits from the hardest constituents of each jet."""
         there = torch.arange(self.particles, device=given.numbers.device) < given.numbers[:, None]
-        slots = torch.cat([given.features, there[:, :, None].to(given.features)], dim=2).mT
+        slots = torch.cat([given.features, there[:, :, None].to(given.features)], dim=2).transpose(1, 2)
         return logits(cast("Tensor", self.head(self.blocks(relu(self.enter(slots))).mean(dim=2))))

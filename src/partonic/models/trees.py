@@ -113,14 +113,14 @@ class Trees(nn.Module):
         Raises:
             InputError: the number of features is another one, or the arrays are no trees (a damaged checkpoint).
         """
-        arrays = self._arrays(jets.values.shape[1])
+        arrays = self.arrays(jets.values.shape[1])
         logits = np.full(len(jets), self.baseline.item())
         _evaluate(jets.values.detach().cpu().numpy(), *arrays, logits)
         return torch.from_numpy(logits).to(jets.values.device)
 
     def stages(self, jets: Features) -> Tensor:
         """Logits after each tree, (jets, trees), float64; raises as :meth:`forward`."""
-        arrays = self._arrays(jets.values.shape[1])
+        arrays = self.arrays(jets.values.shape[1])
         leaves = np.zeros((len(jets), len(self.roots)))
         _leaves(jets.values.detach().cpu().numpy(), *arrays, leaves)
         return torch.from_numpy(self.baseline.item() + np.cumsum(leaves, axis=1)).to(jets.values.device)
@@ -135,7 +135,7 @@ class Trees(nn.Module):
         )
         return kept
 
-    def _arrays(self, features: int) -> Arrays:
+    def arrays(self, features: int) -> Arrays:
         """The trees as NumPy arrays, checked: an index from a damaged file must not reach beyond them."""
         if features != self.features:
             raise InputError(f"these trees were grown on {self.features} features, the jets have {features}")

@@ -1,0 +1,1 @@
+"""The packed networks on padded arrays, one function each, for export."""
