@@ -1,0 +1,48 @@
+"""Repeated trainings: which jets each of them gets, for how many epochs, and scores that are made once."""
+
+import numpy as np
+import pytest
+from toy_jets import toy_jets
+
+from partonic.core.errors import UnknownNameError
+from partonic.core.registry import models
+from partonic.fit.trials import drawn, epochs_for, kept_scores
+from partonic.models.checkpoint import Trained
+
+LABELS = np.random.default_rng(1).permutation(np.repeat([0, 1], [600, 400]))
+
+
+def test_jets_are_drawn_half_of_each_class_and_trainings_have_their_own():
+    sets = [drawn(LABELS, 101, number, seed=3) for number in (1, 2, 3)]
+    for rows in sets:
+        assert len(rows) == 101
+        assert (np.diff(rows) > 0).all()
+        assert LABELS[rows].sum() == 51
+    assert not set(sets[0]) & set(sets[1])
+    np.testing.assert_array_equal(sets[1], drawn(LABELS, 101, 2, seed=3))
+    assert set(sets[0]) != set(drawn(LABELS, 101, 1, seed=4))
+
+
+def test_where_jets_run_out_they_are_used_again_and_never_twice_in_one_training():
+    first, second = (drawn(LABELS, 600, number, seed=0) for number in (1, 2))
+    assert len(np.unique(second)) == 600
+    assert set(first) & set(second)
+    assert len(drawn(LABELS, 5_000, 1, seed=0)) == len(LABELS)
+
+
+def test_few_jets_are_shown_more_often():
+    plan = models.get("pfn").facts["training"]
+    assert epochs_for("pfn", 10**7, 100) == plan["epochs"]
+    assert epochs_for("pfn", plan["size"], 100) == 100
+    assert epochs_for("pfn", plan["size"] * 2, 101) == 51
+    with pytest.raises(UnknownNameError, match="pfn"):
+        epochs_for("pfm", 100, 100)
+
+
+def test_scores_are_made_once(tmp_path):
+    entry, jets = models.get("pfn"), toy_jets(20)
+    one, other = (Trained("pfn", {}, entry.cls(), "packed") for _ in range(2))
+    scores = kept_scores(tmp_path / "scores.npy", one, jets)
+    np.testing.assert_array_equal(scores, one.scores(jets))
+    np.testing.assert_array_equal(kept_scores(tmp_path / "scores.npy", other, jets), scores)
+    assert not np.array_equal(other.scores(jets), scores)
