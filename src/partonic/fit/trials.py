@@ -46,6 +46,22 @@ def epochs_for(model: str, size: int, steps: int) -> int:
     return max(own, math.ceil(steps * int(plan.get("size", USUAL_SIZE)) / size))
 
 
+def affordable_epochs(model: str, jets: int, minutes: float) -> int:
+    """A model's own number of epochs, or as many as fit into some minutes by the rate it is registered with.
+
+    Args:
+        model: its name.
+        jets: of an epoch.
+        minutes: of processor time on a core like that of the documented benchmarks.
+
+    Raises:
+        UnknownNameError: there is no such model.
+    """
+    facts = models.get(model).facts
+    own = int(facts.get("training", {}).get("epochs", FitOptions.epochs))
+    return max(1, min(own, int(60 * minutes * facts["rate"] / jets))) if "rate" in facts else own
+
+
 def kept_scores(file: Path, trained: Trained, jets: Events, device: str = "cpu") -> NDArray[np.float64]:
     """Scores of the jets, (jets,) or (jets, classes), read from the file or made and kept there.
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from partonic.io.joining import Joining
 
 FRACTIONS: Mapping[str, float] = {"train": 0.6, "validation": 0.1, "test": 0.3}
 IN_FILE_NAMES = {"train": "train", "val": "validation", "test": "test"}
+NOTHING: Mapping[str, Sequence[Path | str]] = MappingProxyType({})
 HELD_OUT = 0.15  # of the training events, where the files know no validation
 
 Names = NDArray[np.str_]
@@ -31,6 +33,7 @@ def split_files(
     fractions: Mapping[str, float] = FRACTIONS,
     collections: Sequence[str] | None = None,
     check: Callable[[Events], object] | None = None,
+    also: Mapping[str, Sequence[Path | str]] = NOTHING,
 ) -> dict[str, Events]:
     """Memory-mapped samples of the events of all files together, made on first use and kept in the cache.
 
@@ -44,6 +47,7 @@ def split_files(
         collections: collections to keep; all if None.
         check: called with the events as they are put into the cache, so that a bad one is known by its file and number
             (by a :class:`~partonic.core.errors.BadJetError`) before anything is trained.
+        also: name -> further files all of whose events go to that sample, as more background to test on.
 
     Raises:
         FileError: a file cannot be read, has other columns than the first or a bad event, or the cache cannot be
@@ -53,6 +57,11 @@ def split_files(
     files = [Path(path).resolve() for path in paths]
     counts = [formats.count(file) for file in files]
     names = _assigned(files, counts, seed, fractions)
+    for name, more in also.items():
+        further = [Path(path).resolve() for path in more]
+        numbers = [formats.count(file) for file in further]
+        files, counts = files + further, counts + numbers
+        names = np.concatenate([names, np.full(sum(numbers), name)])
     key: dict[str, Any] = {
         "files": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
         "split": hashlib.sha256("".join(names).encode()).hexdigest(),

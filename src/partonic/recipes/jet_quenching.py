@@ -138,7 +138,7 @@ class JetQuenching:
         taggers = [scored(result, name, trainings, test, context.device) for name, trainings in trained.items()]
         study = Comparison(result, taggers, labels["test"], test.weight(), jet_momentum(test)["mass"], CLASSES)
         sections = [
-            study.performance([], ""),
+            study.performance(),
             loss_section(result, taggers, test, labels["test"]),
             self._variables(study, parts, labels),
             lund_section(result, test, labels["test"], CLASSES, self.radius),
@@ -248,7 +248,7 @@ class JetQuenching:
             result.facts["warnings"] = [
                 f"Only {sizes['test']:,} test jets: this run shows that everything works, not how well it works."
             ]
-        papers = ["partonic", "arXiv:2106.08869", *(models.get(name).paper for name in self.models)]
+        papers = ["partonic", "arXiv:2106.08869", "arXiv:1807.04758", *(models.get(name).paper for name in self.models)]
         papers += ["arXiv:1402.2657", "arXiv:1912.01703", "arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097"]
         papers += ["arXiv:0802.1189"] + (["arXiv:1307.6346"] if self.detector != "truth" else [])
         result.facts["citations"] = list(dict.fromkeys(papers))

@@ -282,8 +282,8 @@ class QuarkGluon:
 
 def _labels(part: Events) -> NDArray[np.int8]:
     """1 for quark jets, 0 for gluon jets."""
-    quark = np.asarray(part.column("truth_pid")) != GLUON
-    return quark.astype(np.int8)
+    labels: NDArray[np.int8] = (np.asarray(part.column("truth_pid")) != GLUON).astype(np.int8)
+    return labels
 
 
 def _file(model: str, inputs: str) -> str:

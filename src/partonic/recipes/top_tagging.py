@@ -176,8 +176,9 @@ class TopTagging:
         numbers = {"top": self.jets / 2, "qcd": self.jets / 2 + self.test_background}
         seconds = slower * sum(n / JETS_PER_SECOND[process] for process, n in numbers.items()) / context.workers
         return (
-            f"top-tagging: {sum(numbers.values()):,.0f} jets to simulate where the cache has none (about {duration(seconds)} with "
-            f"{context.workers} processes), then {trainings}; everything goes to {context.result.path}"
+            f"top-tagging: {sum(numbers.values()):,.0f} jets to simulate where the cache has none (about "
+            f"{duration(seconds)} with {context.workers} processes), then {trainings}; everything goes to "
+            f"{context.result.path}"
         )
 
     def run(self, context: Context) -> Result:

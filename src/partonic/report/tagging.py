@@ -37,6 +37,7 @@ class Tagger:
         rate: jets scored a second.
         training: seconds of one training, on average.
         histories: one a training; empty for models that are not trained by gradient.
+        jets: number of training jets, shown where they differ between taggers.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Tagger:
     rate: Estimate
     training: float
     histories: tuple[plots.Training, ...] = ()
+    jets: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,16 @@ class Comparison:
             }
         return found
 
-    def performance(self, published: Sequence[Mapping[str, Any]], published_caption: str) -> Section:
-        """ROC curves, the table of headline numbers, paired comparisons, and published numbers beside them."""
+    def performance(
+        self, published: Sequence[Mapping[str, Any]] = (), published_caption: str = "", reference: str = ""
+    ) -> Section:
+        """ROC curves, the table of headline numbers, paired comparisons, and published numbers beside them.
+
+        Args:
+            published: rows of the table of published results.
+            published_caption: of that table.
+            reference: tagger with which the others are compared; the best where it is empty or not among them.
+        """
         background, signal = self.classes
         curves = []
         for tagger in self.taggers:
@@ -117,6 +127,7 @@ class Comparison:
                 {
                     "model": tagger.name,
                     **{HEADS[key]: value for key, value in self.summaries[tagger.name].items()},
+                    **({"training jets": tagger.jets} if len({t.jets for t in self.taggers}) > 1 else {}),
                     "parameters": tagger.parameters,
                     "jets/s": tagger.rate,
                     "training, s": round(tagger.training, 1),
@@ -126,7 +137,7 @@ class Comparison:
         )
         tables = ["taggers"]
         if len(self.taggers) > 1:
-            self._add_pairs()
+            self._add_pairs(reference if reference in self.summaries else best)
             tables.append("pairs")
         if published:
             self.result.add_table("published", published_caption, published)
@@ -139,9 +150,9 @@ class Comparison:
         )
         return Section("How well they tag", text, ("roc",), tuple(tables))
 
-    def _add_pairs(self) -> None:
-        """The table of each tagger against the one of the largest AUC."""
-        best = max(self.taggers, key=lambda tagger: self.summaries[tagger.name]["auc"].value)
+    def _add_pairs(self, reference: str) -> None:
+        """The table of each tagger against one of them."""
+        best = next(tagger for tagger in self.taggers if tagger.name == reference)
         rows = []
         for tagger in self.taggers:
             if tagger is best:

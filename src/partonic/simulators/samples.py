@@ -48,6 +48,7 @@ def sample(options: SimulationOptions, folder: Path | None = None, executor: Exe
     return path
 
 
+MORE = ":more"
 STREAMS = 16  # seeds of the processes of one run; the next run's begin behind them
 
 
@@ -62,7 +63,7 @@ def samples(
     """Paths of the samples of several processes of one study, none of which share a stream of random numbers.
 
     Args:
-        numbers: process -> number of jets or events, at most 16 processes.
+        numbers: process -> number of jets or events, at most 16 processes; one may stand twice, once as ``qcd:more``.
         seed: of the study; those of neighbouring seeds share no stream either.
         folder: see :func:`sample`.
         executor: see :func:`sample`.
@@ -74,7 +75,7 @@ def samples(
         FileError: the folder cannot be written.
     """
     wanted = [
-        SimulationOptions(process, n, seed=STREAMS * seed + i, **options)
-        for i, (process, n) in enumerate(numbers.items())
+        SimulationOptions(name.removesuffix(MORE), n, seed=STREAMS * seed + i, **options)
+        for i, (name, n) in enumerate(numbers.items())
     ]
-    return {each.process: sample(each, folder, executor) for each in wanted}
+    return {name: sample(each, folder, executor) for name, each in zip(numbers, wanted, strict=True)}

@@ -80,3 +80,12 @@ def test_what_cannot_be_split_is_said(tmp_path):
     with pytest.raises(FileError, match=r"no file .*none\.parquet"):
         split_files([tmp_path / "none.parquet"], 1)
     assert sum(FRACTIONS.values()) == pytest.approx(1)
+
+
+def test_further_files_go_to_one_sample(tmp_path):
+    first = written(tmp_path, "a.parquet", numbered(0, 100))
+    more = written(tmp_path, "b.parquet", numbered(100, 50))
+    plain, parts = split_files([first], 1), split_files([first], 1, also={"test": [more]})
+    np.testing.assert_array_equal(parts["train"].column("number"), plain["train"].column("number"))
+    together = [*plain["test"].column("number"), *range(100, 150)]
+    np.testing.assert_array_equal(parts["test"].column("number"), together)

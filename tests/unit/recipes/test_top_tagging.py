@@ -1,0 +1,52 @@
+"""Options of top-tagging: sizes of the samples, further background, taggers that are trained once, limited time."""
+
+import pytest
+
+from partonic.core.errors import PartonicError
+from partonic.core.result import Result
+from partonic.fit.trials import affordable_epochs
+from partonic.recipes import launch
+from partonic.recipes.top_tagging import TopTagging
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"fractions": (1, 0, 2)}, "fractions must be above 0"),
+        ({"minutes": 0.0}, "minutes must be above 0"),
+        ({"others": ("pfn",)}, "a model is named twice: trees, cnn, pfn, pfn"),
+        ({"others": ("pfm",)}, "did you mean 'pfn'"),
+        ({"other_jets": 10}, "other_jets must be 100 or more"),
+        ({"test_background": 100, "data": ("a.parquet",)}, "test_background is simulated, and data are given"),
+    ],
+)
+def test_what_makes_no_sense_is_told_at_once(changes, said):
+    with pytest.raises(PartonicError, match=said):
+        TopTagging(**changes)
+
+
+def test_time_limits_the_epochs_but_never_adds_any():
+    own = affordable_epochs("pfn", 1_000, 1e6)
+    assert affordable_epochs("pfn", 100_000_000, 30) == 1
+    some = affordable_epochs("pfn", 1_000_000, 30)
+    assert 1 < some < own
+    assert affordable_epochs("pfn", 1_000_000, 60) == pytest.approx(2 * some, abs=1)
+
+
+def test_further_background_and_taggers_on_fewer_jets(tmp_path):
+    pytest.importorskip("pythia8mc")
+    recipe = TopTagging(
+        jets=400,
+        fractions=(2, 1, 1),
+        test_background=100,
+        models=("trees",),
+        others=("pfn",),
+        other_jets=120,
+        minutes=0.01,
+        truth_jets=0,
+    )
+    result = Result.load(launch.start("top-tagging", recipe, tmp_path / "run", workers=1).path)
+    rows = {row["model"]: row for row in result.tables["taggers"].rows}
+    assert {name: row["training jets"] for name, row in rows.items()} == {"trees": 200, "pfn": 120}
+    assert result.facts["data"]["test jets"] == 200
+    assert [row["model"] for row in result.tables["pairs"].rows] == ["trees against pfn"]
