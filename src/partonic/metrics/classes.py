@@ -36,12 +36,13 @@ class Classified:
     @property
     def classes(self) -> int:
         """Number of classes."""
-        return self.scores.shape[1]
+        return int(self.scores.shape[1])
 
     @property
     def predicted(self) -> NDArray[np.int64]:
         """The most probable class of each jet, (jets,); of equally probable ones the first."""
-        return np.argmax(self.scores, axis=1)
+        best: NDArray[np.int64] = np.argmax(self.scores, axis=1)
+        return best
 
 
 def classified(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Classified:

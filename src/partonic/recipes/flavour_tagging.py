@@ -131,9 +131,9 @@ class FlavourTagging:
         cut = {"the third track": _areas(ranked_significance(found, 3), study)}
         labels = {name: _labels(part) for name, part in parts.items()}
         sections = [
+            study.matrix(),
             self._cuts(study, parts, found, secondary),
             study.one_against_one(cut),
-            study.matrix(),
             _decays(study, found, secondary),
             study.histories(),
             jets_section(result, _observables(test, found, secondary), labels, study.weights, CLASSES, _definition()),
@@ -275,7 +275,8 @@ def level(pt: NDArray[Any], labels: NDArray[np.int64], edges: NDArray[np.float64
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1.0)
     wanted = shares[table.sum(axis=1) > 0].mean(axis=0)
     weights = np.divide(wanted, shares, out=np.zeros_like(shares), where=shares > 0)
-    return np.minimum(weights, WORST_WEIGHT)[labels, place]
+    levelled: NDArray[np.float64] = np.minimum(weights, WORST_WEIGHT)[labels, place]
+    return levelled
 
 
 def _labels(jets: Events) -> NDArray[np.int64]:

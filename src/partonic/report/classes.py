@@ -97,7 +97,6 @@ class Classification:
             + f" for what they are; most often confused: {self.classes[first]} taken for {self.classes[second]}, "
             f"{100 * shares[best][first, second]:.0f} %.",
         )
-        self.result.add_table("confusion", "The confusion matrices, shares with binomial errors.", rows)
         self.result.add_table(
             "taggers",
             "Share of all test jets whose most probable class is the true one, the rate of scoring jets on this "
@@ -113,6 +112,7 @@ class Classification:
                 for tagger in self.taggers
             ],
         )
+        self.result.add_table("confusion", "The confusion matrices, shares with binomial errors.", rows)
         text = (
             "A jet is taken for the class that is most probable. Where a model was trained more than once the accuracy "
             "is the mean of its trainings with their spread; the matrix is that of the first."
