@@ -1,18 +1,17 @@
 """What holds for every registered model, whoever wrote it."""
 
-import functools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from built_models import build, jets_for
 from toy_jets import boosted, changed, mirrored, permuted, toy_jets, turned, with_kinds
 
 from partonic.core.registry import models
 from partonic.events import Ragged
-from partonic.models.checkpoint import Trained, load, save
+from partonic.models.checkpoint import load, save
 from partonic.models.inputs import width_of
-from partonic.models.trees import TreeOptions, train_trees
 from partonic.represent import REPRESENTATIONS, representation
 
 CHANGES = {
@@ -21,29 +20,6 @@ CHANGES = {
     "boost": lambda events: boosted(events, 0.6),
     "reflection": lambda events: mirrored(mirrored(events, "pz"), "py"),
 }
-
-
-def jets_for(trained, n, **options):
-    """Toy jets; they have charges and impact parameters where a representation cannot do without."""
-    events = toy_jets(n, **options)
-    return with_kinds(events) if trained.input == "streams" else events
-
-
-@functools.cache
-def trees():
-    """Grown once: they have no state that a test could change."""
-    events = toy_jets(300, seed=7)
-    values = representation("features")(events).values.numpy()
-    return train_trees(values, events.column("label"), options=TreeOptions(trees=20))
-
-
-def build(name):
-    """A model of default options as training would start it; trees, which have no such thing, are grown on toys."""
-    entry = models.get(name)
-    torch.manual_seed(1)
-    if name == "trees":
-        return Trained(name, trees().options, trees(), entry.facts["input"])
-    return Trained(name, {}, entry.cls(), entry.facts["input"])
 
 
 @pytest.fixture(params=models.names())

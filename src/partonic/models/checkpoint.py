@@ -18,6 +18,7 @@ from partonic.core.config import from_tree
 from partonic.core.errors import FileError, InputError, PartonicError
 from partonic.core.files import atomic, check_readable
 from partonic.core.registry import models
+from partonic.models.precision import check_precision, computing
 from partonic.models.task import Task
 from partonic.represent import needed, representation
 from partonic.represent.constituents import BadJetError
@@ -66,7 +67,9 @@ class Trained:
         if not 0 < self.temperature < math.inf:
             raise InputError(f"the temperature of a model must be above 0, not {self.temperature}")
 
-    def scores(self, events: Events, batch_size: int = 1024, device: str = "cpu") -> NDArray[np.float64]:
+    def scores(
+        self, events: Events, batch_size: int = 1024, device: str = "cpu", precision: str = "float32"
+    ) -> NDArray[np.float64]:
         """Probability of signal for each jet, (jets,), in the order of the events; of each class, (jets, classes).
 
         Nothing but one batch is in memory at a time. The module is left on the device, in evaluation mode.
@@ -75,12 +78,18 @@ class Trained:
             events: jets with the collection ``constituents``, or what else the representation reads.
             batch_size: jets at a time, 1 or more; has no influence on the scores.
             device: where to compute.
+            precision: ``float32``, ``bfloat16`` (faster for many networks, scores to about a hundredth) or
+                ``bfloat16-emulated``, see :mod:`partonic.models.precision`.
 
         Raises:
             BadJetError: a jet that cannot be represented.
-            InputError: the batch size is below 1, or the model gives a score that is not finite.
+            UnknownNameError: there is no such precision.
+            InputError: the batch size is below 1, the processor has not this precision, or the model gives a score
+                that is not finite.
         """
-        scores = self._of_outputs(self.task.probabilities, events, batch_size, device)
+        check_precision(precision, device)
+        with computing(precision, device):
+            scores = self._of_outputs(self.task.probabilities, events, batch_size, device)
         finite = np.isfinite(scores if scores.ndim == 1 else scores.sum(axis=1))
         if not np.all(finite):
             row = int(np.argmin(finite))
@@ -175,6 +184,7 @@ def load(path: Path | str) -> Trained:
         representation(tree["input"], **tree["input_options"])
         rest = {key: tree[key] for key in ("input", "input_options", "temperature", "facts")}
         task = from_tree(Task, tree["task"], f"the task in {path}") if "task" in tree else BINARY
+        _check_outputs(getattr(module, "outputs", tree["options"].get("outputs", 1)), task)
         return Trained(entry.name, tree["options"], module.eval(), **rest, task=task)
     except PartonicError as error:
         raise FileError(f"{path} does not fit the model '{entry.name}': {error}") from error
@@ -184,6 +194,13 @@ def load(path: Path | str) -> Trained:
             f"{path} does not fit the model '{entry.name}' of this installation ({reason}); "
             f"load it with the version of partonic that wrote it, or train again"
         ) from error
+
+
+def _check_outputs(given: int, task: Task) -> None:
+    """Raise where a network has other outputs than its task asks for."""
+    if given != task.outputs:
+        wanted = f"{len(task.classes)} classes with {len(task.targets)} targets take {task.outputs}"
+        raise InputError(f"it has {given} outputs, and {wanted}")
 
 
 def _read(path: Path | str) -> dict[str, Any]:

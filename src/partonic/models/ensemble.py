@@ -65,6 +65,11 @@ class Ensemble(nn.Module):
         self._temperatures = [float(each["temperature"]) for each in members]
         self._tasks = [_task(each) for each in members]
 
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network."""
+        return self._tasks[0].outputs
+
     def forward(self, jets: Batches) -> Tensor:
         """Logits, and targets over the first member's scales: (jets,) or (jets, outputs), float64."""
         logs, estimates = [], []
