@@ -147,6 +147,28 @@ ENTRIES: dict[str, str] = {
         "1305.0007",
         "10.1007/JHEP06(2013)108",
     ),
+    "arXiv:2106.08869": _article(
+        "Apolinario:2021olp",
+        "Apolin{\\'a}rio, L. and Castro, N. F. and Crispim Rom{\\~a}o, M. and Milhano, J. G. and Pedro, R. and "
+        "Peres, F. C. R.",
+        "Deep Learning for the Classification of Quenched Jets",
+        "JHEP 11, 219",
+        2021,
+        "2106.08869",
+        "10.1007/JHEP11(2021)219",
+    ),
+    "arXiv:1807.04758": _article(
+        "Dreyer:2018nbf",
+        "Dreyer, Fr{\\'e}d{\\'e}ric A. and Salam, Gavin P. and Soyez, Gr{\\'e}gory",
+        "The Lund Jet Plane",
+        "JHEP 12, 064",
+        2018,
+        "1807.04758",
+        "10.1007/JHEP12(2018)064",
+    ),
+    "arXiv:2202.03772": "@inproceedings{Qu:2022mxj,\n  author = {Qu, Huilin and Li, Congqiao and Qian, Sitian},\n"
+    "  title = {{Particle Transformer for Jet Tagging}},\n  booktitle = {Proceedings of the 39th International "
+    "Conference on Machine Learning},\n  year = {2022},\n  eprint = {2202.03772},\n  archivePrefix = {arXiv}\n}\n",
 }
 
 

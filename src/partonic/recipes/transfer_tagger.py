@@ -192,7 +192,7 @@ class TransferTagger:
 
     def _start(self, context: Context) -> Path:
         """Checkpoint of the network to start from: the one given, or one trained on the jets of ``source``."""
-        file = context.result.checkpoint("start.pt")
+        file = ranks.agreed(context.result.checkpoint("start.pt"))  # of several processes that of the first
         if self.start is not None:
             with ranks.first_alone():
                 if not file.exists():

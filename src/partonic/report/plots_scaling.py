@@ -50,6 +50,8 @@ def learning_curves(panels: Sequence[tuple[str, Sequence[Learning]]], *, logarit
     """
     if not panels or any(not curves for _, curves in panels):
         raise InputError("there are no learning curves to draw")
+    from matplotlib.ticker import NullFormatter
+
     figure, axes = canvas(1, len(panels), width=3.6 * len(panels) + 0.6, height=3.9)
     for ax, (label, curves) in zip(axes[0], panels, strict=True):
         for i, curve in enumerate(curves):
@@ -64,6 +66,9 @@ def learning_curves(panels: Sequence[tuple[str, Sequence[Learning]]], *, logarit
                 fine = np.geomspace(x.min() / 1.3, x.max() * 1.3, 200)
                 ax.plot(fine, curve.law(fine), color=colour_of(i), linestyle=dashes_of(i), linewidth=1.2)
         ax.set(xscale="log", xlabel="Training jets", ylabel=label)
+        sizes = sorted({size for curve in curves for size in curve.sizes})
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ax.xaxis.set_minor_formatter(NullFormatter())
         if logarithmic:
             ax.set_yscale("log")
     legend_above(figure, axes[0, 0], columns=4)
