@@ -120,6 +120,11 @@ def train_tagger(
     if boosted and rank() > 0:
         ranks.wait()
         return Training(load(checkpoint), **read_json(record))
+    if entry.facts.get("composite") and task.outputs > 1:
+        raise InputError(
+            f"'{name}' trained as one network tells two classes apart and estimates nothing else; train its members by "
+            "themselves with partonic.fit.ensemble.train_ensemble"
+        )
     plan = _Plan(entry, task.scaled(train), dict(options), input or entry.facts["input"], dict(input_options))
     if initial is not None:
         plan = plan.after(initial)
