@@ -1,5 +1,10 @@
-"""The page of a real run in a real browser."""
+"""The pages of real runs in a real browser."""
+
+import pytest
+
+from partonic.core.registry import recipes
 
 
-def test_page_of_a_real_run(tiny_run, check_page):
-    check_page(tiny_run / "report.html")
+@pytest.mark.parametrize("name", recipes.names())
+def test_page_of_a_real_run(name, tiny_runs, check_page):
+    check_page(tiny_runs(name) / "report.html")

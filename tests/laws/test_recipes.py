@@ -20,13 +20,14 @@ def test_presets_survive_being_stored(name):
     assert entry.paper.startswith("arXiv:")
 
 
-def test_the_tiny_preset_ends_with_finite_numbers(tiny_run):
-    result = Result.load(tiny_run)
+@pytest.mark.parametrize("name", recipes.names())
+def test_the_tiny_preset_ends_with_finite_numbers(name, tiny_runs):
+    result = Result.load(tiny_runs(name))
     assert result.status == "done"
     assert result.summary
-    for name, value in result.summary.items():
-        assert isinstance(value, Estimate), name
-        assert math.isfinite(value.value) or value.note, name
+    for title, value in result.summary.items():
+        assert isinstance(value, Estimate), title
+        assert math.isfinite(value.value) or value.note, title
     for table in result.tables.values():
         assert table.caption
         assert table.rows
