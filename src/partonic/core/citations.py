@@ -169,6 +169,24 @@ ENTRIES: dict[str, str] = {
     "arXiv:2202.03772": "@inproceedings{Qu:2022mxj,\n  author = {Qu, Huilin and Li, Congqiao and Qian, Sitian},\n"
     "  title = {{Particle Transformer for Jet Tagging}},\n  booktitle = {Proceedings of the 39th International "
     "Conference on Machine Learning},\n  year = {2022},\n  eprint = {2202.03772},\n  archivePrefix = {arXiv}\n}\n",
+    "arXiv:2008.10519": _article(
+        "Bols:2020bkb",
+        "Bols, Emil and Kieseler, Jan and Verzetti, Mauro and Stoye, Markus and Stakia, Anna",
+        "Jet Flavour Classification Using DeepJet",
+        "JINST 15, P12012",
+        2020,
+        "2008.10519",
+        "10.1088/1748-0221/15/12/P12012",
+    ),
+    "arXiv:1211.4462": _article(
+        "CMS:2012feb",
+        "{CMS collaboration}",
+        "Identification of b-Quark Jets with the CMS Experiment",
+        "JINST 8, P04013",
+        2013,
+        "1211.4462",
+        "10.1088/1748-0221/8/04/P04013",
+    ),
 }
 
 
