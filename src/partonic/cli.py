@@ -255,6 +255,8 @@ def predict(
     map: Path | None = None,  # noqa: A002
     batch_size: int = 1024,
     device: Device = "cpu",
+    precision: str = "float32",
+    compile: bool = False,  # noqa: A002
     overwrite: bool = False,
 ) -> None:
     """Score the jets of a file: .parquet gets them with a column `score`, .root a friend tree of scores alone.
@@ -265,11 +267,14 @@ def predict(
         tree: name of the friend tree.
         map: YAML file that says what goes where, for ROOT trees, Parquet and csv of any layout.
         batch_size: jets at once.
+        precision: float32, bfloat16 (where the processor has it) or bfloat16-emulated.
+        compile: whether torch compiles the network first (needs a C++ compiler, takes up to minutes).
         overwrite: replace an existing output.
     """
     from partonic.models.prediction import predict_file
 
     options: dict[str, Any] = {"batch_size": batch_size, "device": device, "overwrite": overwrite}
+    options |= {"precision": precision, "compile": compile}
     print(predict_file(model, file, output, tree=tree, map=map, **options))
 
 

@@ -24,6 +24,7 @@ from partonic.fit.interrupt import Interrupts, Paused
 from partonic.fit.options import FitOptions
 from partonic.fit.ranks import Part
 from partonic.fit.state import State, Totals, copy, restore, save
+from partonic.models.precision import check_precision, compiled_by_torch, computing
 
 M = TypeVar("M", bound=nn.Module)
 T = TypeVar("T")
@@ -106,8 +107,9 @@ def fit(
         description: for the progress display.
 
     Raises:
-        InputError: nothing to train, data that can be passed only once, no such device, or the directory holds
-            another fit.
+        InputError: nothing to train, data that can be passed only once, no such device, a precision that it lacks, or
+            the directory holds another fit.
+        MissingPackageError: the model is to be compiled, and there is no C++ compiler.
         FileError: the directory cannot be written, or its state cannot be read.
         TrainingError: a loss or gradient is not finite, or there are no batches. The model has its best state.
         WorkerError: another of several processes has ended.
@@ -118,7 +120,12 @@ def fit(
     steps = len(data) if isinstance(data, Sized) else 0
     path = _state_file(directory) if rank() == 0 else None
     ranks.join(options.device)
-    with _surroundings(options), Interrupts() as interrupts, ranks.synchronised(model):
+    with (
+        _surroundings(options),
+        compiled_by_torch(model, options.compile),
+        Interrupts() as interrupts,
+        ranks.synchronised(model),
+    ):
         ranks.equalise(model)
         state = State(model, _optimiser(model, options), copy(model.state_dict()) if options.averaging else None)
         saved = ranks.agreed(path if path is not None and path.exists() else None)
@@ -261,7 +268,9 @@ class _Run:
         return loss
 
     def _loss(self, batch: Any) -> Tensor:
-        loss = self.objective(self.state.model, batch.to(self.options.device) if hasattr(batch, "to") else batch)
+        batch = batch.to(self.options.device) if hasattr(batch, "to") else batch
+        with computing(self.options.precision, self.options.device):
+            loss = self.objective(self.state.model, batch)
         if loss.ndim != 0:
             raise InputError(f"the objective must return a scalar, not a tensor of shape {tuple(loss.shape)}")
         return loss
@@ -330,6 +339,7 @@ def _check(model: nn.Module, data: object, validation: object, options: FitOptio
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"cannot train on the device '{options.device}' ({reason}); use 'cpu'") from error
+    check_precision(options.precision, options.device)
 
 
 def _state_file(directory: Path | str | None) -> Path | None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 
 from partonic.core.errors import InputError, unknown
+from partonic.models.precision import PRECISIONS
 
 OPTIMISERS = ("adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "one-cycle")
@@ -36,6 +37,9 @@ class FitOptions:
         seed: of everything random inside the model (dropout); the data have their own.
         device: where to train, as ``cpu``, ``cuda``, ``cuda:1``.
         threads: of torch on the processor, 0 for torch's default; the fit to the bit holds for equal numbers only.
+        precision: of matrix products and convolutions: ``float32``; ``bfloat16`` where the processor has it, refused
+            elsewhere; ``bfloat16-emulated`` everywhere. Weights, their updates and losses are float32 always.
+        compile: whether torch compiles the network first, which takes a C++ compiler and up to some minutes.
         save_every: seconds between two saved states within an epoch (each epoch ends with one), 0 for every step.
     """
 
@@ -52,6 +56,8 @@ class FitOptions:
     seed: int = 0
     device: str = "cpu"
     threads: int = 0
+    precision: str = "float32"
+    compile: bool = False
     save_every: float = 60.0
 
     def __post_init__(self) -> None:
@@ -59,6 +65,8 @@ class FitOptions:
             raise unknown("learning rate schedule", self.schedule, SCHEDULES)
         if self.optimiser not in OPTIMISERS:
             raise unknown("optimiser", self.optimiser, OPTIMISERS)
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
         if self.epochs < 1:
             raise InputError(f"epochs must be 1 or more, not {self.epochs}")
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
@@ -90,9 +98,6 @@ class FitOptions:
 
     def differences(self, other: dict[str, object]) -> list[str]:
         """What differs from stored options and changes the outcome, as ``"epochs was 20 and is 30"``."""
-        mine = {
-            f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("device", "threads", "save_every")
-        }
-        return [
-            f"{name} was {other.get(name)} and is {value}" for name, value in mine.items() if other.get(name) != value
-        ]
+        counted = [f for f in fields(self) if f.name not in ("device", "threads", "save_every")]
+        values = [(f.name, other.get(f.name, f.default), getattr(self, f.name)) for f in counted]
+        return [f"{name} was {before} and is {now}" for name, before, now in values if before != now]

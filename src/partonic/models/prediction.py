@@ -19,6 +19,7 @@ from partonic.io.friends import TREE, write_friend
 from partonic.io.mapping import Map, entries
 from partonic.io.places import name_of
 from partonic.models.checkpoint import Trained, load
+from partonic.models.precision import check_precision, compiled_by_torch
 from partonic.represent.constituents import BadJetError
 
 
@@ -53,6 +54,8 @@ def predict_file(
     *,
     batch_size: int = 1024,
     device: str = "cpu",
+    precision: str = "float32",
+    compile: bool = False,  # noqa: A002
     overwrite: bool = False,
     tree: str = TREE,
     map: Map | Path | str | None = None,  # noqa: A002
@@ -68,6 +71,8 @@ def predict_file(
         output: file to write.
         batch_size: jets scored at once.
         device: where to compute.
+        precision: ``float32``, ``bfloat16`` or ``bfloat16-emulated``, see :mod:`partonic.models.precision`.
+        compile: whether torch compiles the network first.
         overwrite: replace an existing output.
         tree: name of the friend tree.
         map: what goes where, for ROOT trees, Parquet and csv of any layout: a map, or the YAML file of one.
@@ -78,23 +83,25 @@ def predict_file(
     Raises:
         FileError: the checkpoint or the file cannot be read, a jet of it cannot be represented, or the output not be
             written.
-        InputError: the output's format holds no scores, or cuts of the map leave out jets of which a friend tree
-            needs the scores.
+        MissingPackageError: the network is to be compiled, and there is no C++ compiler.
+        InputError: the processor has not the precision, the output's format holds no scores, or cuts of the map leave
+            out jets of which a friend tree needs the scores.
     """
     goal = check_writable(output, overwrite=overwrite)
     friend = str(goal).lower().endswith(".root")
     if not friend:
         _check_holds_scores(goal)
+    check_precision(precision, device)
     trained = load(model)
     total = formats.count(file) if map is None else entries(file, map)
-    with progress(f"scoring {name_of(file)}", total, "jets") as bar:
+    with progress(f"scoring {name_of(file)}", total, "jets") as bar, compiled_by_torch(trained.module, compile):
 
         def scored() -> Iterator[tuple[Events, NDArray[np.float64]]]:
             """The samples with their scores, as they are read."""
             start = 0
             for jets in formats.iterate(file, formats.ROWS, map=map):
                 try:
-                    scores = trained.scores(jets, batch_size, device)
+                    scores = trained.scores(jets, batch_size, device, precision)
                 except BadJetError as error:
                     raise error.of_file(file, start + error.row) from None
                 yield jets, scores
