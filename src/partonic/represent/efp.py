@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 DEGREE_MAX = 5  # beyond it four vertices can hang together, each with three neighbours
 FLOOR = 1e-12  # of what a logarithm is taken of; a jet of one constituent has 0 everywhere
-ELEMENTS = 50_000  # of one matrix for all jets of a bucket: all intermediate results stay in the processor's cache
+ELEMENTS = 50_000  # of one matrix for all jets of a bucket: the fastest of 10,000 to 200,000
 
 
 class Vector(NamedTuple):
