@@ -37,7 +37,7 @@ from partonic.simulators.samples import samples
 CLASSES = ("light", "strange", "gluon", "c", "b", "tau")
 BY_FLAVOUR = {5: "b", 4: "c", 15: "tau"}  # by the hadrons and taus in a jet; where there is none, by its parton
 BY_PARTON = {1: "light", 2: "light", 3: "strange", 21: "gluon"}
-PROCESSES = ("light", "ss", "gg", "cc", "bb", "tautau")
+PROCESSES = ("bb", "cc", "ss", "light", "gg", "tautau")
 JETS_PER_SECOND = 60.0  # simulated on one core, to say beforehand what a run will take
 BINS = 12  # of pt, in which all classes get the same weight
 WORST_WEIGHT = 10.0
