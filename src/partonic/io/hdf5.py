@@ -120,14 +120,19 @@ class Buffered:
     """
 
     def __init__(self, data: Any) -> None:
+        import h5py
+
         self._data = data
         self._memory = np.empty((0, *data.shape[1:]), data.dtype)
+        self._space, self._type = data.id.get_space(), h5py.h5t.py_create(data.dtype)
+        self._simple = h5py.h5s.create_simple
 
     def load(self, start: int, stop: int) -> Array:
         """The rows, valid until the next are loaded."""
         if len(self._memory) < stop - start:
             self._memory = np.empty((stop - start, *self._data.shape[1:]), self._data.dtype)
         part = self._memory[: stop - start]
-        if part.size:
-            self._data.read_direct(part, np.s_[start:stop])
+        if part.size:  # what h5py makes of a slice takes as long as a few hundred rows
+            self._space.select_hyperslab((start,) + (0,) * (part.ndim - 1), part.shape)
+            self._data.id.read(self._simple(part.shape), self._space, part, self._type)
         return part

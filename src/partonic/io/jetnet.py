@@ -20,7 +20,7 @@ from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import Buffered, dataset, holds, opened
-from partonic.io.padded import double, falling_order, in_chunks, polar, single, taken, whole_numbers
+from partonic.io.padded import MOMENTUM, double, in_chunks, relative, single, whole_numbers
 
 ROWS = 10_000
 PARTICLES, JETS = "particle_features", "jet_features"
@@ -70,17 +70,10 @@ class _Reader:
 
 def _constituents(features: Array, jets: Array) -> Ragged:
     """Particles of features (jets, slots, eta phi pt mask) in the frame in which the jet is at its eta and phi 0."""
-    from partonic.io.slots import absolute
-
     rows, slots, components = features.shape
-    offsets, items = taken(features.reshape(rows, slots * components), components, "last" if components == 4 else "any")
-    pt, eta = out = np.empty((2, items.shape[1]))
-    absolute(offsets, items[[2, 0]], np.stack(double(jets[:, 0], jets[:, 1])), out)
-    order = falling_order(offsets, {"pt": pt})
-    if order is not None:
-        items, (pt, eta) = np.take(items[:3], order, axis=1), np.take(out, order, axis=1)
-    stored = dict(zip(("eta_rel", "phi_rel", "pt_rel"), single(*items[:3]), strict=True))
-    return Ragged(offsets, polar(pt, eta, items[1]) | stored)
+    columns, rule = features.reshape(rows, slots * components), "last" if components == 4 else "any"
+    counts, items = relative(columns, components, rule, (2, 0, 1), double(jets[:, 0], jets[:, 1]))
+    return Ragged.from_counts(counts, dict(zip((*MOMENTUM, "pt_rel", "eta_rel", "phi_rel"), items, strict=True)))
 
 
 @contextmanager

@@ -16,11 +16,11 @@ import numpy as np
 from partonic.core.errors import InputError
 from partonic.core.files import check_readable
 from partonic.events.events import Events
-from partonic.events.ragged import Array, Ragged
+from partonic.events.ragged import Array
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import holds, key, opened
 from partonic.io.landscape_write import COMPONENTS, SPLITS, TRUTH, column_names, write
-from partonic.io.padded import by_falling_pt, in_chunks, jet_columns, single, taken, whole_numbers
+from partonic.io.padded import cartesian, columns_of_sums, in_chunks, single, whole_numbers
 from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
@@ -53,11 +53,11 @@ class _Reader:
 
     def events(self, loaded: list[Array], start: int) -> Events:
         """The sample of loaded rows."""
-        constituents = _constituents(self.frame.columns(loaded, self.momenta))
+        constituents, sums = cartesian(self.frame.columns(loaded, self.momenta))
         columns: dict[str, Array] = {}
         if "is_signal_new" in self.frame.place:
             columns["label"] = whole_numbers(self.column(loaded, "is_signal_new"), np.int8, "is_signal_new", start)
-        columns |= jet_columns(constituents)
+        columns |= columns_of_sums(sums)
         for name, stored in TRUTH.items():
             if stored in self.frame.place:
                 columns[name] = single(self.column(loaded, stored))[0]
@@ -69,13 +69,6 @@ class _Reader:
 def _splits(code: Array) -> Array:
     known = np.array([*SPLITS, ""])
     return known[np.where((code >= 0) & (code < len(SPLITS)), code, len(SPLITS))]
-
-
-def _constituents(columns: Array) -> Ragged:
-    """The constituents (rows, E px py pz E px ...) that are not padding, sorted by falling pt."""
-    offsets, items = taken(columns, 4, "any")
-    e, px, py, pz = items if items.dtype == np.float32 else single(*items)
-    return by_falling_pt(Ragged(offsets, {"px": px, "py": py, "pz": pz, "e": e}))
 
 
 @contextlib.contextmanager

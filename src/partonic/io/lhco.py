@@ -21,14 +21,14 @@ from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.hdf5 import holds, key, opened
-from partonic.io.padded import double, falling_order, filled, in_chunks, polar, single, taken, whole_numbers
+from partonic.io.padded import MOMENTUM, double, filled, in_chunks, relative, single, whole_numbers
 from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
 KEY = "df"
 LABEL = "label"
 FEWEST = 10  # particles of an event list; a table of fewer nameless columns is something else
-MOMENTUM = ("px", "py", "pz", "m")
+JET = ("px", "py", "pz", "m")
 _FEATURE = re.compile(r"(px|py|pz|m|tau\d+)j([1-9])")
 
 
@@ -46,13 +46,13 @@ def _particle_columns(names: dict[str, Any]) -> tuple[list[str], str | None]:
 def _jet_features(names: dict[str, Any]) -> tuple[list[str], int]:
     """The features that every jet has, momentum first, and the number of jets."""
     jets = 0
-    while all(f"{part}j{jets + 1}" in names for part in MOMENTUM):
+    while all(f"{part}j{jets + 1}" in names for part in JET):
         jets += 1
     if not jets:
         return [], 0
     found = [match[1] for match in map(_FEATURE.fullmatch, names) if match and match[2] == "1"]
-    more = [name for name in found if name not in MOMENTUM]
-    return [*MOMENTUM, *(name for name in more if all(f"{name}j{j + 1}" in names for j in range(jets)))], jets
+    more = [name for name in found if name not in JET]
+    return [*JET, *(name for name in more if all(f"{name}j{j + 1}" in names for j in range(jets)))], jets
 
 
 class _Reader:
@@ -94,12 +94,8 @@ class _Reader:
 
 def _particles(columns: Array) -> Ragged:
     """Massless particles (rows, pt eta phi pt eta ...), zero pt being padding."""
-    offsets, items = taken(columns, 3, "first")
-    order = falling_order(offsets, {"pt": items[0]})
-    if order is not None:
-        items = np.take(items, order, axis=1)
-    stored = dict(zip(("pt", "eta", "phi"), single(*items), strict=True))
-    return Ragged(offsets, polar(*items) | stored)
+    counts, items = relative(columns, 3, "first", (0, 1, 2))
+    return Ragged.from_counts(counts, dict(zip((*MOMENTUM, "pt", "eta", "phi"), items, strict=True)))
 
 
 def _jets(values: Array, features: list[str]) -> Ragged:
@@ -107,7 +103,7 @@ def _jets(values: Array, features: list[str]) -> Ragged:
     there = filled(values)
     flat = dict(zip(features, double(*values[there].T), strict=True))
     with np.errstate(over="ignore", invalid="ignore"):
-        energy = np.sqrt(sum(flat[name] ** 2 for name in MOMENTUM))
+        energy = np.sqrt(sum(flat[name] ** 2 for name in JET))
     fields = {"px": flat.pop("px"), "py": flat.pop("py"), "pz": flat.pop("pz"), "e": energy, "mass": flat.pop("m")}
     fields |= flat
     return Ragged.from_counts(np.count_nonzero(there, axis=1), dict(zip(fields, single(*fields.values()), strict=True)))

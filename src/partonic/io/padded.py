@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from partonic.core.errors import InputError
 from partonic.events import kinematics
 from partonic.events.events import Events
-from partonic.events.ragged import Array, Ragged
+from partonic.events.ragged import Array, Ragged, offsets_from_counts
 from partonic.io.base import check_rows, spans
 
-BYTES = 2**22  # of a file's arrays in memory at a time: more is slower, as it leaves the processor's caches
+BYTES = 2**24  # bytes of a file's arrays in memory at a time
 WIDEST = 2**25  # bytes of a row
+MOMENTUM = ("px", "py", "pz", "e")
 
 
 class RowError(InputError):
@@ -107,25 +109,104 @@ def filled(slots: Array) -> Array:
     return there
 
 
-def taken(columns: Array, components: int, rule: str) -> tuple[Array, Array]:
-    """The items in slots that stand side by side.
+@dataclass(frozen=True)
+class Slots:
+    """The slots of padded rows, and how many of them hold an item.
 
     Args:
-        columns: (rows, slots * components).
-        components: numbers of a slot.
-        rule: a slot holds an item where its ``"first"`` or ``"any"`` number is not zero, or its ``"last"`` above zero.
+        values: whole rows, (rows, columns), contiguous.
+        first: column where the slots begin.
+        components: columns of a slot.
+        rule: place in :data:`partonic.io.slots.RULES`.
+        counts: (2, rows) the number of items, and one behind the last slot that is not all zero.
+    """
+
+    values: Array
+    first: int
+    components: int
+    rule: int
+    counts: Array
+
+    @classmethod
+    def of(cls, columns: Array, components: int, rule: str) -> Slots:
+        """Look for the items in slots that stand side by side.
+
+        Args:
+            columns: (rows, slots * components).
+            components: numbers of a slot.
+            rule: a slot holds an item where its ``"first"`` or ``"any"`` number is not zero, or its ``"last"`` above
+                zero.
+        """
+        from partonic.io import slots
+
+        floats = np.float32 if columns.dtype in (np.float16, np.float32) else np.float64
+        values, first = _wide(columns.astype(floats, copy=False))
+        bits = values.view(np.uint32 if floats is np.float32 else np.uint64)
+        counts, number = np.empty((2, len(values)), np.int64), slots.RULES.index(rule)
+        slots.count(values, bits, first, columns.shape[1] // components, components, number, counts)
+        return cls(values, first, components, number, counts)
+
+    @property
+    def total(self) -> int:
+        """Number of items."""
+        return int(self.counts[0].sum())
+
+
+def taken(columns: Array, components: int, rule: str) -> tuple[Array, Array]:
+    """The items in slots that stand side by side, as of :meth:`Slots.of`.
 
     Returns:
         Offsets (rows + 1,), and the items (components, items) in float32 or float64 as the slots are.
     """
     from partonic.io import slots
 
-    floats = np.float32 if columns.dtype in (np.float16, np.float32) else np.float64
-    values, first = _wide(columns.astype(floats, copy=False))
-    offsets = np.empty(len(values) + 1, np.int64)
-    room = np.empty((components, len(values) * (columns.shape[1] // components)), values.dtype)
-    slots.collect(values, first, components, slots.RULES.index(rule), offsets, room)
-    return offsets, room[:, : offsets[-1]].copy()
+    found = Slots.of(columns, components, rule)
+    out = np.empty((components, found.total), found.values.dtype)
+    slots.take(found.values, found.first, found.rule, found.counts, out)
+    return offsets_from_counts(found.counts[0]), out
+
+
+def cartesian(columns: Array) -> tuple[Ragged, Array]:
+    """Constituents in slots (rows, e px py pz e px ...) that are not all zero, by falling pt.
+
+    Returns:
+        They, with px, py, pz, e in float32 (GeV), and the sums of these (4, rows) in float64.
+    """
+    from partonic.io import slots
+
+    found = Slots.of(columns, 4, "any")
+    p, sums = np.empty((4, found.total), np.float32), np.empty((4, len(columns)))
+    shape = found.values.shape[1], found.first
+    falling = slots.cartesian(found.values.reshape(-1), shape, found.rule, found.counts, tuple(p), sums)
+    constituents = Ragged.from_counts(found.counts[0], dict(zip(MOMENTUM, p, strict=True)))
+    return constituents if falling else by_falling_pt(constituents), sums
+
+
+def relative(
+    columns: Array, components: int, rule: str, by: tuple[int, int, int], jets: tuple[Array, ...] | None = None
+) -> tuple[Array, Array]:
+    """Massless particles in slots of pt, eta and phi, by falling pt.
+
+    Args:
+        columns: (rows, slots * components).
+        components: numbers of a slot.
+        rule: as of :meth:`Slots.of`.
+        by: which number of a slot is pt, eta and phi.
+        jets: GeV by which the pt of each row are multiplied, and what is added to its eta, each (rows,) float64.
+
+    Returns:
+        Their number (rows,); px, py, pz, e, and pt, eta, phi as they are in the file, (7, items) in float32.
+    """
+    from partonic.io import slots
+
+    found = Slots.of(columns, components, rule)
+    out, absolute = np.empty((7, found.total), np.float32), np.empty((3, found.total))
+    frame = jets or (np.ones(len(columns)), np.zeros(len(columns)))
+    shape, flat = (found.values.shape[1], found.first, components), found.values.reshape(-1)
+    slots.relative(flat, shape, found.rule, by, frame, found.counts, tuple(out[4:]), tuple(absolute))
+    pt, eta, phi = absolute
+    slots.polar(pt, eta, phi, np.empty(0), tuple(out[:4]))
+    return found.counts[0], out
 
 
 def _wide(columns: Array) -> tuple[Array, int]:
@@ -169,7 +250,7 @@ def falling_order(offsets: Array, fields: Mapping[str, Array]) -> Array | None:
     if slots.falling(offsets, pt):
         return None
     order = np.empty(len(pt), np.int64)
-    slots.order(offsets, 0x7FFFFFFF - pt.view(np.int32).astype(np.int64), order)  # floats above 0 rise as their bits
+    slots.order(offsets, pt, order)
     return order
 
 
@@ -202,18 +283,23 @@ def polar(pt: Array, eta: Array, phi: Array, masses: Array | None = None) -> dic
 
     out = np.empty((4, len(pt)), np.float32)
     rest = np.empty(0) if masses is None else masses
-    slots.polar(_floating(pt), _floating(eta), _floating(phi), rest, out)
-    return dict(zip(("px", "py", "pz", "e"), out, strict=True))
+    slots.polar(_floating(pt), _floating(eta), _floating(phi), rest, tuple(out))
+    return dict(zip(MOMENTUM, out, strict=True))
 
 
 def jet_columns(constituents: Ragged) -> dict[str, Array]:
     """Columns ``jet_pt jet_eta jet_phi jet_mass`` (GeV) of the sum of the constituents."""
     from partonic.io import slots
 
-    p = np.empty((4, len(constituents)))
-    px, py, pz, e = (_floating(constituents[name]) for name in ("px", "py", "pz", "e"))
-    slots.sums(constituents.offsets, px, py, pz, e, p)
-    px, py, pz, e = p
+    sums = np.empty((4, len(constituents)))
+    px, py, pz, e = (_floating(constituents[name]) for name in MOMENTUM)
+    slots.sums(constituents.offsets, px, py, pz, e, sums)
+    return columns_of_sums(sums)
+
+
+def columns_of_sums(sums: Array) -> dict[str, Array]:
+    """Columns ``jet_pt jet_eta jet_phi jet_mass`` (GeV) of momenta (4, rows), px, py, pz, e."""
+    px, py, pz, e = sums
     with np.errstate(over="ignore", invalid="ignore"):
         jet = kinematics.pt(px, py), kinematics.eta(px, py, pz), kinematics.phi(px, py), kinematics.mass(px, py, pz, e)
     return dict(zip(("jet_pt", "jet_eta", "jet_phi", "jet_mass"), single(*jet), strict=True))

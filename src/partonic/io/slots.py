@@ -9,136 +9,326 @@ from partonic.events.ragged import Array
 
 RULES = ("first", "any", "last")
 """Which slots hold something: first component not zero, any component not zero, last component above zero."""
-_FIRST, _LAST = 0, 2
+_FIRST, _ANY, _LAST = 0, 1, 2
 
-FEW, MANY = 48, 2048  # items below which a row is sorted by insertion alone, and from which by bytes alone
-_WOUND = 1e6  # angle beyond which its short reduction is not exact
-_SMALL = 0.01  # square of a pseudorapidity below which the difference of two exponentials is not exact
+FEW, MANY = 24, 2048  # items below which a row is sorted by insertion alone, and from which by bytes alone
+_BINS, _CROWD = 256, 24  # bins of a row, and the items of one that are too many to be sorted by insertion
+_WIDE, _NARROW = 128, 16  # numbers of the padding that are looked at together
+_WOUND, _FORWARD = 1e6, 700.0  # angle and pseudorapidity beyond which the short series do not hold
+_ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # signed places may count from the
+# end, which is asked each time
 
 
 @compiled
-def _holds(row: Array, start: int, components: int, rule: int) -> bool:
+def _end(bits: Array, size: np.uint64) -> int:
+    """One behind the last number that is not zero: the padding is the end of a row, and most of it."""
+    end = len(bits)
+    for width in (_WIDE, _NARROW):
+        while end >= width:
+            part, some = bits[end - width : end], bits[0] * 0
+            for i in range(width):
+                some |= part[i]
+            if some & size:
+                break
+            end -= width
+    while end > 0 and bits[end - 1] & size == 0:
+        end -= 1
+    return end
+
+
+@compiled
+def _holds(row: Array, slot: int, components: int, rule: int) -> bool:
     if rule == _LAST:
-        return bool(row[start + components - 1] > 0)
-    if rule == _FIRST or row[start] != 0:
-        return bool(row[start] != 0)
-    some = False
-    for i in range(start + 1, start + components):
-        some |= row[i] != 0
-    return some
+        return bool(row[slot * components + components - 1] > 0)
+    some = row[slot * components] != 0
+    if rule == _ANY:
+        for i in range(1, components):
+            some |= row[slot * components + i] != 0
+    return bool(some)
 
 
 @compiled
-def collect(values: Array, first: int, components: int, rule: int, offsets: Array, out: Array) -> None:
-    """Find the slots that hold something, and what they hold, in one pass: rows are long, and memory is slow.
+def _held(row: Array, slots: int, components: int, rule: int) -> int:
+    found = 0
+    for slot in range(slots):
+        found += _holds(row, slot, components, rule)
+    return found
+
+
+@compiled
+def count(values: Array, bits: Array, first: int, slots: int, components: int, rule: int, out: Array) -> None:
+    """Count the items of each row.
+
+    Args:
+        values: (rows, columns), contiguous.
+        bits: the same memory as unsigned numbers.
+        first: column where the slots begin.
+        slots: of a row.
+        components: columns of a slot.
+        rule: place in ``RULES``.
+        out: (2, rows) becomes the number of items, and one behind the last slot that is not all zero.
+    """
+    size = (_ONE << np.uint64(8 * bits.itemsize - 1)) - _ONE  # all but the sign: there are zeros below zero
+    for row in range(len(values)):
+        used = values[row, first : first + slots * components]
+        end = (_end(bits[row, first : first + slots * components], size) + components - 1) // components
+        if components == 4:  # numbers that the compiler knows make it twice as fast
+            found = _held(used, end, 4, rule)
+        elif components == 3:
+            found = _held(used, end, 3, rule)
+        else:
+            found = _held(used, end, components, rule)
+        out[0, row], out[1, row] = found, end
+
+
+@compiled
+def take(values: Array, first: int, rule: int, counts: Array, out: Array) -> None:
+    """Write the items of each row one after the other.
 
     Args:
         values: (rows, columns), contiguous.
         first: column where the slots begin.
-        components: columns of a slot.
         rule: place in ``RULES``.
-        offsets: (rows + 1,) becomes where the items of each row begin.
-        out: (components, rows * slots) becomes, up to the last offset, the items in their order.
+        counts: (2, rows) of :func:`count`.
+        out: (components, items) becomes the items in their order.
     """
-    slots = out.shape[1] // max(len(values), 1)
-    offsets[0] = 0
+    components = len(out)
+    place = 0
     for row in range(len(values)):
-        used = values[row, first : first + slots * components]
-        last = 0
-        for i in range(len(used)):
-            last = i + 1 if used[i] != 0 else last
-        end = (last + components - 1) // components
-        found = 0
-        for slot in range(end):
-            found += _holds(used, slot * components, components, rule)
-        place = offsets[row]
-        offsets[row + 1] = place + found
+        found, end = counts[0, row], counts[1, row]
+        used = values[row, first : first + end * components]
         if found == end:
             for i in range(components):
+                part = out[i, place : place + found]
                 for slot in range(end):
-                    out[i, place + slot] = used[slot * components + i]
+                    part[slot] = used[slot * components + i]
+            place += found
             continue
         for slot in range(end):
-            if _holds(used, slot * components, components, rule):
+            if _holds(used, slot, components, rule):
                 for i in range(components):
                     out[i, place] = used[slot * components + i]
                 place += 1
 
 
 @compiled
-def absolute(offsets: Array, relative: Array, jets: Array, out: Array) -> None:
-    """Momenta and positions of particles out of those relative to their jet.
+def cartesian(flat: Array, shape: tuple[int, int], rule: int, counts: Array, p: tuple[Array, ...], sums: Array) -> bool:
+    """Write four-momenta in the order of the file, and add those of each row up.
 
     Args:
-        offsets: (rows + 1,) where the particles of each jet begin.
-        relative: (2, items) pt in units of the jet's, eta less the jet's.
-        jets: (2, rows) pt, eta of the jets.
-        out: (2, items) becomes pt, eta, in double precision.
+        flat: rows of (e, px, py, pz, ...), one after the other.
+        shape: columns of a row, and the column where the slots begin.
+        rule: place in ``RULES``.
+        counts: (2, rows) of :func:`count`.
+        p: px, py, pz, e, each (items,), are written.
+        sums: (4, rows) becomes their sums, in double precision.
+
+    Returns:
+        Whether they stand by falling transverse momentum in each row.
     """
-    for row in range(len(offsets) - 1):
-        for i in range(offsets[row], offsets[row + 1]):
-            out[0, i] = jets[0, row] * relative[0, i]
-            out[1, i] = jets[1, row] + relative[1, i]
+    px, py, pz, e = p
+    place, rises = np.uint64(0), False
+    for row in range(len(sums[0])):
+        found, end = counts[0, row], counts[1, row]
+        at = np.uint64(row * shape[0] + shape[1])
+        before = np.inf
+        x = y = z = energy = 0.0
+        for _ in range(end):
+            if found == end or _holds(flat[at : at + np.uint64(4)], 0, 4, rule):
+                e[place], px[place] = flat[at], flat[at + _ONE]
+                py[place], pz[place] = flat[at + _TWO], flat[at + _THREE]
+                a, b = np.float64(px[place]), np.float64(py[place])
+                rises |= not a * a + b * b <= before
+                before = a * a + b * b
+                x, y, z, energy = x + a, y + b, z + pz[place], energy + e[place]
+                place += _ONE
+            at += _FOUR
+        sums[0, row], sums[1, row], sums[2, row], sums[3, row] = x, y, z, energy
+    return not rises
 
 
 @compiled
-def turned(angle: float) -> tuple[float, float]:
-    """Cosine and sine: Taylor series within an eighth of a turn, to 1e-15."""
-    quarters = np.rint(angle * 0.6366197723675814)
-    x = angle - quarters * 1.5707963267948966
-    s = x * x
-    cos = 1 / 40320 + s * (-1 / 3628800 + s * (1 / 479001600 - s / 87178291200))
-    cos = 1 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * cos)))
-    sin = -1 / 5040 + s * (1 / 362880 + s * (-1 / 39916800 + s / 6227020800))
-    sin = x * (1 + s * (-1 / 6 + s * (1 / 120 + s * sin)))
-    odd = quarters - 2 * np.floor(quarters * 0.5)  # 1 where sine and cosine change places
-    half = np.floor(quarters * 0.5)
-    sign = 1 - 2 * (half - 2 * np.floor(half * 0.5))
-    return sign * ((1 - odd) * cos - odd * sin), sign * ((1 - odd) * sin + odd * cos)
+def _by_byte(keys: Array, other: Array, n: int, shift: int, starts: Array) -> None:
+    """Sort ``keys`` (n,) by one byte; equal ones stay as they are."""
+    starts[:] = 0
+    for i in range(n):
+        starts[1 + ((keys[i] >> shift) & 255)] += 1
+    for i in range(256):
+        starts[i + 1] += starts[i]
+    for i in range(n):
+        digit = (keys[i] >> shift) & 255
+        other[starts[digit]] = keys[i]
+        starts[digit] += 1
+    keys[:n] = other[:n]
 
 
 @compiled
-def power(x: float) -> float:
-    """Exponential function, to 1e-15 (1e-13 near its limits); without a call, so that it runs on vectors."""
-    x = 800.0 if x > 800 else (-800.0 if x < -800 else x)
-    twos = np.rint(x * 1.4426950408889634)
-    r = x - twos * 0.6931471805599453
-    high = 1 / 362880 + r * (1 / 3628800 + r * (1 / 39916800 + r / 479001600))
-    high = 1 / 120 + r * (1 / 720 + r * (1 / 5040 + r * (1 / 40320 + r * high)))
-    near: float = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * high))))
-    near *= np.int64((np.int64(min(max(twos, -1023.0), 1024.0)) + 1023) << 52).view(np.float64)  # the power of two
-    return near
+def _by_bin(keys: Array, other: Array, n: int, starts: Array) -> bool:
+    """Bring ``keys`` (n,) near their place by bins of equal width; false if one is too full for that to help."""
+    low = high = keys[0]
+    for i in range(n):
+        low, high = min(low, keys[i]), max(high, keys[i])
+    shift = 0
+    while (high - low) >> shift >= _BINS:
+        shift += 1
+    starts[:] = 0
+    for i in range(n):
+        starts[1 + ((keys[i] - low) >> shift)] += 1
+    most = 0
+    for i in range(_BINS):
+        most = max(most, starts[i + 1])
+        starts[i + 1] += starts[i]
+    if most > _CROWD:
+        return False
+    for i in range(n):
+        digit = (keys[i] - low) >> shift
+        other[starts[digit]] = keys[i]
+        starts[digit] += 1
+    keys[:n] = other[:n]
+    return True
 
 
 @compiled
-def polar(pt: Array, eta: Array, phi: Array, masses: Array, out: Array) -> None:
-    """Momenta of particles, computed in double precision.
+def _sorted(pt: Array, keys: Array, other: Array, starts: Array) -> bool:
+    """Order numbers by falling value in float32, equal ones as they stand: places are the low bits of ``keys``.
+
+    Returns:
+        Whether they stood otherwise.
+    """
+    n = len(pt)
+    rising = False
+    for i in range(n):
+        bits = np.int64(np.float32(pt[i]).view(np.int32))
+        keys[i] = ((0x7FFFFFFF - bits if bits >= 0 else 0x7FFFFFFF + (bits & 0x7FFFFFFF)) << 31) | i
+        rising |= i > 0 and keys[i - 1] > keys[i]
+    if not rising:
+        return False
+    if n >= MANY or (n >= FEW and not _by_bin(keys, other, n, starts)):
+        for byte in range(2 if n < MANY else 0, 4):
+            _by_byte(keys, other, n, 31 + 8 * byte, starts)
+    for i in range(1, n):  # nothing moves far
+        key, place = keys[i], i
+        while place > 0 and keys[place - 1] > key:
+            keys[place] = keys[place - 1]
+            place -= 1
+        keys[place] = key
+    return True
+
+
+@compiled
+def relative(
+    flat: Array,
+    shape: tuple[int, int, int],
+    rule: int,
+    by: tuple[int, int, int],
+    jets: tuple[Array, ...],
+    counts: Array,
+    stored: tuple[Array, ...],
+    out: tuple[Array, ...],
+) -> None:
+    """Write particles by falling pt, as they are and as they are in the detector.
+
+    Args:
+        flat: rows of slots, one after the other.
+        shape: columns of a row, the column where the slots begin, columns of a slot.
+        rule: place in ``RULES``.
+        by: which column of a slot is pt, eta and phi.
+        jets: pt by which those of each row are multiplied, eta that is added to theirs; each (rows,).
+        counts: (2, rows) of :func:`count`.
+        stored: pt, eta and phi as they are, each (items,), are written.
+        out: pt, eta and phi in the detector, each (items,), are written, in double precision.
+    """
+    step, u, v, w = np.uint64(shape[2]), np.uint64(by[0]), np.uint64(by[1]), np.uint64(by[2])
+    longest = np.max(counts[1]) if len(counts[1]) else 0
+    slots, keys, other = np.empty(longest, np.uint64), np.empty(longest, np.int64), np.empty(longest, np.int64)
+    starts = np.empty(257, np.int64)
+    first = np.uint64(0)
+    for row in range(len(counts[0])):
+        found, end = counts[0, row], counts[1, row]
+        begin = np.uint64(row * shape[0] + shape[1])
+        scale, shift, before = jets[0][row], jets[1][row], np.inf
+        rises, at, place = found < end, begin, first
+        if not rises:
+            for _ in range(found):  # as most files have them
+                x, y, z = flat[at + u], flat[at + v], flat[at + w]
+                pt = scale * x
+                stored[0][place], stored[1][place], stored[2][place] = x, y, z
+                out[0][place], out[1][place], out[2][place] = pt, shift + y, z
+                rises |= not pt <= before
+                before = pt
+                place += _ONE
+                at += step
+        if rises:
+            n, at = 0, begin
+            for _ in range(end):
+                if n < found and _holds(flat[at : at + step], 0, shape[2], rule):
+                    slots[n] = at
+                    out[0][first + np.uint64(n)] = scale * flat[at + u]
+                    n += 1
+                at += step
+            _sorted(out[0][first : first + np.uint64(found)], keys, other, starts)
+            place = first
+            for i in range(found):
+                at = slots[keys[i] & 0x7FFFFFFF]
+                x, y, z = flat[at + u], flat[at + v], flat[at + w]
+                stored[0][place], stored[1][place], stored[2][place] = x, y, z
+                out[0][place], out[1][place], out[2][place] = scale * x, shift + y, z
+                place += _ONE
+        first += np.uint64(found)
+
+
+@compiled
+def _power(k: np.int64) -> float:
+    """Two to a whole power between -1022 and 1023."""
+    number: float = np.int64((k + 1023) << 52).view(np.float64)
+    return number
+
+
+@compiled
+def polar(pt: Array, eta: Array, phi: Array, masses: Array, out: tuple[Array, ...]) -> None:
+    """Momenta of particles, computed in double precision, by Taylor series to 1e-10.
+
+    The cosine and sine are those of the angle within an eighth of a turn, the exponential that of a number within half
+    the logarithm of two; nothing is called, so that it runs on vectors.
 
     Args:
         pt: transverse momentum (items,), GeV.
         eta: pseudorapidity of massless particles, rapidity of those with a mass.
         phi: azimuth.
         masses: (items,) GeV; empty where all are massless.
-        out: (4, items) becomes px, py, pz, e.
+        out: px, py, pz, e, each (items,), are written.
     """
+    px, py, pz, e = out
     massless = len(masses) == 0
-    wound = False
+    beyond = False
     for i in range(len(pt)):
-        wound |= np.abs(phi[i]) > _WOUND
-        t, x = np.float64(pt[i]), np.float64(eta[i])
-        cos, sin = turned(np.float64(phi[i]))
-        up = power(x)
+        t, h, f = np.float64(pt[i]), np.float64(eta[i]), np.float64(phi[i])
+        beyond |= (np.abs(f) > _WOUND) | (np.abs(h) > _FORWARD)
+        turn = np.rint(f * 0.6366197723675814)
+        x = f - turn * 1.5707963267948966
         s = x * x
-        near = x * (1 + s * (1 / 6 + s * (1 / 120 + s / 5040)))
-        sinh = near if s < _SMALL else 0.5 * (up - 1 / up)
+        cos = 1 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * (1 / 40320 - s * (1 / 3628800)))))
+        sin = x * (1 + s * (-1 / 6 + s * (1 / 120 + s * (-1 / 5040 + s * (1 / 362880 - s * (1 / 39916800))))))
+        half = np.floor(turn * 0.5)
+        odd = turn - 2 * half  # 1 where sine and cosine change places
+        sign = 1 - 2 * (half - 2 * np.floor(half * 0.5))
+        px[i] = t * (sign * ((1 - odd) * cos - odd * sin))
+        py[i] = t * (sign * ((1 - odd) * sin + odd * cos))
+        twos = np.rint(h * 1.4426950408889634)
+        r = h - twos * 0.6931471805599453
+        s = r * r
+        even = 1 + s * (1 / 2 + s * (1 / 24 + s * (1 / 720 + s * (1 / 40320))))
+        odds = r * (1 + s * (1 / 6 + s * (1 / 120 + s * (1 / 5040 + s * (1 / 362880)))))
+        k = np.int64(min(max(twos, -1021.0), 1021.0))
+        up, down = _power(k - 1) * (even + odds), _power(-k - 1) * (even - odds)  # halves of exp(h), exp(-h)
         size = t if massless else np.sqrt(t * t + masses[i] * masses[i])
-        out[0, i] = t * cos
-        out[1, i] = t * sin
-        out[2, i] = size * sinh
-        out[3, i] = size * 0.5 * (up + 1 / up)
-    if wound:
+        pz[i] = size * (odds if twos == 0 else up - down)
+        e[i] = size * (up + down)
+    if beyond:
         for i in range(len(pt)):
-            out[0, i], out[1, i] = pt[i] * np.cos(phi[i]), pt[i] * np.sin(phi[i])
+            size = pt[i] if massless else np.sqrt(pt[i] * pt[i] + masses[i] * masses[i])
+            px[i], py[i] = pt[i] * np.cos(phi[i]), pt[i] * np.sin(phi[i])
+            pz[i], e[i] = size * np.sinh(eta[i]), size * np.cosh(eta[i])
 
 
 @compiled
@@ -175,46 +365,19 @@ def falling(offsets: Array, values: Array) -> bool:
 
 
 @compiled
-def _by_byte(keys: Array, other: Array, n: int, shift: int, starts: Array) -> None:
-    """Sort ``keys`` (n,) by one byte; equal ones stay as they are."""
-    starts[:] = 0
-    for i in range(n):
-        starts[1 + ((keys[i] >> shift) & 255)] += 1
-    for i in range(256):
-        starts[i + 1] += starts[i]
-    for i in range(n):
-        digit = (keys[i] >> shift) & 255
-        other[starts[digit]] = keys[i]
-        starts[digit] += 1
-    keys[:n] = other[:n]
-
-
-@compiled
-def order(offsets: Array, bits: Array, out: Array) -> None:
-    """Find the order in which the bits of each row rise; equal ones stay as they are.
+def order(offsets: Array, pt: Array, out: Array) -> None:
+    """Find the order in which the values of each row fall in float32; equal ones stay as they are.
 
     Args:
         offsets: (rows + 1,) where the items of each row begin.
-        bits: (items,), below 2^32.
+        pt: (items,).
         out: (items,) becomes the place of each item in that order.
     """
     longest = np.max(offsets[1:] - offsets[:-1])
-    keys, other = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    starts = np.empty(257, np.int64)
+    keys, other, starts = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(257, np.int64)
     for row in range(len(offsets) - 1):
         first, n = offsets[row], offsets[row + 1] - offsets[row]
-        rising = True
+        _sorted(pt[first : first + n], keys, other, starts)
+        places = out[first : first + n]
         for i in range(n):
-            keys[i] = (np.int64(bits[first + i]) << 31) | i
-            rising &= i == 0 or bits[first + i - 1] <= bits[first + i]
-        if not rising:
-            for byte in range(4 if n < FEW else 2 if n < MANY else 0, 4):
-                _by_byte(keys, other, n, 31 + 8 * byte, starts)
-            for i in range(1, n):  # nothing moves far
-                key, place = keys[i], i
-                while place > 0 and keys[place - 1] > key:
-                    keys[place] = keys[place - 1]
-                    place -= 1
-                keys[place] = key
-        for i in range(n):
-            out[first + i] = first + (keys[i] & 0x7FFFFFFF)
+            places[i] = first + (keys[i] & 0x7FFFFFFF)
