@@ -208,7 +208,10 @@ def child(work: Path) -> None:
         path = work / f"mutated{suffixes[name]}"
         path.write_bytes(mutation(name, seed, originals[name]))
         print(json.dumps(["begin", name, seed]), flush=True)
-        print(json.dumps(["end", try_file(path, 7 if seed % 2 else 10_000)]), flush=True)
+        outcome = try_file(path, 7 if seed % 2 else 10_000)
+        if outcome not in ("events", "refused"):
+            path.rename(work / f"faulty-{seed}{suffixes[name]}")  # the next file would take its place
+        print(json.dumps(["end", outcome]), flush=True)
 
 
 class Children:
@@ -290,7 +293,7 @@ def fuzz(
     def save(name: str, seed: int, folder: Path) -> None:
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
-            for file in folder.glob("mutated*"):
+            for file in list(folder.glob(f"faulty-{seed}.*")) or list(folder.glob("mutated*")):
                 (keep / f"{name}-{seed}{''.join(file.suffixes)}").write_bytes(file.read_bytes())
 
     tasks = [(name, seed) for name in names for seed in range(first, first + files)]

@@ -25,6 +25,7 @@ TITLE = "a ROOT file"
 _TREES = ("TTree", "TNtuple", "TNtupleD")
 _KEY = struct.Struct(">ihiIhh")  # bytes stored, version, bytes in memory, date, length of the key, cycle
 _BASKET, _RATIO = 64 * 2**20, 1100  # bytes of a basket in memory, at most, or so many times those stored
+_BEHIND = 2**20  # bytes behind its end that are asked for in good faith, as keys are read in pieces of fixed size
 CHUNK_BYTES = 64 * 2**20  # of uncompressed branches at a time, by the mean event
 _MEMBERS = {"fP.x": "px", "fP.y": "py", "fP.z": "pz", "fE": "e", "fX": "x", "fY": "y", "fZ": "z"}  # Lorentz vectors
 
@@ -288,19 +289,28 @@ def _dense(layout: Any) -> dict[str, Array]:
 
 @functools.cache
 def _guarded() -> Any:
-    """The file of uproot, which does not begin to read the description of its classes while it reads that."""
+    """The file of uproot, which neither goes round in circles nor asks for more bytes than there are."""
     from uproot.reading import ReadOnlyFile
 
     class Guarded(ReadOnlyFile):  # type: ignore[misc]
-        """Refuses a damaged description, of which uproot would go round in circles."""
+        """Refuses a damaged description of classes, and places far behind the end."""
 
         described = 0
+        size: int | None = None
 
         def hook_before_read_streamer_key(self, **kwargs: Any) -> None:  # noqa: ARG002
             """Called by uproot when it begins to read the description."""
             self.described += 1
             if self.described > 1:
                 raise ValueError("the description of its classes is damaged")
+
+        def chunk(self, start: int, stop: int) -> Any:
+            """Bytes of the file; room for as many as are asked for is made before they are read."""
+            if self.size is None and stop - start > _BEHIND:
+                self.size = int(self.source.num_bytes)
+            if self.size is not None and stop > self.size + _BEHIND:
+                raise ValueError(f"it asks for byte {stop:,} of {self.size:,}")
+            return super().chunk(start, stop)
 
     return Guarded
 
