@@ -54,8 +54,8 @@ def sample_collisions(n=20, seed=6):
         "mass": np.tile([0, 0, 2 * half, 0, 0], n),
         "pid": np.tile([2, -2, 23, 13, -13], n),
         "status": np.tile([-1, -1, 2, 1, 1], n),
-        "mother1": np.tile([0, 0, 1, 3, 3], n),
-        "mother2": np.tile([0, 0, 2, 3, 3], n),
+        "mother1": np.tile([-1, -1, 0, 2, 2], n),
+        "mother2": np.tile([-1, -1, 1, 2, 2], n),
     }
     weights = {"nominal": np.full(n, 1.5), "up": 1.5 + rng.normal(0, 0.1, n)}
     return Events({}, weights, {"particles": Ragged.from_counts(np.full(n, 5), fields)})

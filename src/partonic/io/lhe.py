@@ -19,7 +19,7 @@ from partonic.events.events import NOMINAL, Events, concatenate
 from partonic.events.ragged import Array, Ragged
 from partonic.io.base import Format, check_rows
 from partonic.io.lhe_text import BLOCK, Text, bodies, read_header
-from partonic.io.lhe_write import RWGT, write
+from partonic.io.lhe_write import MOTHERS, RWGT, write
 
 ROWS = 10_000
 
@@ -140,6 +140,8 @@ class _Chunk:
         columns = {name: self.typed(head[:, i], kind, name, np.arange(n)) for name, (i, kind) in EVENT.items()}
         of_event = np.repeat(np.arange(n), counts)
         fields = {name: self.typed(table[:, i], kind, name, of_event) for name, (i, kind) in PARTICLE.items()}
+        for name in MOTHERS:  # the file counts from 1, and 0 is none
+            fields[name] -= fields[name] > np.iinfo(np.int32).min
         return Events(columns, weights, {"particles": Ragged.from_counts(counts, fields)}, {}, provenance)
 
     def typed(self, values: Array, kind: Any, name: str, events: Array) -> Array:
@@ -177,7 +179,7 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
 
     Columns are ``process_id``, ``scale`` (GeV), ``alpha_qed``, ``alpha_qcd``; the weight ``nominal`` is XWGTUP, the
     others have the names of the file; the collection ``particles`` holds momenta and mass in GeV, ``lifetime`` in mm
-    and the codes of the standard. The provenance holds the cross section in pb, the ``<init>`` block and what the
+    and the codes of the standard; ``mother1`` and ``mother2`` are positions from 0, -1 for none. The provenance holds the cross section in pb, the ``<init>`` block and what the
     header says of the weights.
 
     Raises:

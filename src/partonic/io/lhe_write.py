@@ -20,7 +20,8 @@ from partonic.io.base import as_chunks
 from partonic.version import __version__
 
 # What a particle's line holds where the sample does not say: final state, no mothers, no colours, spin unknown.
-INTEGERS = {"pid": 0, "status": 1, "mother1": 0, "mother2": 0, "color1": 0, "color2": 0}
+INTEGERS = {"pid": 0, "status": 1, "mother1": -1, "mother2": -1, "color1": 0, "color2": 0}
+MOTHERS = ("mother1", "mother2")  # positions from 0 in the sample, from 1 in the file
 FLOATS = {"px": 0.0, "py": 0.0, "pz": 0.0, "e": 0.0, "mass": 0.0, "lifetime": 0.0, "spin": 9.0}
 RWGT = "_rwgt"  # behind the name of a weight that the reader found taken
 COLUMNS = {"scale": -1.0, "alpha_qed": -1.0, "alpha_qcd": -1.0}
@@ -128,7 +129,10 @@ def _fields(particles: Ragged) -> tuple[list[list[int]], list[list[float]]]:
         momenta = (np.asarray(given[name], dtype=np.float64) for name in ("px", "py", "pz", "e"))
         given["mass"] = kinematics.mass(*momenta)
     empty = np.zeros(particles.total)
-    integers = [np.asarray(given.get(name, empty + fill)).astype(np.int64).tolist() for name, fill in INTEGERS.items()]
+    integers = [
+        (np.asarray(given.get(name, empty + fill)).astype(np.int64) + (name in MOTHERS)).tolist()
+        for name, fill in INTEGERS.items()
+    ]
     floats = [np.asarray(given.get(name, empty + fill), dtype=np.float64) for name, fill in FLOATS.items()]
     return integers, [column.tolist() for column in floats]
 

@@ -57,6 +57,8 @@ def check_against_pylhe(path, most=200):
             ("lifetime", "lifetime"),
         ):
             assert [getattr(p, name) for p in event.particles] == particles[ours][rows].tolist()
+        for ours, name in (("mother1", "mother1"), ("mother2", "mother2")):  # the file counts from 1
+            assert [getattr(p, name) - 1 for p in event.particles] == particles[ours][rows].tolist()
         assert event.eventinfo.weight == events.weights["nominal"][i]
         assert event.eventinfo.scale == events.columns["scale"][i]
         for name, value in event.weights.items():
@@ -64,6 +66,21 @@ def check_against_pylhe(path, most=200):
         seen += 1
     assert seen == min(most, len(events))
     return events
+
+
+def test_mothers_are_counted_from_1_in_the_file_alone(tmp_path, lhe_file):
+    events = check_against_pylhe(lhe_file)
+    particles = events.collections["particles"]
+    assert np.flatnonzero(particles["mother1"] < 0).tolist() == np.flatnonzero(particles["status"] == -1).tolist()
+    lhe.write(tmp_path / "a.lhe", events)
+    check_against_pylhe(tmp_path / "a.lhe")
+    np.testing.assert_array_equal(
+        lhe.read(tmp_path / "a.lhe").collections["particles"]["mother2"], particles["mother2"]
+    )
+    few = particles.fields.keys() - {"mother1", "mother2"}
+    bare = Ragged(particles.offsets, {name: particles[name] for name in few})
+    lhe.write(tmp_path / "b.lhe", events.with_collections(particles=bare))
+    assert np.all(lhe.read(tmp_path / "b.lhe").collections["particles"]["mother1"] == -1)
 
 
 def test_a_real_excerpt_as_pylhe_reads_it(lhe_file):
