@@ -65,7 +65,7 @@ def models() -> Rows:
 
     rows = [("Model", "Sees", "Unchanged by", "Source", "What")]
     for name in registry.names():
-        entry = registry.get(name)
+        entry = registry.find(name)
         first = " ".join((entry.cls.__doc__ or "").split("\n\n")[0].split())
         first = first.replace(":math:`", "$").replace("`", "$") if ":math:" in first else first
         unchanged = ", ".join(entry.facts.get("invariant", ()))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from partonic.core.errors import FileError, InputError, UnknownNameError, unknown
+from partonic.core.errors import FileError, InputError, UnknownNameError, require, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,8 @@ class Entry:
         name: public name (``top-tagging`` for ``top_tagging.py``).
         cls: the class.
         paper: arXiv number of the source.
-        facts: further keywords given when it was registered, as ``invariant=("permutation",)``.
+        facts: further keywords given when it was registered, as ``invariant=("permutation",)``; ``needs``, where there
+            is one, is an optional package and the extra that installs it.
     """
 
     name: str
@@ -78,7 +79,19 @@ class Registry:
         return sorted({*self._files(), *self._third_party(), *self._entries})
 
     def get(self, name: str) -> Entry:
-        """The entry of a name; imports its file only.
+        """The entry of a name, ready to be used; imports its file only.
+
+        Raises:
+            UnknownNameError: there is no such name.
+            MissingPackageError: it needs an optional package that is not installed.
+        """
+        entry = self.find(name)
+        if "needs" in entry.facts:
+            require(*entry.facts["needs"])
+        return entry
+
+    def find(self, name: str) -> Entry:
+        """The entry of a name, whether what it needs is installed or not; imports its file only.
 
         Raises:
             UnknownNameError: there is no such name.

@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import pytest
 
-from partonic.core.errors import FileError, InputError, UnknownNameError
+from partonic.core.errors import FileError, InputError, MissingPackageError, UnknownNameError
 from partonic.core.registry import Registry
 
 
@@ -55,6 +55,15 @@ def test_listing_reads_names_without_importing(animals):
     assert "zoo_of_tests.owl" not in sys.modules
 
 
+def test_choosing_what_needs_a_missing_package_says_how_to_install_it(animals):
+    animals.register("unicorn", needs=("no_such_package", "fables"))(type("Unicorn", (), {}))
+    animals.register("camel", needs=("json", "deserts"))(type("Camel", (), {}))
+    with pytest.raises(MissingPackageError, match=r"'no_such_package'.*pip install 'partonic\[fables\]'"):
+        animals.get("unicorn")
+    assert animals.find("unicorn").facts["needs"] == ("no_such_package", "fables")
+    assert animals.get("camel").name == "camel"
+
+
 def test_choosing_imports_one_file_only(animals):
     entry = animals.get("red-fox")
     assert (entry.name, entry.paper, entry.facts) == ("red-fox", "arXiv:1", {"legs": 4})
@@ -87,7 +96,7 @@ def test_every_listed_name_can_be_chosen_and_is_its_files_name():
         from partonic.core.registry import models, recipes
         for registry in (models, recipes):
             for name in registry.names():
-                entry = registry.get(name)
+                entry = registry.find(name)
                 assert entry.cls.__module__.rpartition(".")[2].replace("_", "-") == name == entry.name, name
         print("done")
         """

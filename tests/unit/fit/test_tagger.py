@@ -16,7 +16,7 @@ def jets():
 
 
 # Slow here; the light networks beside them are of the same classes.
-FULL = {"part", "particlenet", "lorentznet", "lundnet", "pelican"}
+FULL = {"lgatr", "part", "particlenet", "lorentznet", "lundnet", "pelican"}
 
 
 @pytest.mark.parametrize("name", sorted({*models.names()} - FULL))
