@@ -54,6 +54,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/io.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/taggers.py
+	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/published.py
 	$(BIN)/partonic run top-tagging --jets 40000
 

@@ -49,12 +49,7 @@ def test_what_the_processor_lacks_is_refused(monkeypatch):
         check_precision("bfloat16")
     options = FitOptions(epochs=1, precision="bfloat16")
     with pytest.raises(InputError, match="no instructions for bfloat16"):
-        fit(
-            nn.Linear(1, 1),
-            lambda net, batch: net(batch).sum(),
-            [torch.ones(1, 1)],
-            options=FitOptions(1, precision="bfloat16"),
-        )
+        fit(nn.Linear(1, 1), lambda net, batch: net(batch).sum(), [torch.ones(1, 1)], options=options)
     check_precision("bfloat16-emulated")
     with pytest.raises(UnknownNameError, match="did you mean 'bfloat16'"):
         FitOptions(precision="bf16")
