@@ -19,7 +19,7 @@ from pyarrow import csv as arrow_csv
 
 from partonic.core.errors import FileError
 
-BLOCK = 64 << 20  # bytes parsed at a time: of text parsed at a time
+BLOCK = 64 << 20  # bytes of text parsed at a time
 PIECE = 1 << 20
 PARSED = 2 << 20  # bytes that one thread parses at a time; no line may be longer
 KEPT = 256 << 20  # bytes of a larger file's tables that are kept until its types are known: it is then parsed once

@@ -208,13 +208,13 @@ def cached(path: Path | str | Sequence[Path | str], folder: Path | str | None = 
     They are made on first use, and again when a file changes.
 
     Args:
-        path: file of any known format; or several, whose events have the same layout.
+        path: file of any known format, or a remote name; or several, whose events have the same layout.
         folder: where caches are kept; ``None`` takes the user's cache folder, which ``$PARTONIC_CACHE`` can set.
 
     Raises:
         FileError: a file cannot be read or has other columns than the first, or the given folder cannot be written.
     """
-    paths = [check_readable(one).resolve() for one in ([path] if isinstance(path, str | Path) else path)]
+    paths = [check_readable(remote.local(one)) for one in ([path] if isinstance(path, str | Path) else path)]
     key = [[str(one), one.stat().st_size, one.stat().st_mtime_ns] for one in paths]
     digest = hashlib.sha256("\n".join(str(one) for one in paths).encode()).hexdigest()[:16]
 

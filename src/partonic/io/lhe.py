@@ -179,8 +179,8 @@ def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
 
     Columns are ``process_id``, ``scale`` (GeV), ``alpha_qed``, ``alpha_qcd``; the weight ``nominal`` is XWGTUP, the
     others have the names of the file; the collection ``particles`` holds momenta and mass in GeV, ``lifetime`` in mm
-    and the codes of the standard; ``mother1`` and ``mother2`` are positions from 0, -1 for none. The provenance holds the cross section in pb, the ``<init>`` block and what the
-    header says of the weights.
+    and the codes of the standard; ``mother1`` and ``mother2`` are positions from 0, -1 for none. The provenance holds
+    the cross section in pb, the ``<init>`` block and what the header says of the weights.
 
     Raises:
         InputError: ``rows`` is not above 0.

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from partonic.core.errors import BadJetError, InputError
+from partonic.core.errors import BadJetError, FileError, InputError
 from partonic.core.rng import generator
 from partonic.events.cache import kept
-from partonic.events.events import Events
+from partonic.events.events import NOMINAL, Events
 from partonic.io import formats
 from partonic.io.joining import Joining
+from partonic.io.remote import local
 
 FRACTIONS: Mapping[str, float] = {"train": 0.6, "validation": 0.1, "test": 0.3}
 IN_FILE_NAMES = {"train": "train", "val": "validation", "test": "test"}
@@ -41,7 +42,7 @@ def split_files(
     published Landscape files), else where its column ``split`` says, else at random by the fractions.
 
     Args:
-        paths: files of any known format, with the same columns.
+        paths: files of any known format, or remote names as ``https://host/file``, with the same columns.
         seed: of the random split.
         fractions: name -> share of the events.
         collections: collections to keep; all if None.
@@ -50,15 +51,15 @@ def split_files(
         also: name -> further files all of whose events go to that sample, as more background to test on.
 
     Raises:
-        FileError: a file cannot be read, has other columns than the first or a bad event, or the cache cannot be
-            written.
+        FileError: a file cannot be read, has other columns than the first, a bad event, or a label or event weight that
+            is not finite, or the cache cannot be written.
         InputError: a sample would be empty.
     """
-    files = [Path(path).resolve() for path in paths]
+    files = [local(path) for path in paths]
     counts = [formats.count(file) for file in files]
     names = _assigned(files, counts, seed, fractions)
     for name, more in also.items():
-        further = [Path(path).resolve() for path in more]
+        further = [local(path) for path in more]
         numbers = [formats.count(file) for file in further]
         files, counts = files + further, counts + numbers
         names = np.concatenate([names, np.full(sum(numbers), name)])
@@ -92,7 +93,15 @@ def split_files(
 
 
 def _checked(events: Events, check: Callable[[Events], object] | None, file: Path, rows: NDArray[np.int64]) -> Events:
-    """The events, of these rows of a file, which are found sound."""
+    """The events, of these rows of a file, which are found sound.
+
+    Raises:
+        FileError: a label or an event weight is not finite, or what ``check`` finds.
+    """
+    for name, values in (("label", events.columns.get("label")), ("weight", events.weights.get(NOMINAL))):
+        if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+            bad = int(np.argmin(np.isfinite(values)))
+            raise FileError(f"{file}: event {rows[bad] + 1:,} has {values[bad]:g} as {name}, not a finite number")
     try:
         if check is not None:
             check(events)

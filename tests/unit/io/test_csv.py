@@ -236,6 +236,42 @@ def test_a_header_longer_than_what_is_looked_at(written):
     assert events.columns["column_999"].tolist() == [999]
 
 
+@pytest.mark.parametrize("kept", [0, 300, 1 << 30])
+def test_tables_too_large_to_be_kept_are_parsed_again(written, monkeypatch, kept):
+    lines = [f"{i},{'x' if i == 90 else i % 7},{i / 4 if i > 60 else ''}" for i in range(100)]
+    path = written("a,b,c\n" + "\n".join(lines) + "\n")
+    monkeypatch.setattr(csv_text, "BLOCK", 64)
+    monkeypatch.setattr(csv_text, "PIECE", 16)
+    monkeypatch.setattr(csv_text, "KEPT", kept)
+    passes = []
+    parse = csv_text._tables
+    monkeypatch.setattr(csv_text, "_tables", lambda *given: passes.append(given[1]) or parse(*given))
+    parts = list(csv.iterate(path, 1000))
+    assert len(parts) > 3
+    events = concatenate(parts)
+    assert events.columns["a"].tolist() == list(range(100))
+    assert events.columns["b"][88:92].tolist() == ["4", "5", "x", "0"]
+    np.testing.assert_array_equal(events.columns["c"], [np.nan] * 61 + [i / 4 for i in range(61, 100)])
+    assert [types is None for types in passes] == [True, False]
+
+
+def test_a_table_that_is_kept_is_parsed_once(written, monkeypatch):
+    path = written("a,b\n" + "".join(f"{i},{i / 2}\n" for i in range(100)))
+    monkeypatch.setattr(csv_text, "BLOCK", 64)
+    monkeypatch.setattr(csv_text, "PIECE", 16)
+    passes = []
+    parse = csv_text._tables
+    monkeypatch.setattr(csv_text, "_tables", lambda *given: passes.append(given[1]) or parse(*given))
+    whole = concatenate(list(csv.iterate(path, 1000)))
+    assert len(passes) == 1
+    monkeypatch.setattr(csv_text, "KEPT", 100)
+    again = concatenate(list(csv.iterate(path, 1000)))
+    assert len(passes) == 3
+    for name in ("a", "b"):
+        assert again.columns[name].dtype == whole.columns[name].dtype
+        np.testing.assert_array_equal(again.columns[name], whole.columns[name])
+
+
 def test_a_line_that_never_ends(written, monkeypatch):
     monkeypatch.setattr(csv_text, "BLOCK", 1000)
     monkeypatch.setattr(csv_text, "PIECE", 100)

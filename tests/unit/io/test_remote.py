@@ -2,8 +2,10 @@
 
 import functools
 import http.server
+import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import fsspec
@@ -12,11 +14,12 @@ import pytest
 from format_samples import SAMPLES
 
 import partonic as pn
-from partonic.core.errors import FileError, MissingPackageError
-from partonic.io import formats
+from partonic.core.errors import FileError, InputError, MissingPackageError
+from partonic.io import formats, remote
 from partonic.io.convert import convert
 from partonic.io.mapping import Map
 from partonic.io.places import file_and_tree, is_remote, name_of, place
+from partonic.io.splits import split_files
 
 
 class Ranges(http.server.SimpleHTTPRequestHandler):
@@ -101,6 +104,42 @@ def test_root_files_are_read_in_place_and_others_copied_once(served, tmp_path):
     copies = list((tmp_path / "cache" / "remote").glob("*/*"))
     assert [copy.name for copy in copies] == ["sample.parquet"]
     assert copies[0].read_bytes() == (folder / "sample.parquet").read_bytes()
+
+
+def test_training_samples_of_remote_files(served, assert_same):
+    folder, address = served
+    file = SAMPLES["parquet"](folder)
+    url = f"{address}/{file.name}"
+    assert_same(formats.cached(url), formats.cached(file))
+    parts, expected = split_files([url], 3), split_files([file], 3)
+    for name, part in expected.items():
+        assert_same(parts[name], part)
+    asked = len(Ranges.asked)
+    copy = remote.local(url)
+    changed = copy.stat().st_mtime_ns
+    assert remote.local(url).stat().st_mtime_ns == changed  # or the caches made of it would be made again
+    assert len(Ranges.asked) == asked + 2
+    assert remote.local(file) == file.resolve()
+
+
+def test_copies_used_longest_ago_make_room(served, tmp_path, monkeypatch):
+    folder, address = served
+    names = [f"{name}.csv" for name in "abcd"]
+    for name in names:
+        (folder / name).write_text("x,y\n" + "1.5,2\n" * 500)  # 3,004 bytes
+    monkeypatch.setenv(remote.LIMIT_VARIABLE, "8e-6")
+    copies = {name: remote.fetched(f"{address}/{name}") for name in names[:3]}
+    assert all(copy.exists() for copy in copies.values())  # all were used just now
+    for age, name in ((5, "a.csv"), (9, "b.csv"), (7, "c.csv")):
+        old = time.time() - age * remote.IN_USE
+        os.utime(copies[name], (old, old))
+    remote.fetched(f"{address}/b.csv")  # the oldest is used again
+    remote.fetched(f"{address}/d.csv")
+    assert [name for name in names if list((tmp_path / "cache" / "remote").glob(f"*/{name}"))] == ["b.csv", "d.csv"]
+    assert len(list((tmp_path / "cache" / "remote").iterdir())) == 2
+    monkeypatch.setenv(remote.LIMIT_VARIABLE, "many")
+    with pytest.raises(InputError, match="must be a number of GB above 0, as 50, not 'many'"):
+        remote.fetched(f"{address}/a.csv")
 
 
 def test_trees_and_maps_of_remote_files(served):

@@ -29,6 +29,22 @@ def written(tmp_path, name, events):
     return tmp_path / name
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("what", ["label", "weight"])
+def test_labels_and_weights_that_are_not_finite_are_named(tmp_path, what, value):
+    bad = np.ones(100)
+    bad[41] = value
+    events = numbered(0, 100, **({"label": bad} if what == "label" else {}))
+    if what == "weight":
+        events = events.with_weights({"nominal": bad})
+    good = (
+        events.with_columns(label=np.ones(100)) if what == "label" else events.with_weights({"nominal": np.ones(100)})
+    )
+    files = [written(tmp_path, "a.parquet", good), written(tmp_path, "b.parquet", events)]
+    with pytest.raises(FileError, match=rf"b\.parquet: event 42 has {value:g} as {what}, not a finite number"):
+        split_files(files, seed=3)
+
+
 def test_random_split_is_disjoint_complete_and_repeats(tmp_path):
     files = [written(tmp_path, "a.parquet", numbered(0, 600)), written(tmp_path, "b.parquet", numbered(600, 400))]
     parts = split_files(files, seed=3, collections=["constituents"])
