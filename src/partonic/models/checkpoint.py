@@ -18,6 +18,7 @@ from partonic.core.config import from_tree
 from partonic.core.errors import FileError, InputError, PartonicError
 from partonic.core.files import atomic, check_readable
 from partonic.core.registry import models
+from partonic.events.cache import release
 from partonic.models.precision import check_precision, computing
 from partonic.models.task import Task
 from partonic.represent import needed, representation
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 BINARY = Task()
 FORMAT = "partonic model"
+RELEASE = 100_000  # jets after which the memory of a memory-mapped sample is given back
 VERSION = 2  # 1 had no task: two classes, no targets
 
 
@@ -72,7 +74,8 @@ class Trained:
     ) -> NDArray[np.float64]:
         """Probability of signal for each jet, (jets,), in the order of the events; of each class, (jets, classes).
 
-        Nothing but one batch is in memory at a time. The module is left on the device, in evaluation mode.
+        One batch is in memory at a time, of a memory-mapped sample 100,000 jets. The module is left on the device, in
+        evaluation mode.
 
         Args:
             events: jets with the collection ``constituents``, or what else the representation reads.
@@ -127,6 +130,8 @@ class Trained:
             except BadJetError as error:
                 raise error.moved(start) from None
             parts.append(of(self._outputs(batch, device)).numpy())
+            if rows.stop // RELEASE > start // RELEASE:
+                release(jets)
         return np.concatenate(parts) if parts else of(torch.empty(0, self.task.outputs).double()).numpy()
 
     def probabilities(self, batch: Batch, device: str = "cpu") -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ import torch
 from toy_jets import changed, toy_jets
 
 from partonic.core.errors import FileError, InputError
+from partonic.events import cache
+from partonic.models import checkpoint
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.pfn import PFN
 from partonic.represent.constituents import BadJetError
@@ -63,6 +65,17 @@ def test_the_batch_size_has_no_influence(trained):
     assert trained.scores(events[:0]).shape == (0,)
     with pytest.raises(InputError, match="batch_size must be 1 or more"):
         trained.scores(events, batch_size=0)
+
+
+def test_a_memory_mapped_sample_is_given_back_on_the_way(tmp_path, trained, monkeypatch):
+    jets = toy_jets(100)
+    cache.build([jets], tmp_path / "cache")
+    mapped = cache.load(tmp_path / "cache")
+    given_back = []
+    monkeypatch.setattr(checkpoint, "RELEASE", 30)
+    monkeypatch.setattr(checkpoint, "release", lambda part: given_back.append(part) or cache.release(part))
+    np.testing.assert_array_equal(trained.scores(mapped, batch_size=8), trained.scores(jets, batch_size=8))
+    assert len(given_back) == 2 * 3  # of the mapped one and of that in memory, where it does nothing
 
 
 def test_a_bad_jet_is_named_by_its_row_in_the_whole_sample(trained):
