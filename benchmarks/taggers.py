@@ -34,6 +34,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from partonic.events import Events, Ragged
+from partonic.models.folding import LinearNorm
 from partonic.models.lorentznet import LorentzNet
 from partonic.models.part import ParT
 from partonic.models.particlenet import ParticleNet
@@ -47,7 +48,7 @@ from partonic.represent.packed import POSITION, Packed
 from partonic.represent.references import dot, squeeze
 from partonic.represent.segments import lengths
 
-LENGTH = 128
+LENGTH, FEATURES = 128, 7
 CHECKED = 256  # jets on which outputs are compared
 BATCH = 48
 CLASSES = 2
@@ -342,18 +343,50 @@ def pelican(quick: bool) -> dict[str, Any]:
     return measure(ours, peer, our_forward, peer_forward, (4.0, 3.5), quick)
 
 
-def pfn(quick: bool) -> dict[str, Any]:
-    """PFN, against the same layers over jets padded to 128."""
+class PaddedPFN(nn.Module):
+    """The same layers over slots, as convolutions of size 1 along (jets, features, 128): the usual form in PyTorch.
 
-    def padded(module: nn.Module, data: Sample) -> Tensor:
-        """The sum over slots, with a mask."""
-        net: Any = module
-        latent = net.phi(data.features.mT * net.scales) * data.mask.mT
-        logits: Tensor = net.rho(latent.sum(1) / PARTICLES)
+    Args:
+        ours: whose weights it takes.
+    """
+
+    def __init__(self, ours: PFN) -> None:
+        super().__init__()
+        self.scales, self.norm, self.rho = ours.scales, copy.deepcopy(ours.norm), copy.deepcopy(ours.rho)
+        layers: list[nn.Module] = []
+        for layer in ours.phi:
+            linear = layer.layer if isinstance(layer, LinearNorm) else layer
+            if not isinstance(linear, nn.Linear):
+                layers.append(nn.ReLU())
+                continue
+            convolution = nn.Conv1d(linear.in_features, linear.out_features, 1)
+            convolution.weight.data = linear.weight.detach()[:, :, None].clone()
+            convolution.bias.data = linear.bias.detach().clone()
+            layers.append(convolution)
+            if isinstance(layer, LinearNorm):
+                layers.append(copy.deepcopy(layer.norm))
+        self.phi = nn.Sequential(*layers)
+
+    def forward(self, data: Sample) -> Tensor:
+        """Logits, (jets,)."""
+        latent = self.phi(self.norm(data.features * self.scales[:, None])) * data.mask
+        logits: Tensor = self.rho(latent.sum(2) / PARTICLES)
         return logits[:, 0]
 
-    ours = PFN()
-    return measure(ours, copy.deepcopy(ours), packed_forward, padded, (4.0, 4.0), quick)
+
+def pfn(quick: bool) -> dict[str, Any]:
+    """PFN with batch norms, its usual form over jets padded to 128; beside it both without norms."""
+    torch.manual_seed(1)
+    found = {}
+    for norms in (True, False):
+        ours = PFN(norms=norms)
+        for buffer in ours.buffers():
+            if norms and buffer.is_floating_point() and len(buffer) > FEATURES:
+                buffer.add_(0.1 * torch.rand_like(buffer))
+        bars = (4.0, 4.0) if norms else (0.0, 0.0)
+        found[norms] = measure(ours, PaddedPFN(ours), packed_forward, lambda net, data: net(data), bars, quick)
+    without = {f"{name} without norms": found[False]["measured"][name] for name in ("infer_ratio", "train_ratio")}
+    return {**found[True], "measured": found[True]["measured"] | without}
 
 
 def pixelate(quick: bool) -> dict[str, Any]:

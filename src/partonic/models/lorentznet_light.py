@@ -15,13 +15,17 @@ from partonic.represent.packed import KINEMATIC
     training={"epochs": 10, "learning_rate": 2e-3, "weight_decay": 1e-2, "size": 64},
 )
 class LorentzNetLight(LorentzNet):
-    """Logits of a jet from four blocks of 40 channels.
+    """Logits of a jet from three blocks of 16 channels.
 
     Args:
         beams: whether the two beam directions stand beside the particles.
         features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
         outputs: 1 for one logit a jet, else so many.
+
+    Example:
+        >>> sum(weight.numel() for weight in LorentzNetLight().parameters())
+        6100
     """
 
     def __init__(self, beams: bool = True, features: int = KINEMATIC, outputs: int = 1) -> None:
-        super().__init__(4, 40, dropout=0.1, beams=beams, features=features, outputs=outputs)
+        super().__init__(3, 16, dropout=0.0, beams=beams, features=features, outputs=outputs)

@@ -33,6 +33,7 @@ class PFN(nn.Module):
 
     Args:
         width: of the latent space of the sum.
+        norms: whether batch norms stand before and within the network of a particle, as in its usual form in PyTorch.
         features: of a particle.
         outputs: 1 for one logit a jet, else so many.
 
@@ -43,15 +44,17 @@ class PFN(nn.Module):
 
     scales: Tensor
 
-    def __init__(self, width: int = 256, features: int = 7, outputs: int = 1) -> None:
+    def __init__(self, width: int = 256, norms: bool = False, features: int = 7, outputs: int = 1) -> None:
         super().__init__()
         scales = torch.ones(features)
         scales[POSITION] = POSITION_SCALE
         self.register_buffer("scales", scales, persistent=False)
-        self.phi = mlp(features, 100, 100, width, activate_last=True)
+        self.norm = nn.BatchNorm1d(features) if norms else nn.Identity()
+        self.phi = mlp(features, 100, 100, width, activate_last=True, norms=norms)
         self.rho = mlp(width, 100, 100, 100, outputs)
 
     def forward(self, jets: PackedJets) -> Tensor:
         """Logits, (jets,) or (jets, outputs)."""
-        latent = segment_sum(self.phi(jets.features * self.scales), jets.offsets) / PARTICLES  # (jets, width)
+        seen = self.phi(self.norm(jets.features * self.scales))
+        latent = segment_sum(seen, jets.offsets) / PARTICLES  # (jets, width)
         return logits(self.rho(latent))

@@ -16,7 +16,7 @@ from partonic.represent.padded import PaddedJets
 @dense.register(PFN)
 def pfn(net: PFN, jets: PaddedJets) -> Tensor:
     """Particle flow network."""
-    return logits(net.rho(jets.sum(net.phi(jets.features * net.scales)) / PARTICLES))
+    return logits(net.rho(jets.sum(net.phi(net.norm(jets.features * net.scales))) / PARTICLES))
 
 
 @dense.register(EFN)
