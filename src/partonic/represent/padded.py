@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from partonic.represent.batch import PackedJets
+from partonic.represent.packed import KINEMATIC
 from partonic.represent.segments import lengths, segments
 
 
@@ -27,6 +28,11 @@ class PaddedJets:
 
     def __len__(self) -> int:
         return len(self.there)
+
+    @property
+    def known(self) -> Tensor:
+        """What stands behind the kinematic features, (jets, slots, F - 7); without those nothing is read of them."""
+        return self.features[:, :, KINEMATIC:] if self.features.shape[2] > KINEMATIC else self.p4[:, :, :0]
 
     @property
     def counts(self) -> Tensor:

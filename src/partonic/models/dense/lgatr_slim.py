@@ -11,7 +11,6 @@ from torch.nn.functional import gelu, linear, pad
 from partonic.models.dense.form import dense
 from partonic.models.heads import logits
 from partonic.models.lgatr_slim import SCALE, SMALL, Block, LGATrSlim, Mixed, Norm
-from partonic.represent.packed import KINEMATIC
 from partonic.represent.padded import PaddedJets
 from partonic.represent.references import dot
 
@@ -23,7 +22,7 @@ def lgatr_slim(net: LGATrSlim, jets: PaddedJets) -> Tensor:
     p4 = torch.cat([jets.p4 * SCALE, references], dim=1)
     beside = torch.ones_like(references[:, :, :1])
     there = torch.cat([jets.there, beside[:, :, 0] > 0], dim=1)
-    known = pad(jets.features[:, :, KINEMATIC:], (1, 0))
+    known = pad(jets.known, (1, 0))
     known = pad(torch.cat([known, pad(beside, (0, known.shape[2] - 1))], dim=1), (1, 0), value=1.0)
     scalars, vectors = _mix(net.enter, known, p4[..., None])
     for block in net.blocks:

@@ -13,7 +13,6 @@ from partonic.models.dense.form import dense
 from partonic.models.heads import logits
 from partonic.models.lorentznet import INVARIANTS, GroupBlock, LorentzNet
 from partonic.models.pelican import PELICAN, SLOPE, Block, MatrixMap
-from partonic.represent.packed import KINEMATIC
 from partonic.represent.padded import PaddedJets
 from partonic.represent.references import dot, squeeze
 
@@ -44,7 +43,7 @@ def _slots(jets: PaddedJets, references: Tensor) -> _Slots:
     p4 = torch.cat([jets.p4, references.to(jets.p4).expand(jets.there.shape[0], -1, -1)], dim=1)
     beside = p4[:, jets.p4.shape[1] :, :1]  # (jets, R, 1)
     one = torch.cat([jets.there[..., None].to(p4), torch.ones_like(beside)], dim=1)
-    known = pad(jets.features[:, :, KINEMATIC:], (1, 0, 0, 0))
+    known = pad(jets.known, (1, 0, 0, 0))
     behind = pad(torch.ones_like(beside), (0, known.shape[2] - 1))
     scalars = torch.cat([known, behind], dim=1)
     two = one[:, :, None] * one[:, None]
