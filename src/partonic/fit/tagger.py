@@ -29,9 +29,9 @@ from partonic.fit.options import FitOptions
 from partonic.fit.transfer import Frozen, head_of, take_over
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.inputs import width_of
-from partonic.models.task import Task
 from partonic.objectives.supervised import Supervised
 from partonic.represent import needed, representation
+from partonic.represent.task import Task
 
 BINARY = Task()
 NOTHING: Mapping[str, Any] = MappingProxyType({})

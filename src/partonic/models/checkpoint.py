@@ -20,9 +20,9 @@ from partonic.core.files import atomic, check_readable
 from partonic.core.registry import models
 from partonic.events.cache import release
 from partonic.models.precision import check_precision, computing
-from partonic.models.task import Task
 from partonic.represent import needed, representation
 from partonic.represent.constituents import BadJetError
+from partonic.represent.task import Task
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from partonic.core.config import from_tree, to_tree
 from partonic.core.errors import InputError
 from partonic.core.registry import models, register_model
 from partonic.models.checkpoint import Trained
-from partonic.models.task import Task
+from partonic.represent.task import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from partonic.core.errors import FileError, InputError
 from partonic.core.files import check_readable
 from partonic.core.registry import models
 from partonic.models.checkpoint import Trained
-from partonic.models.task import Task
+from partonic.represent.task import Task
 
 
 def _paired(number: int) -> tuple[int, int]:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.functional import cross_entropy as softmax_cross_entropy
 
-from partonic.models.task import Task
 from partonic.represent.batch import Labelled
+from partonic.represent.task import Task
 
 
 def cross_entropy(model: nn.Module, batch: Labelled[Any]) -> Tensor:

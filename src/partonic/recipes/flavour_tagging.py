@@ -23,13 +23,13 @@ from partonic.fit.tagger import Training, train_tagger
 from partonic.io.splits import split_files
 from partonic.metrics.classes import duel, duels, share
 from partonic.metrics.tagging import auc
-from partonic.models.task import Task
 from partonic.report.classes import Classification, jets_section
 from partonic.report.page import Section, write_page
 from partonic.report.plots_jets import Observable
 from partonic.report.trained import scored
 from partonic.report.variables import Variable, sign_of, variables_section
 from partonic.represent.impact import Tracks, ranked_significance, tracks
+from partonic.represent.task import Task
 from partonic.represent.vertices import Vertices, vertices
 from partonic.simulators.options import SimulationOptions
 from partonic.simulators.samples import samples

@@ -23,7 +23,6 @@ from partonic.io.splits import split_files
 from partonic.metrics.classes import against
 from partonic.metrics.regression import resolution
 from partonic.metrics.tagging import auc, rejection
-from partonic.models.task import Task
 from partonic.report import plots_classes
 from partonic.report.classes import Classification, jets_section
 from partonic.report.page import Section, write_page
@@ -31,6 +30,7 @@ from partonic.report.plots_jets import Observable
 from partonic.report.style import save_figure
 from partonic.report.trained import scored
 from partonic.represent.packed import INPUTS
+from partonic.represent.task import Task
 from partonic.simulators.samples import samples
 
 CLASSES = ("gluon", "quark", "top", "W", "Z", "H to bb")

@@ -25,10 +25,10 @@ from partonic.fit.trials import drawn, epochs_for, kept_scores
 from partonic.io.splits import split_files
 from partonic.metrics.trials import Trials, measure
 from partonic.models.checkpoint import Trained, load, save
-from partonic.models.task import Task
 from partonic.models.weaver import load_weaver
 from partonic.report.page import Section, write_page
 from partonic.report.scaling import Grid, curves_section, pairs_section
+from partonic.represent.task import Task
 from partonic.simulators.processes import get_process
 from partonic.simulators.samples import samples
 

@@ -8,8 +8,8 @@ from partonic.core.errors import InputError
 from partonic.fit.tagger import train_tagger
 from partonic.metrics.tagging import auc
 from partonic.models.checkpoint import load
-from partonic.models.task import Task
 from partonic.represent import representation
+from partonic.represent.task import Task
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from toy_jets import toy_jets, with_kinds
 from partonic.core.errors import InputError, UnknownNameError
 from partonic.fit.tagger import train_tagger
 from partonic.models.checkpoint import load
-from partonic.models.task import Task
+from partonic.represent.task import Task
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from partonic.core.registry import models
 from partonic.fit.ensemble import train_ensemble
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.ensemble import Ensemble, combine, member_scores, members_of
-from partonic.models.task import Task
 from partonic.represent import representation
 from partonic.represent.several import Several
+from partonic.represent.task import Task
 
 
 def member(name, seed, temperature=1.0, task=None, **input_options):

@@ -16,10 +16,10 @@ from partonic.models.gru import GRU
 from partonic.models.part_light import ParTLight
 from partonic.models.pelican_1k import PELICAN1k
 from partonic.models.pfn import PFN
-from partonic.models.task import Task
 from partonic.models.trees import TreeOptions, train_trees
 from partonic.represent import representation
 from partonic.represent.batch import Features
+from partonic.represent.task import Task
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

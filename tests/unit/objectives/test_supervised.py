@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from partonic.models.task import Task
 from partonic.objectives.supervised import Supervised, cross_entropy
 from partonic.represent.batch import Features, Labelled
+from partonic.represent.task import Task
 
 
 class Given(nn.Module):
