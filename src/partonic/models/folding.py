@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from partonic.models.norm_relu import bias_relu_, norm_relu
+
 
 class LinearNorm(nn.Sequential):
     """The batch norm of a linear layer's output, (n, inputs) to (n, outputs).
@@ -41,6 +43,13 @@ class LinearNorm(nn.Sequential):
         scale = norm.weight * (variance + norm.eps).rsqrt()
         shift = norm.bias - mean * scale
         return self.layer.weight * scale[:, None], shift if bias is None else torch.addcmul(shift, bias, scale)
+
+    def activated(self, values: Tensor) -> Tensor:
+        """ReLU of the normed outputs, (n, outputs)."""
+        if self.training:
+            return norm_relu(self.norm, self.layer(values))
+        weight, bias = self.fixed()
+        return bias_relu_(linear(values, weight), bias)
 
     def forward(self, values: Tensor) -> Tensor:
         """Normed outputs of the layer."""

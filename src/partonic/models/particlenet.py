@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad, relu
+from torch.nn.functional import linear, relu
 
 from partonic.core.registry import register_model
 from partonic.models.folding import LinearNorm
 from partonic.models.heads import logits
+from partonic.models.norm_relu import norm_relu
+from partonic.represent.neighbours import nearest, paired
 from partonic.represent.packed import POSITION
 from partonic.represent.plan import Plan, plan
 from partonic.represent.segments import segment_mean
@@ -48,9 +50,9 @@ class EdgeLayers(nn.Module):
     def rest(self, edges: Tensor) -> Tensor:
         """The layers behind the sums of both halves: (edges, widths[0]) give (edges, widths[-1])."""
         first = cast("LinearNorm", self.layers[0])
-        edges = relu(first.norm(edges) if self.training else edges, inplace=True)
+        edges = norm_relu(first.norm, edges) if self.training else relu(edges, inplace=True)
         for layer in self.layers[1:]:
-            edges = relu(layer(edges), inplace=True)
+            edges = cast("LinearNorm", layer).activated(edges)
         return edges
 
 
@@ -73,35 +75,9 @@ class EdgeConv(EdgeLayers):
         """(particles, coordinates) and (particles, inputs) give (particles, widths[-1])."""
         near = nearest(points.detach(), order, self.neighbours)  # (particles, k)
         mine, theirs = self.halves(features)
-        pairs = self.rest((mine[:, None, :] + pad(theirs, (0, 0, 0, 1))[near]).flatten(0, 1))  # (particles * k, width)
+        pairs = self.rest(paired(mine, theirs, near))  # (particles * k, width)
         mean = pairs.view(*near.shape, -1).mean(dim=1)
         return relu(self.shortcut(features) + mean)
-
-
-def nearest(points: Tensor, order: Plan, neighbours: int) -> Tensor:
-    """The nearest other particles of the same jet, (particles, k) as positions in the order of the plan.
-
-    Where a jet has too few the number of all particles stands.
-
-    Args:
-        points: (particles, d) coordinates in the order of the plan.
-        order: the plan.
-        neighbours: k.
-    """
-    found = []
-    for bucket, mine in zip(order.buckets, order.split(points), strict=True):
-        padded = bucket.pad(mine)  # (jets, length, d)
-        square = padded.square().sum(-1)
-        distance = torch.baddbmm(square[:, None, :] + square[:, :, None], padded, padded.mT, alpha=-2)
-        distance = distance.clamp_(min=0)
-        if bucket.absent is not None:
-            distance.masked_fill_(bucket.absent[:, None, :], torch.inf)
-        k = min(neighbours, bucket.length - 1)
-        values, index = distance.topk(k + 1, largest=False)
-        where = bucket.positions(points.device).unsqueeze(1).expand(-1, bucket.length, -1).gather(2, index[:, :, 1:])
-        where = where.masked_fill(values[:, :, 1:] == torch.inf, len(points))
-        found.append(pad(bucket.flat(where), (0, neighbours - k), value=len(points)))
-    return torch.cat(found)
 
 
 @register_model(
