@@ -95,13 +95,21 @@ def presets() -> Rows:
         for preset in PRESETS:
             chosen = recipes.get(name).cls.preset(preset)
             changes = [f"{key} {_number(value)}" for key, value in vars(chosen).items() if value != vars(usual)[key]]
-            cells.append(", ".join(changes) or f"{_number(getattr(usual, 'jets', ''))} jets".strip())
+            cells.append(", ".join(changes) or _size(usual))
         rows.append((f"`{name}`", *cells))
     return rows
 
 
 def _number(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, tuple):
+        return " ".join(map(_number, value))
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _size(recipe: object) -> str:
+    """How many jets a recipe takes."""
+    name = "jets" if hasattr(recipe, "jets") else "sizes"
+    return f"{name} {_number(getattr(recipe, name))}"
 
 
 def formats() -> Rows:

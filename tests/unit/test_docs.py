@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     *(f"docs/{name}.md" for name in ("index", "python", "cli", "physics", "formats", "cluster", "extending")),
+    *(f"docs/{name}.md" for name in ("recipes", "taggers")),
 ]
 FENCE = re.compile(r"^(`{3,}|:{3,})(?:\{[\w-]+\} )?(\w*)[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
 VERB = re.compile(r"^(?:\$ )?partonic (.*)$", re.MULTILINE)
@@ -51,7 +52,7 @@ def workplace(tiny_run, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("tiny-run")
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/formats.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/formats.md", "docs/taggers.md"])
 def test_python_snippets_run(page, workplace, capsys):
     code = "\n".join(blocks(page, "python"))
     exec(compile(code, page, "exec"), {"__name__": "__main__"})
