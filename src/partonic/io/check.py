@@ -23,7 +23,7 @@ class MomentumCheck:
     Args:
         momenta: collection -> number of four-momenta looked at.
         not_finite: collection -> number with a component that is not finite.
-        below: collection -> number with E < |p| beyond rounding.
+        below: collection -> number with ``E < |p|`` beyond rounding.
         weights: name -> number of weights that are not finite.
         negative: number of negative nominal weights.
     """

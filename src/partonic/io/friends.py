@@ -19,7 +19,7 @@ def write_friend(path: Path | str, columns: Iterable[Mapping[str, Array]], tree:
 
     Args:
         path: the file, replaced where it exists; it appears when it is whole.
-        columns: parts of the columns, name -> (entries,) numbers, in the order of the events.
+        columns: parts of the columns, name -> (entries, ...) numbers, in the order of the events.
         tree: name of the tree.
 
     Raises:
@@ -36,7 +36,8 @@ def write_friend(path: Path | str, columns: Iterable[Mapping[str, Array]], tree:
         for part in columns:
             arrays = {name: np.ascontiguousarray(values) for name, values in part.items()}
             if made is None:
-                made = file.mktree(tree, {name: values.dtype for name, values in arrays.items()})
+                shapes = {name: (values.dtype, values.shape[1:]) for name, values in arrays.items()}
+                made = file.mktree(tree, shapes)
             n = len(next(iter(arrays.values())))
             if n:
                 made.extend(arrays)

@@ -306,8 +306,9 @@ class TopTagging:
         result.facts["citations"] = self._citations()
 
     def _citations(self) -> list[str]:
-        keys = ["partonic", "arXiv:1902.09914", *(models.get(name).paper for name in self.models)]
-        keys += ["arXiv:1201.0490"] if "trees" in self.models else []
+        named = (*self.models, *self.others)
+        keys = ["partonic", "arXiv:1902.09914", *(models.get(name).paper for name in named)]
+        keys += ["arXiv:1201.0490"] if "trees" in named else []
         keys += ["arXiv:1912.01703", "arXiv:1402.2657", "arXiv:1011.2268", "arXiv:1305.0007"]
         if not self.data:
             keys += ["arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097", "arXiv:0802.1189"]

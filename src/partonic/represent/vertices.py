@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from partonic.core.compiled import compiled
+from partonic.represent import impact
 from partonic.represent.constituents import constituents
-from partonic.represent.impact import Tracks, tracks
+from partonic.represent.impact import tracks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Vertices:
     member: NDArray[np.int64]
 
 
-def vertices(events: Events, found: Tracks | None = None) -> Vertices:
+def vertices(events: Events, found: impact.Tracks | None = None) -> Vertices:
     """Find the secondary vertices of jets.
 
     Args:

@@ -47,9 +47,8 @@ class SimulationOptions:
         variations: weights for the renormalisation scale of the parton shower, up and down.
         paired: the same jets without a detector beside those with one.
         cells: the cells of the calorimeters, in layers of depth, beside the constituents of jets.
-        medium: what partons go through between shower and hadronisation: ``disc``, a toy of jet quenching
-            (:mod:`partonic.simulators.medium`), or ``vacuum``, which goes the same way and changes nothing; by default
-            no such step.
+        medium: what partons go through between shower and hadronisation: ``disc``, a toy of jet quenching, or
+            ``vacuum``, which goes the same way and changes nothing; by default no such step.
         medium_loss: mean share of its energy that a quark loses a fm of its path; by default that of the medium.
         medium_kick: mean squared transverse momentum (GeV^2) that a quark gains a fm; by default that of the medium.
 

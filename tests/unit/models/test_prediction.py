@@ -14,6 +14,7 @@ from partonic.io.mapping import Map
 from partonic.models.checkpoint import Trained, save
 from partonic.models.pfn import PFN
 from partonic.models.prediction import predict_file
+from partonic.represent.task import Task
 
 
 @pytest.fixture
@@ -41,6 +42,21 @@ def jets(tmp_path):
 
 
 PLAN = Map(columns={"number": "number"}, collections={"constituents": {k: f"cl_{k}" for k in ("px", "py", "pz", "e")}})
+
+
+def test_several_classes_have_a_score_each(tmp_path):
+    path, source, task = tmp_path / "pfn.pt", tmp_path / "jets.parquet", Task(("qcd", "top", "w"))
+    manual_seed(1)
+    trained = Trained("pfn", {"outputs": 3}, PFN(outputs=3), "packed", task=task)
+    save(path, trained)
+    formats.write(source, [sample_jets()])
+    predict_file(path, source, tmp_path / "scores.root")
+    predict_file(path, source, tmp_path / "scored.parquet")
+    expected = trained.scores(formats.read(source))
+    assert expected.shape[1] == 3
+    with uproot.open(tmp_path / "scores.root") as file:
+        np.testing.assert_allclose(file["scores"]["score"].array(library="np"), expected)
+    np.testing.assert_allclose(formats.read(tmp_path / "scored.parquet").column("score"), expected)
 
 
 def test_a_friend_tree_follows_the_source(model, jets, tmp_path, monkeypatch):

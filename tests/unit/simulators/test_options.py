@@ -9,7 +9,7 @@ from partonic.core.errors import InputError, PartonicError, UnknownNameError
 from partonic.simulators.options import SimulationOptions, events_at_once, plan, settings
 from partonic.simulators.processes import LABELS, PROCESSES, get_process, process_names
 
-JETS = ["top", "qcd", "quark", "gluon", "w", "z", "hbb", "bb", "cc"]
+JETS = ["top", "qcd", "quark", "gluon", "w", "z", "hbb", "bb", "cc", "ss", "light", "gg", "tautau"]
 EVENTS = ["zprime-ttbar", "ttbar", "drell-yan", "h-tautau", "h-4l", "h-jet", "wbf-h", "h2-hh", "g-hh"]
 
 
