@@ -10,6 +10,7 @@ from torch.nn.functional import linear, relu
 
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
+from partonic.models.norm_relu import norm_relu
 from partonic.represent.edges import Edges, edges, gather, spread
 from partonic.represent.packed import KINEMATIC
 from partonic.represent.references import BEAMS, dot, squeeze, with_references
@@ -56,7 +57,7 @@ class GroupBlock(nn.Module):
         width = hidden.shape[1]
         own, other, rest = torch.split(self.pair.weight, [width, width, INVARIANTS], dim=1)
         pairs = spread(linear(hidden, own), linear(hidden, other), graph).addmm(invariants, rest.t())
-        message = relu(self.message(relu(self.pair_norm(pairs), inplace=True)), inplace=True)
+        message = relu(self.message(norm_relu(self.pair_norm, pairs)), inplace=True)
         message = message * self.gate(message).sigmoid()
         received, _, _ = gather(message, graph)
         if not self.last:
