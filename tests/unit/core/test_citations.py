@@ -6,6 +6,7 @@ import pytest
 
 from partonic.core.citations import ENTRIES, bibtex
 from partonic.core.errors import UnknownNameError
+from partonic.core.registry import models, recipes
 
 
 def test_entries_come_once_and_in_order():
@@ -31,3 +32,10 @@ def test_keys_are_unique_in_the_bibliography():
 def test_an_unknown_key_is_an_error():
     with pytest.raises(UnknownNameError, match=r"unknown citation 'arXiv:1810.05166'; did you mean"):
         bibtex(["arXiv:1810.05166"])
+
+
+@pytest.mark.parametrize("name", [*models.names(), *recipes.names()])
+def test_every_model_and_recipe_can_be_cited(name):
+    registry = models if name in models.names() else recipes
+    paper = registry.find(name).paper
+    assert paper.removeprefix("arXiv:") in bibtex([paper])
