@@ -1,0 +1,156 @@
+"""Output layer by Gauss-Newton: each step is a least-squares problem, solved by a singular value decomposition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from partonic.equations.features import Features
+from partonic.equations.network import Network, contract
+from partonic.equations.system import Jets, Slopes, Term, linearise, rows_of
+
+CUT = 1e-15  # singular values below this part of the largest are left out
+FeatureJets = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A term with the features' derivatives on its points."""
+
+    term: Term
+    jets: tuple[FeatureJets, ...]
+
+    def fields(self, output: Tensor) -> Jets:
+        """Fields and derivatives on the points; of two sets of points the second's fields follow the first's."""
+        parts = [contract(jets, output) for jets in self.jets]
+        return parts[0] if len(parts) == 1 else tuple(torch.cat(same) for same in zip(*parts, strict=True))  # type: ignore[return-value]
+
+    def derivative(self, slopes: Slopes) -> Tensor:
+        """By the output layer and the unknown numbers, (rows, features * fields + unknowns)."""
+        fields = slopes.u.shape[1] // len(self.jets)
+        found: Tensor | None = None
+        for number, (values, first, second) in enumerate(self.jets):
+            part = slice(number * fields, (number + 1) * fields)
+            added = torch.einsum("kmn,nj->kjmn", slopes.u[:, part], values)
+            if slopes.du[:, part].any():
+                added = added + torch.einsum("kman,anj->kjmn", slopes.du[:, part], first)
+            if slopes.d2u[:, part].any():
+                added = added + torch.einsum("kmabn,abnj->kjmn", slopes.d2u[:, part], second)
+            found = added if found is None else found + added
+        assert found is not None
+        by_output = self.term.reduced(found).permute(0, 3, 1, 2).flatten(0, 1).flatten(1)
+        by_unknowns = self.term.reduced(slopes.p).permute(0, 2, 1).flatten(0, 1)
+        return torch.cat([by_output, by_unknowns], 1)
+
+
+def prepare(terms: Sequence[Term], features: Features) -> list[Prepared]:
+    """The features on all points."""
+    return [Prepared(term, tuple(features.jets(x) for x in term.points)) for term in terms]
+
+
+def residual(prepared: Sequence[Prepared], output: Tensor, unknowns: Tensor) -> Tensor:
+    """All rows, weighted, (rows,)."""
+    rows = []
+    for one in prepared:
+        x = one.term.points[0]
+        value = rows_of(one.term.function, x, one.fields(output), unknowns[:, None].expand(-1, x.shape[1]))
+        rows.append(one.term.residual(value.detach()))
+    return torch.cat(rows)
+
+
+def system(prepared: Sequence[Prepared], output: Tensor, unknowns: Tensor) -> tuple[Tensor, Tensor]:
+    """All rows, weighted, (rows,), and their derivatives, (rows, features * fields + unknowns)."""
+    rows, slopes = [], []
+    for one in prepared:
+        x = one.term.points[0]
+        values, by = linearise(one.term.function, x, one.fields(output), unknowns[:, None].expand(-1, x.shape[1]))
+        rows.append(one.term.residual(values))
+        slopes.append(one.derivative(by))
+    return torch.cat(rows), torch.cat(slopes)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a solver found.
+
+    Args:
+        network: the fields.
+        cost: sum of the squares of all rows.
+        steps: taken.
+    """
+
+    network: Network
+    cost: float
+    steps: int
+
+
+def start(features: Features, fields: int, guess: Callable[[Tensor], Tensor] | None, x: Tensor) -> Tensor:
+    """Output layer of a first guess, (features, fields): zero, or fitted to a function on points x."""
+    if guess is None:
+        return torch.zeros(features.count, fields, dtype=torch.float64)
+    values = guess(x).to(torch.float64)
+    output: Tensor = torch.linalg.lstsq(features.jets(x)[0], values.T, driver="gelsd", rcond=1e-12).solution
+    return output
+
+
+def gauss_newton(
+    terms: Sequence[Term], features: Features, output: Tensor, unknowns: Tensor, *, steps: int = 40
+) -> Fit:
+    """Lower the sum of squares of all rows by the output layer and the unknown numbers alone.
+
+    Args:
+        terms: rows.
+        features: the hidden layer, which stays.
+        output: first guess, (features, fields).
+        unknowns: first guess of unknown numbers, (unknowns,).
+        steps: at most so many.
+
+    Returns:
+        The best network; its cost is infinite where the rows are not finite at the first guess.
+    """
+    prepared = prepare(terms, features)
+    best = Fit(Network(features, output, unknowns), float("inf"), 0)
+    small = 0
+    for step in range(1, steps + 1):
+        output, unknowns = best.network.output, best.network.unknowns
+        rows, slopes = system(prepared, output, unknowns)
+        before = float(rows @ rows)
+        if not (torch.isfinite(rows).all() and torch.isfinite(slopes).all()):
+            break
+        move = _least_squares(slopes, -rows)
+        better = _backtrack(prepared, best.network, move, before)
+        if better is None:
+            return Fit(best.network, min(before, best.cost), step)
+        best = Fit(better[0], better[1], step)
+        small = small + 1 if better[1] > 0.5 * before else 0
+        if better[1] < 1e-30 or small > 1:
+            break
+    return best
+
+
+def _least_squares(matrix: Tensor, right: Tensor) -> Tensor:
+    """Columns are scaled to length 1 first, so that the cut of the singular values treats features alike."""
+    size = matrix.norm(dim=0)
+    size = torch.where(size > 0, size, torch.ones_like(size))
+    scaled: Tensor = torch.linalg.lstsq(matrix / size, right[:, None], driver="gelsd", rcond=CUT).solution[:, 0]
+    return scaled / size
+
+
+def _backtrack(
+    prepared: Sequence[Prepared], network: Network, move: Tensor, cost: float
+) -> tuple[Network, float] | None:
+    """The longest of the moves 1, 1/2, 1/4, ... that lowers the cost; None if none does."""
+    shape = network.output.shape
+    by_output, by_unknowns = move[: shape.numel()].reshape(shape), move[shape.numel() :]
+    length = 1.0
+    for _ in range(14):
+        output, unknowns = network.output + length * by_output, network.unknowns + length * by_unknowns
+        rows = residual(prepared, output, unknowns)
+        found = float(rows @ rows)
+        if found < cost:
+            return Network(network.features, output, unknowns), found
+        length /= 2
+    return None

@@ -1,0 +1,83 @@
+"""A differential equation to solve: its function, its domain, its conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from partonic.core.errors import InputError
+from partonic.equations.conditions import Condition, Face
+
+Equations = Callable[..., "Tensor | Sequence[Tensor]"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    r"""Equations :math:`F(x, u, \partial u, \partial^2 u) = 0` on a box, with conditions.
+
+    Args:
+        equations: torch function ``(x, u, du, d2u)`` of all points at once, elementwise in the last index: x
+            (dimensions, points), u (fields, points), du (fields, dimensions, points), d2u (fields, dimensions,
+            dimensions, points). It gives one row (points,) or several, each of which vanishes for the solution. With
+            unknown numbers it has a fifth argument (unknowns, points). Equations of higher order are written as
+            systems. A parameter of a whole family of problems is one more coordinate without derivatives.
+        lower: lower ends of the coordinates, one to three.
+        upper: their upper ends.
+        conditions: see :mod:`partonic.equations.conditions`.
+        fields: number of unknown functions.
+        unknowns: unknown numbers (an eigenvalue, a coefficient to be found from data) and a first guess of each.
+        inside: which points (dimensions, points) belong to a domain cut out of the box, (points,) of bool; all if None.
+        guess: first guess of the fields for equations that are not linear: points (dimensions, points) -> (fields,
+            points); zero if None.
+        exact: the known solution, points (dimensions, points) -> (fields, points), to compare with; used by no solver.
+        name: for messages and figures.
+
+    Raises:
+        InputError: the box is empty, of more than three dimensions, or a condition lies outside of it.
+    """
+
+    equations: Equations
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    conditions: tuple[Condition, ...]
+    fields: int = 1
+    unknowns: Mapping[str, float] = field(default_factory=dict)
+    inside: Callable[[Tensor], Tensor] | None = None
+    guess: Callable[[Tensor], Tensor] | None = None
+    exact: Callable[[Tensor], Tensor] | None = None
+    name: str = "equation"
+
+    def __post_init__(self) -> None:
+        if len(self.lower) != len(self.upper) or not 1 <= len(self.lower) <= 3:
+            raise InputError(
+                f"a domain has one to three coordinates with a lower and an upper end each, not {len(self.lower)} "
+                f"lower and {len(self.upper)} upper ends"
+            )
+        for axis, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
+            if not (np.isfinite([low, high]).all() and low < high):
+                raise InputError(f"the domain is empty along axis {axis}: from {low} to {high}")
+        if self.fields < 1:
+            raise InputError(f"a problem has one field or more, not {self.fields}")
+        for place in self.faces:
+            if not 0 <= place.axis < self.dimensions:
+                raise InputError(f"a condition on axis {place.axis}, but axes go from 0 to {self.dimensions - 1}")
+            low, high = self.lower[place.axis], self.upper[place.axis]
+            if not low <= place.at <= high:
+                raise InputError(f"a condition at {place.at} on axis {place.axis}, which goes from {low} to {high}")
+
+    @property
+    def dimensions(self) -> int:
+        """Number of coordinates."""
+        return len(self.lower)
+
+    @property
+    def faces(self) -> list[Face]:
+        """All faces that conditions are stated on."""
+        return [place for one in self.conditions for place in one.places if isinstance(place, Face)]
+
+    def values(self, x: Tensor, u: Tensor, du: Tensor, d2u: Tensor, p: Tensor) -> Tensor | Sequence[Tensor]:
+        """The equations as the user's function gives them, with unknown numbers (unknowns, points) where there are."""
+        return self.equations(x, u, du, d2u, p) if self.unknowns else self.equations(x, u, du, d2u)
