@@ -146,23 +146,24 @@ class Densities:
         places = (log_x[first[:, None] + np.arange(4)] - log_x[cells, None]) / widths[:, None]
         powers = np.linalg.inv(places[..., None] ** np.arange(4))  # (cells, power, knot)
         near = xf[:, first[:, None] + np.arange(4)]  # (rows, cells, knot)
-        table = np.einsum("cpk,rck->cpr", powers, near)
+        table = np.einsum("cpk,rck->pcr", powers, near)
         if not np.all(np.isfinite(table)):
             raise InputError("densities need finite values at rising knots")
         self._knots = torch.from_numpy(np.ascontiguousarray(log_x))
         self._inner = self._knots[1:-1].contiguous()
         self._inverse = torch.from_numpy(1 / widths)
-        self._table = torch.from_numpy(np.ascontiguousarray(table.reshape(len(cells), -1)))
+        self._powers = [torch.from_numpy(np.ascontiguousarray(part)) for part in table]
         self.rows = len(xf)
 
     def __call__(self, x: Tensor) -> Tensor:
         """The sums of x f(x), (rows, n), for momentum fractions x, (n,); never negative, 0 for x of 1 or above."""
         log_x = torch.log(x).clamp_(self._knots[0], self._knots[-1])
         cell = torch.bucketize(log_x, self._inner, right=True)
-        t = (log_x - self._knots[cell]) * self._inverse[cell]
-        c = self._table[cell].view(len(x), 4, self.rows).permute(1, 2, 0)
-        value = ((c[3] * t + c[2]) * t + c[1]) * t + c[0]
-        return value.clamp_min_(0.0).mul_(x < 1)
+        t = (log_x - self._knots[cell]).mul_(self._inverse[cell])[:, None]
+        value, *lower = (torch.index_select(part, 0, cell) for part in reversed(self._powers))  # (n, rows) each
+        for part in lower:
+            value = torch.addcmul(part, value, t)
+        return value.clamp_min_(0.0).mul_((x < 1)[:, None]).T.contiguous()
 
 
 def read(path: Path | str) -> PDF:
