@@ -11,6 +11,7 @@ from partonic.models.part import ParT
     paper="arXiv:2202.03772",
     input="packed",
     invariant=("permutation",),
+    rate=185,
     training={"epochs": 12, "learning_rate": 2e-3, "weight_decay": 1e-2, "size": 128},
 )
 class ParTLight(ParT):

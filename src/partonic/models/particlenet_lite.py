@@ -11,6 +11,7 @@ from partonic.models.particlenet import ParticleNet
     paper="arXiv:1902.08570",
     input="packed",
     invariant=("permutation", "azimuth"),
+    rate=680,
     training={"epochs": 12, "learning_rate": 5e-3, "weight_decay": 1e-4, "size": 128},
 )
 class ParticleNetLite(ParticleNet):

@@ -25,7 +25,7 @@ POSITION_SCALE = 5.0  # brings delta_eta and delta_phi to the spread of the othe
     paper="arXiv:1810.05165",
     input="packed",
     invariant=("permutation", "azimuth"),
-    rate=2_500,
+    rate=2_800,
     training={"epochs": 16, "learning_rate": 4e-3, "weight_decay": 1e-3, "size": 128},
 )
 class PFN(nn.Module):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     paper="arXiv:1902.09914",
     input="image",
     invariant=("permutation", "azimuth", "boost", "reflection"),
+    rate=650,
     training={"epochs": 8, "learning_rate": 2e-3, "weight_decay": 1e-3, "size": 256},
 )
 class ResNet(nn.Module):
