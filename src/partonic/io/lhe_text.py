@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -134,7 +135,7 @@ def read_header(text: Text) -> dict[str, Any]:
     return {
         "source": text.path.name,
         "cross_section_pb": sum(process["cross_section_pb"] for process in processes),
-        "cross_section_error_pb": sum(process["error_pb"] ** 2 for process in processes) ** 0.5,
+        "cross_section_error_pb": math.hypot(*(process["error_pb"] for process in processes)),
         "lhe": facts,
     }
 

@@ -289,3 +289,9 @@ def test_a_header_or_event_that_does_not_end(tmp_path, monkeypatch):
     with pytest.raises(FileError, match="does not end in event 2 within 1 MB"):
         given.extend(lhe.iterate(path))
     assert [len(part) for part in given] == [1]
+
+
+def test_a_cross_section_error_beyond_its_square(tmp_path):
+    path = made(tmp_path / "huge.lhe")
+    path.write_text(path.read_text().replace("2.0 0.1 1.0 7", "2.0 1e200 1.0 7"))
+    assert lhe.read(path).provenance["cross_section_error_pb"] == 1e200

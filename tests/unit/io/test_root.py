@@ -9,7 +9,7 @@ import uproot
 
 from partonic.core.errors import FileError
 from partonic.io import formats, root
-from partonic.io.trees import CHUNK_BYTES
+from partonic.io.trees import CHUNK_BYTES, _guarded
 
 
 def muons(n=50, seed=1):
@@ -140,6 +140,13 @@ def test_announced_sizes_are_checked_before_memory_is_taken(ntuple):
     ntuple.write_bytes(content)
     with pytest.raises(FileError, match=r"ntuple\.root is damaged: the branch 'x' announces 2,000,000,000 bytes where"):
         formats.read(ntuple)
+
+
+def test_places_far_behind_the_end_take_no_memory(ntuple):
+    with _guarded()(str(ntuple)) as file:
+        assert bytes(file.chunk(0, 4).raw_data[:4]) == b"root"
+        with pytest.raises(ValueError, match="it asks for byte 2,000,000,000 of "):
+            file.chunk(0, 2_000_000_000)
 
 
 def test_a_damaged_description_of_classes_is_no_endless_work(ntuple):
