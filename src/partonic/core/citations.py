@@ -16,6 +16,16 @@ def _article(key: str, author: str, title: str, where: str, year: int, eprint: s
 
 
 ENTRIES: dict[str, str] = {
+    "arXiv:1902.05563": _article(
+        "Piscopo:2019txs",
+        "Piscopo, Maria Laura and Spannowsky, Michael and Waite, Philip",
+        "Solving differential equations with neural networks: Applications to the calculation of cosmological phase "
+        "transitions",
+        "Phys. Rev. D 100, 016002",
+        2019,
+        "1902.05563",
+        "10.1103/PhysRevD.100.016002",
+    ),
     "partonic": f"@software{{partonic,\n  author = {{{{The partonic developers}}}},\n"
     f"  title = {{{{partonic: machine learning for particle physics}}}},\n  version = {{{__version__}}}\n}}\n",
     "arXiv:2203.11601": _article(

@@ -12,7 +12,7 @@ from partonic.equations.features import Features
 from partonic.equations.network import Network, contract
 from partonic.equations.system import Jets, Slopes, Term, linearise, rows_of
 
-CUT = 1e-15  # singular values below this part of the largest are left out
+ROUGH, FINE = 1e-12, 1e-15  # singular values below this part of the largest are left out, on the way and at the end
 FeatureJets = tuple[Tensor, Tensor, Tensor]
 
 
@@ -113,29 +113,35 @@ def gauss_newton(
     """
     prepared = prepare(terms, features)
     best = Fit(Network(features, output, unknowns), float("inf"), 0)
-    small = 0
+    small, cut = 0, ROUGH
     for step in range(1, steps + 1):
         output, unknowns = best.network.output, best.network.unknowns
         rows, slopes = system(prepared, output, unknowns)
         before = float(rows @ rows)
         if not (torch.isfinite(rows).all() and torch.isfinite(slopes).all()):
             break
-        move = _least_squares(slopes, -rows)
+        move = _least_squares(slopes, -rows, cut)
         better = _backtrack(prepared, best.network, move, before)
         if better is None:
-            return Fit(best.network, min(before, best.cost), step)
+            best = Fit(best.network, min(before, best.cost), step)
+            if cut == FINE:
+                break
+            cut = FINE
+            continue
         best = Fit(better[0], better[1], step)
         small = small + 1 if better[1] > 0.5 * before else 0
+        if cut == ROUGH and better[1] > 0.1 * before:
+            small, cut = 0, FINE
         if better[1] < 1e-30 or small > 1:
             break
     return best
 
 
-def _least_squares(matrix: Tensor, right: Tensor) -> Tensor:
+def _least_squares(matrix: Tensor, right: Tensor, cut: float) -> Tensor:
     """Columns are scaled to length 1 first, so that the cut of the singular values treats features alike."""
     size = matrix.norm(dim=0)
     size = torch.where(size > 0, size, torch.ones_like(size))
-    scaled: Tensor = torch.linalg.lstsq(matrix / size, right[:, None], driver="gelsd", rcond=CUT).solution[:, 0]
+    scaled: Tensor = torch.linalg.lstsq(matrix / size, right[:, None], driver="gelsd", rcond=cut).solution[:, 0]
     return scaled / size
 
 
