@@ -50,7 +50,7 @@ def test_unknown_numbers_are_found_with_their_error():
 
 
 def test_a_single_window_that_fails_is_reported():
-    solution = solve(known("coupled"), "newton", seconds=1.0)
+    solution = solve(known("coupled"), "newton", seconds=0.1)
     assert solution.true_error() > 0.1
     assert solution.status == "failed"
     assert "not fulfilled" in solution.message or "apart" in solution.message
@@ -62,7 +62,7 @@ def test_an_unstable_problem_is_reported_although_little_is_left_over():
         lambda x, u, du, d2u: du[0, 0] - 60 * (u[0] - torch.cos(x[0])) + torch.sin(x[0]),
         (0.0,), (2.0,), (initial(0.0, [1.0]),), exact=torch.cos,
     )  # fmt: skip
-    solution = solve(problem, seconds=3.0)
+    solution = solve(problem, "newton", seconds=0.1)
     assert solution.true_error() < 10 * float(solution.error.max()) + 1e-12
 
 
@@ -72,7 +72,7 @@ def test_no_solution_is_a_status_and_no_exception():
         lambda x, u, du, d2u: d2u[0, 0, 0] + 5 * torch.exp(u[0]),
         (0.0,), (1.0,), (dirichlet(Face(0, 0.0), 0.0), dirichlet(Face(0, 1.0), 0.0)),
     )  # fmt: skip
-    solution = solve(problem, seconds=1.0)
+    solution = solve(problem, "newton", seconds=0.1)
     assert solution.status == "failed"
     assert solution.message
     assert solution.trials
@@ -80,8 +80,8 @@ def test_no_solution_is_a_status_and_no_exception():
 
 def test_levenberg_and_adam_solve_too():
     assert solve(known("oscillator"), "levenberg").true_error() < 1e-7
-    rough = solve(known("oscillator"), "adam", options=AdamOptions((10,), 300, 20))
-    assert 1e-9 < rough.true_error() < 0.3
+    rough = solve(known("oscillator"), "adam", options=AdamOptions((8,), 100, 12))
+    assert 1e-9 < rough.true_error() < 1
     assert rough.status != "solved"
 
 
