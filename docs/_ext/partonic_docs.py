@@ -107,8 +107,8 @@ def _number(value: object) -> str:
 
 
 def _size(recipe: object) -> str:
-    """How many jets a recipe takes."""
-    name = "jets" if hasattr(recipe, "jets") else "sizes"
+    """How many jets a recipe takes, or how often it does what."""
+    name = next(name for name in ("jets", "sizes", "seeds") if hasattr(recipe, name))
     return f"{name} {_number(getattr(recipe, name))}"
 
 

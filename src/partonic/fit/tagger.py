@@ -230,8 +230,15 @@ def _fit(
 
 
 def _usual(entry: Entry, option: str) -> Any:
-    """What an option of a model's class is by default."""
-    return inspect.signature(entry.cls).parameters[option].default
+    """What an option of a model's class is by default.
+
+    Raises:
+        InputError: the class has no such option.
+    """
+    parameters = inspect.signature(entry.cls).parameters
+    if option not in parameters:
+        raise InputError(f"the model '{entry.name}' cannot learn that: its class has no keyword '{option}'")
+    return parameters[option].default
 
 
 def _boost(plan: _Plan, train: Events, validation: Events, seed: int) -> Training:

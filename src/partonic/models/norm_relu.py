@@ -24,8 +24,9 @@ def norm_relu(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:
     In training on a processor, for a norm with weights and running means of one process, it is one compiled function;
     otherwise torch's own.
     """
-    ours = norm.training and norm.affine and norm.momentum is not None and norm.track_running_stats
-    if not (ours and compiles(values) and len(values) > 1 and "forward" not in norm.__dict__):
+    share = norm.momentum
+    ours = norm.training and norm.affine and norm.track_running_stats
+    if share is None or not (ours and compiles(values) and len(values) > 1 and "forward" not in norm.__dict__):
         return relu(norm(values), inplace=True)
     result, mean, variance = cast(
         "tuple[Tensor, Tensor, Tensor]",
@@ -33,8 +34,8 @@ def norm_relu(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:
     )
     with torch.no_grad():
         cast("Tensor", norm.num_batches_tracked).add_(1)
-        cast("Tensor", norm.running_mean).lerp_(mean, norm.momentum)
-        cast("Tensor", norm.running_var).lerp_(variance * (len(values) / (len(values) - 1)), norm.momentum)
+        cast("Tensor", norm.running_mean).lerp_(mean, share)
+        cast("Tensor", norm.running_var).lerp_(variance * (len(values) / (len(values) - 1)), share)
     return result
 
 

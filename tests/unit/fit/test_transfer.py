@@ -1,13 +1,17 @@
 """Several classes, targets, other inputs, and networks that start from trained ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from toy_jets import toy_jets, with_kinds
 
 from partonic.core.errors import InputError, UnknownNameError
+from partonic.core.registry import models
 from partonic.fit.tagger import train_tagger
 from partonic.models.checkpoint import load
+from partonic.models.pfn import PFN
 from partonic.represent.task import Task
 
 
@@ -110,3 +114,14 @@ def test_what_contradicts_itself(jets, tmp_path):
     same = [sample.with_columns(same=np.ones(len(sample))) for sample in few[:2]]
     with pytest.raises(InputError, match="the target 'same' must be finite and differ"):
         train_tagger("pfn", *same, tmp_path / "b", task=Task(targets=("same",)))
+
+
+def test_a_model_without_several_outputs_says_so(jets, tmp_path, monkeypatch):
+    class Single(PFN):
+        def __init__(self, features=7):
+            super().__init__(features=features)
+
+    entry = models.get("pfn")
+    monkeypatch.setitem(models._entries, "pfn", replace(entry, cls=Single))
+    with pytest.raises(InputError, match="the model 'pfn' cannot learn that: its class has no keyword 'outputs'"):
+        train_tagger("pfn", *jets[:2], tmp_path / "a", task=Task(("one", "three", "even")))

@@ -21,8 +21,8 @@ from partonic.represent.padded import PaddedJets, padded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from partonic.models.task import Task
     from partonic.represent.batch import Batch
+    from partonic.represent.task import Task
 
 OPSET = 18
 Arrays = dict[str, Tensor]
