@@ -8,6 +8,7 @@ from partonic.core.errors import InputError
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.simulators.gaussian_linear import GaussianLinear
+from partonic.simulators.gaussian_mixture import GaussianMixture
 from partonic.simulators.gaussian_nuisance import GaussianNuisance
 from partonic.simulators.latent_gaussian import LatentGaussian
 
@@ -82,11 +83,36 @@ def test_linear_draws_have_the_stated_moments():
     assert stats.kstest(residual.ravel() / np.sqrt(0.1), "norm").pvalue > 1e-3
 
 
+def test_the_mixture_is_normalised_and_drawn_from():
+    family = GaussianMixture()
+    axis = np.arange(-6, 6, 0.02) + 0.01
+    grid = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
+    density = np.exp(family.log_prob(Events({"x": grid}), np.array([0.3, -0.2])))
+    assert density.sum() * 0.02**2 == pytest.approx(1.0, rel=1e-4)
+    x = family.simulate(np.array([0.3, -0.2]), 40_000, generator(8)).column("x")
+    inside = density[np.hypot(*(grid - [0.3, -0.2]).T) < 0.2].sum() * 0.02**2
+    share = np.mean(np.hypot(*(x - [0.3, -0.2]).T) < 0.2)
+    assert share == pytest.approx(inside, abs=4.5 * np.sqrt(0.25 / 40_000) + 0.005)
+
+
+def test_the_posterior_of_the_mixture_ends_with_the_prior():
+    family = GaussianMixture()
+    x = np.array([9.5, 0.0])
+    drawn = family.posterior(x, 20_000, generator(9))
+    axis = np.arange(5, 10, 0.01) + 0.005
+    density = sum(stats.norm.pdf(axis, 9.5, s) for s in family.spreads)
+    assert np.abs(drawn).max() <= 10
+    assert drawn[:, 0].mean() == pytest.approx((axis * density).sum() / density.sum(), abs=0.03)
+    with pytest.raises(InputError, match="too far outside"):
+        family.posterior(np.array([60.0, 0.0]), 5, generator(9))
+
+
 @pytest.mark.parametrize(
     "make",
     [
         lambda: LatentGaussian(spread=0.0),
         lambda: GaussianLinear(0),
+        lambda: GaussianMixture((1.0, 0.0)),
         lambda: GaussianLinear(variance=-1.0),
         lambda: GaussianNuisance().profile(Events({"x": np.zeros(0)}), 0.0),
         lambda: GaussianNuisance().interval(Events({"x": np.ones(2)}), 0.0),
