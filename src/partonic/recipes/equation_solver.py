@@ -15,6 +15,7 @@ from partonic.core.estimate import Estimate
 from partonic.core.recipe import Context
 from partonic.core.registry import register_recipe
 from partonic.core.result import Result
+from partonic.recipes.common import check_numbers
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ class EquationSolver:
     adam_steps: int = 3_000
 
     def __post_init__(self) -> None:
-        for name, least in (("seeds", 1), ("seed", 0), ("adam_steps", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be {least} or more, not {getattr(self, name)}")
+        check_numbers(self, seeds=1, seed=0, adam_steps=0)
         if not self.tolerance > 0:
             raise InputError(f"tolerance must be above 0, not {self.tolerance}")
         if self.method not in ("auto", "newton", "windows", "levenberg"):

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonic.core.config import merge
-from partonic.core.errors import InputError, require
+from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
-from partonic.core.progress import duration
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
@@ -23,6 +22,7 @@ from partonic.fit.tagger import Training, train_tagger
 from partonic.io.splits import split_files
 from partonic.metrics.classes import duel, duels, share
 from partonic.metrics.tagging import auc
+from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
 from partonic.report.classes import Classification, jets_section
 from partonic.report.page import Section, write_page
 from partonic.report.plots_jets import Observable
@@ -80,11 +80,7 @@ class FlavourTagging:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("jets", 300), ("seeds", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be {least} or more, not {getattr(self, name)}")
-        if self.epochs is not None and self.epochs < 1:
-            raise InputError(f"epochs must be 1 or more, not {self.epochs}")
+        check_numbers(self, jets=300, seeds=1, seed=0)
         if not self.models or len(set(self.models)) < len(self.models):
             raise InputError(f"name each model once, at least one; there are: {', '.join(models.names())}")
         for name in self.models:
@@ -103,17 +99,12 @@ class FlavourTagging:
         Raises:
             MissingPackageError: the simulation needs a package that is not installed.
         """
-        require("pythia8mc", "simulate")
-        require("fastjet", "simulate")
+        need_simulation()
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
-        seconds = self.jets / JETS_PER_SECOND / context.workers
-        return (
-            f"flavour-tagging: {self.jets:,} jets to simulate where the cache has none (about {duration(seconds)} with "
-            f"{context.workers} processes), then {len(self.models) * self.seeds} trainings; everything goes to "
-            f"{context.result.path}"
-        )
+        trainings = f"{len(self.models) * self.seeds} trainings"
+        return simulated_cost("flavour-tagging", self.jets, self.jets / JETS_PER_SECOND, trainings, context)
 
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonic.core.config import merge
-from partonic.core.errors import InputError, require, unknown
-from partonic.core.progress import duration
+from partonic.core.errors import InputError, unknown
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
@@ -21,6 +20,7 @@ from partonic.fit import ranks
 from partonic.fit.tagger import Training, features_of, labels_of, train_tagger
 from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
+from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
 from partonic.report import plots
 from partonic.report.jets import data_section, jet_momentum
 from partonic.report.page import Section, write_page
@@ -78,11 +78,7 @@ class QuarkGluon:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("jets", 100), ("seeds", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be {least} or more, not {getattr(self, name)}")
-        if self.epochs is not None and self.epochs < 1:
-            raise InputError(f"epochs must be 1 or more, not {self.epochs}")
+        check_numbers(self, jets=100, seeds=1, seed=0)
         for kind, names, known in (("model", self.models, models.names()), ("set of inputs", self.inputs, INPUTS)):
             if not names or len(set(names)) < len(names):
                 raise InputError(f"name each {kind} once, at least one; there are: {', '.join(known)}")
@@ -104,17 +100,12 @@ class QuarkGluon:
         Raises:
             MissingPackageError: the simulation needs a package that is not installed.
         """
-        require("pythia8mc", "simulate")
-        require("fastjet", "simulate")
+        need_simulation()
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
-        seconds = self.jets / JETS_PER_SECOND / context.workers
-        return (
-            f"quark-gluon: {self.jets:,} jets to simulate where the cache has none (about {duration(seconds)} with "
-            f"{context.workers} processes), then {len(self._ways()) * self.seeds} trainings; everything goes to "
-            f"{context.result.path}"
-        )
+        trainings = f"{len(self._ways()) * self.seeds} trainings"
+        return simulated_cost("quark-gluon", self.jets, self.jets / JETS_PER_SECOND, trainings, context)
 
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""

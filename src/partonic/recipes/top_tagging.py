@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from partonic.core.config import merge
-from partonic.core.errors import InputError, require
+from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
-from partonic.core.progress import duration
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
@@ -28,6 +27,7 @@ from partonic.io.formats import recognise
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
+from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
 from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.tagging import Comparison, importance_figure, truth_section
@@ -128,11 +128,7 @@ class TopTagging:
     truth_jets: int = 20_000
 
     def __post_init__(self) -> None:
-        for name, least in (("jets", 100), ("seeds", 1), ("seed", 0), ("test_background", 0), ("other_jets", 100)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be {least} or more, not {getattr(self, name)}")
-        if self.epochs is not None and self.epochs < 1:
-            raise InputError(f"epochs must be 1 or more, not {self.epochs}")
+        check_numbers(self, jets=100, seeds=1, seed=0, test_background=0, other_jets=100)
         if self.truth_jets != 0 and self.truth_jets < 100:
             raise InputError(f"truth_jets must be 0 (no check) or 100 or more, not {self.truth_jets}")
         if not self.models:
@@ -164,8 +160,7 @@ class TopTagging:
         for path in self.data:
             recognise(path)
         if not self.data:
-            require("pythia8mc", "simulate")
-            require("fastjet", "simulate")
+            need_simulation()
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
@@ -174,12 +169,8 @@ class TopTagging:
             return f"top-tagging on {', '.join(str(path) for path in self.data)}: {trainings}"
         slower = SLOWER if self.window == "faithful" else 1.0
         numbers = {"top": self.jets / 2, "qcd": self.jets / 2 + self.test_background}
-        seconds = slower * sum(n / JETS_PER_SECOND[process] for process, n in numbers.items()) / context.workers
-        return (
-            f"top-tagging: {sum(numbers.values()):,.0f} jets to simulate where the cache has none (about "
-            f"{duration(seconds)} with {context.workers} processes), then {trainings}; everything goes to "
-            f"{context.result.path}"
-        )
+        seconds = slower * sum(n / JETS_PER_SECOND[process] for process, n in numbers.items())
+        return simulated_cost("top-tagging", sum(numbers.values()), seconds, trainings, context)
 
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""

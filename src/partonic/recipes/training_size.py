@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonic.core.config import merge
-from partonic.core.errors import InputError, require
-from partonic.core.progress import duration
+from partonic.core.errors import InputError
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
@@ -24,6 +23,7 @@ from partonic.fit.trials import drawn, epochs_for, kept_scores
 from partonic.io.formats import recognise
 from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
+from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
 from partonic.report.page import write_page
 from partonic.report.scaling import Grid, curves_section, pairs_section
 from partonic.represent.constituents import constituents
@@ -79,11 +79,7 @@ class TrainingSize:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("seeds", 1), ("repeated", 0), ("steps", 1), ("test_jets", 100), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be {least} or more, not {getattr(self, name)}")
-        if self.epochs is not None and self.epochs < 1:
-            raise InputError(f"epochs must be 1 or more, not {self.epochs}")
+        check_numbers(self, seeds=1, repeated=0, steps=1, test_jets=100, seed=0)
         if len(set(self.sizes)) < 3 or min(self.sizes) < 20:
             raise InputError(
                 f"a power law needs three or more sizes of 20 jets or more, not {', '.join(map(str, self.sizes))}"
@@ -112,20 +108,16 @@ class TrainingSize:
         for path in self.data:
             recognise(path)
         if not self.data:
-            require("pythia8mc", "simulate")
-            require("fastjet", "simulate")
+            need_simulation()
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
-        trainings = sum(self._seeds(size) for size in self.sizes) * len(self.models)
+        number = sum(self._seeds(size) for size in self.sizes) * len(self.models)
+        trainings = f"{number} trainings of up to {self.sizes[-1]:,} jets"
         if self.data:
-            return f"training-size on {', '.join(str(path) for path in self.data)}: {trainings} trainings"
-        seconds = sum(self._parts().values()) / JETS_PER_SECOND / context.workers
-        return (
-            f"training-size: {sum(self._parts().values()):,} jets to simulate where the cache has none (about "
-            f"{duration(seconds)} with {context.workers} processes), then {trainings} trainings of up to "
-            f"{self.sizes[-1]:,} jets; everything goes to {context.result.path}"
-        )
+            return f"training-size on {', '.join(str(path) for path in self.data)}: {trainings}"
+        jets = sum(self._parts().values())
+        return simulated_cost("training-size", jets, jets / JETS_PER_SECOND, trainings, context)
 
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonic.core.config import merge
-from partonic.core.errors import FileError, InputError, require
-from partonic.core.progress import duration
+from partonic.core.errors import FileError, InputError
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
@@ -26,6 +25,7 @@ from partonic.io.splits import split_files
 from partonic.metrics.trials import Trials, measure
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.weaver import load_weaver
+from partonic.recipes.common import need_simulation, simulated_cost
 from partonic.report.page import Section, write_page
 from partonic.report.scaling import Grid, curves_section, pairs_section
 from partonic.represent.task import Task
@@ -121,20 +121,15 @@ class TransferTagger:
             FileError: the file to start from is missing or neither a checkpoint nor published weights.
             MissingPackageError: the simulation needs a package that is not installed.
         """
-        require("pythia8mc", "simulate")
-        require("fastjet", "simulate")
+        need_simulation()
         if self.start is not None:
             _started(self.start)
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
         jets = sum(self._parts().values()) + (self.source_jets if self.start is None else 0)
-        trainings = len(WAYS) * len(self.sizes) * self.seeds + (self.start is None)
-        return (
-            f"transfer-tagger: {jets:,} jets to simulate where the cache has none (about "
-            f"{duration(jets / JETS_PER_SECOND / context.workers)} with {context.workers} processes), then {trainings} "
-            f"trainings; everything goes to {context.result.path}"
-        )
+        trainings = f"{len(WAYS) * len(self.sizes) * self.seeds + (self.start is None)} trainings"
+        return simulated_cost("transfer-tagger", jets, jets / JETS_PER_SECOND, trainings, context)
 
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""
