@@ -10,6 +10,8 @@ from partonic.core.errors import InputError
 from partonic.equations.conditions import Curve, Face, Place
 from partonic.equations.problem import Problem
 
+AROUND = 4  # a curve around the domain is about so many times as long as the domain is wide
+
 
 def gauss(n: int, low: float, high: float) -> tuple[Tensor, Tensor]:
     """Gauss-Legendre nodes and weights on an interval, both (n,)."""
@@ -44,13 +46,13 @@ def grid(problem: Problem, n: int) -> Tensor:
 
 
 def on(problem: Problem, place: Place, n: int) -> tuple[Tensor, Tensor]:
-    """Gauss nodes on a place, n an axis: points (dimensions, points) and weights (points,) that add up to 1."""
+    """Gauss nodes on a place, n an axis (4 n on a curve): points (dimensions, points) and weights (points,), sum 1."""
     if isinstance(place, Curve):
         if isinstance(place.points, Tensor):
             x = place.points.to(torch.float64)
             return x, torch.full_like(x[0], 1 / x.shape[1])
         others = problem.dimensions - 1
-        t, w = box((0.0,) * others, (1.0,) * others, n)
+        t, w = box((0.0,) * others, (1.0,) * others, AROUND * n)
         return place.points(t), w / w.sum()
     return _on_face(problem, place, n)
 

@@ -32,7 +32,7 @@ METHODS: tuple[Method, ...] = ("auto", "newton", "windows", "levenberg", "adam")
 SHAPES = {
     1: (Shape(120, 3.0, 240), Shape(300, 200.0, 600, 0.5), Shape(450, 3000.0, 1000, 0.5)),
     2: (Shape(240, 0.8, 21), Shape(450, 2.0, 30), Shape(800, 3.5, 38)),
-    3: (Shape(400, 0.7, 11), Shape(800, 1.0, 14)),
+    3: (Shape(400, 0.7, 11), Shape(600, 0.6, 12)),
 }
 WINDOWS = {1: Shape(50, 1.5, 100), 2: Shape(250, 0.8, 22), 3: Shape(400, 0.7, 11)}
 COUNTS = {1: (5, 15, 45), 2: (4,), 3: (4,)}

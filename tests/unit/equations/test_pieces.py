@@ -84,7 +84,7 @@ def test_nodes_lie_on_their_places():
     assert torch.equal(x[1], torch.full((5,), 0.3, dtype=torch.float64))
     assert float(w.sum()) == pytest.approx(1)
     ring = Curve(lambda t: torch.stack([torch.cos(6 * t[0]), torch.sin(6 * t[0])]))
-    assert torch.allclose(on(problem, ring, 5)[0].norm(dim=0), torch.ones(5, dtype=torch.float64))
+    assert torch.allclose(on(problem, ring, 5)[0].norm(dim=0), torch.ones(20, dtype=torch.float64))
 
 
 def test_a_cut_domain_keeps_what_is_inside():
