@@ -18,8 +18,8 @@ from partonic.simulators.wbf.matrix_element import PB_PER_GEV2
 from partonic.simulators.wbf.theory import Constants
 
 DIMENSIONS = 6
-# Range of ln[(1 - xi) / xi]; outside lie 1e-7 of the cross section with the default cuts, 1e-4 without any.
-SPLIT = (-6.0, 9.5)
+# Range of ln[(1 - xi) / xi]; outside lies less than 4e-4 of the cross section with the default cuts.
+SPLIT = (-5.5, 8.0)
 HIGGS_RAPIDITY = 5.0
 
 
