@@ -185,7 +185,7 @@ class MatrixElement:
         self._rotation = torch.tensor([[1, 0, 0], [c, s, 0], [c * c, 2 * c * s, s * s]], dtype=torch.float64)
 
     def components(self, k: Invariants) -> Tensor:
-        """Sum over partons of f f |M|^2 / (2 s), for charged and neutral currents.
+        """Sum over partons of ``f f |M|^2 / (2 s)``, for charged and neutral currents.
 
         Args:
             k: invariants, with x1 and x2 below 1.
