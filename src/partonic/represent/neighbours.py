@@ -13,11 +13,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from partonic.core.compiled import compiled
+from partonic.represent.plan import Bucket, Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from partonic.represent.plan import Plan
 
 
 def nearest(points: Tensor, order: Plan, neighbours: int) -> Tensor:
@@ -45,7 +44,7 @@ def nearest(points: Tensor, order: Plan, neighbours: int) -> Tensor:
     return found
 
 
-def _chosen(distance: Tensor, bucket: Any, neighbours: int, lacking: int) -> Tensor:
+def _chosen(distance: Tensor, bucket: Bucket, neighbours: int, lacking: int) -> Tensor:
     """The same for a bucket by torch's own steps, (particles, k)."""
     itself = torch.eye(bucket.length, dtype=torch.bool, device=distance.device)
     distance = distance.masked_fill(itself, torch.inf)
