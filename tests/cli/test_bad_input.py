@@ -120,7 +120,10 @@ def with_nan():
         (lambda: jets(np.arange(200) % 3), ["labels must be 0", "2"]),
         (with_nan, ["jets.parquet: event 4: its constituent 1 has", "nan"]),
         (lambda: two_classes().with_weights({"nominal": np.zeros(200)}), ["weights", "zero"]),
-        (lambda: two_classes().with_weights({"nominal": np.full(200, np.nan)}), ["weights", "NaN"]),
+        (
+            lambda: two_classes().with_weights({"nominal": np.full(200, np.nan)}),
+            ["event", "nan as weight, not a finite number"],
+        ),
         (lambda: two_classes().select(columns=[]).with_columns(other=np.ones(200)), ["unknown column 'label'"]),
         (lambda: two_classes().select(collections=[]), ["constituents"]),
         (lambda: jets(np.arange(4) % 2), ["jets"]),

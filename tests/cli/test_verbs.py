@@ -45,7 +45,7 @@ def test_recipe_help_names_every_option(partonic):
         "--device",
     ):
         assert flag in text
-    assert "60 %" in text, "the help of an option is what its docstring says"
+    assert "half of each class" in text, "the help of an option is what its docstring says"
 
 
 def test_list_names_what_can_be_chosen(partonic):
