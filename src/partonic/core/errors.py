@@ -77,6 +77,10 @@ class TrainingError(PartonicError, RuntimeError):
     """A training could not go on (loss not finite, no data)."""
 
 
+class FitError(PartonicError, RuntimeError):
+    """A statistical fit did not converge, or has no minimum."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Say which of ``choices`` is meant: ``"; did you mean 'top'?"`` or the list of what there is."""
     known = sorted(choices)
