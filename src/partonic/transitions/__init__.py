@@ -1,0 +1,1 @@
+"""Phase transitions: effective potentials, tunnelling between their minima, bubbles and gravitational waves."""
