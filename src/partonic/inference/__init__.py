@@ -1,0 +1,1 @@
+"""From events to limits: morphing, learned ratios and scores, intervals."""
