@@ -1,0 +1,1 @@
+"""Invertible networks with known Jacobian: rational-quadratic splines in coupling layers."""
