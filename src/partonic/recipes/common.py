@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from partonic.core.errors import InputError, require
 from partonic.core.progress import duration
 from partonic.core.recipe import Context
+from partonic.core.registry import models
+from partonic.events.events import Events
+from partonic.fit.tagger import Training, train_tagger
 
 
 def check_numbers(recipe: Any, **least: int) -> None:
@@ -21,6 +25,20 @@ def check_numbers(recipe: Any, **least: int) -> None:
     epochs = getattr(recipe, "epochs", None)
     if epochs is not None and epochs < 1:
         raise InputError(f"epochs must be 1 or more, not {epochs}")
+
+
+def check_models(names: tuple[str, ...], classes: int = 2) -> None:
+    """Refuse no model, one that is named twice, an unknown one, and one that cannot tell so many classes apart.
+
+    Raises:
+        UnknownNameError: there is no such model.
+        InputError: as above.
+    """
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"name each model once, at least one; there are: {', '.join(models.names())}")
+    for name in names:
+        if models.get(name).facts.get("boosted") and classes > 2:
+            raise InputError(f"'{name}' tells two classes apart, these are {classes}; choose a network")
 
 
 def need_simulation() -> None:
@@ -47,3 +65,31 @@ def simulated_cost(name: str, jets: float, seconds: float, trainings: str, conte
         f"{name}: {jets:,.0f} jets to simulate where the cache has none (about {duration(seconds / context.workers)} "
         f"with {context.workers} processes), then {trainings}; everything goes to {context.result.path}"
     )
+
+
+def trainings(
+    context: Context, name: str, parts: Mapping[str, Events], seed: int, seeds: int, title: str = "", **options: Any
+) -> list[Training]:
+    """Trainings of one model from different random starts, those that are done loaded.
+
+    Args:
+        context: of the run.
+        name: of the model.
+        parts: ``train`` and ``validation``.
+        seed: of the first training.
+        seeds: number of trainings.
+        title: under which they are kept, where it is not the name.
+        options: further ones of :func:`~partonic.fit.tagger.train_tagger`, the same for all.
+    """
+    return [
+        train_tagger(
+            name,
+            parts["train"],
+            parts["validation"],
+            context.result.checkpoint(f"{title or name}-{number}"),
+            seed=seed + number - 1,
+            device=context.device,
+            **options,
+        )
+        for number in range(1, seeds + 1)
+    ]

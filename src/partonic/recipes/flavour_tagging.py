@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonic.core.config import merge
-from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
@@ -18,11 +17,11 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import NOMINAL, Events
 from partonic.fit import ranks
-from partonic.fit.tagger import Training, train_tagger
+from partonic.fit.tagger import Training
 from partonic.io.splits import split_files
 from partonic.metrics.classes import duel, duels, share
 from partonic.metrics.tagging import auc
-from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
+from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trainings
 from partonic.report.classes import Classification, jets_section
 from partonic.report.page import Section, write_page
 from partonic.report.plots_jets import Observable
@@ -81,11 +80,7 @@ class FlavourTagging:
 
     def __post_init__(self) -> None:
         check_numbers(self, jets=300, seeds=1, seed=0)
-        if not self.models or len(set(self.models)) < len(self.models):
-            raise InputError(f"name each model once, at least one; there are: {', '.join(models.names())}")
-        for name in self.models:
-            if models.get(name).facts.get("boosted"):
-                raise InputError(f"'{name}' tells two classes apart, flavours are {len(CLASSES)}; choose a network")
+        check_models(self.models, len(CLASSES))
         SimulationOptions("bb", self.jets // 6, **self._window())
 
     @classmethod
@@ -157,22 +152,12 @@ class FlavourTagging:
         return jets.with_weights({NOMINAL: level(np.asarray(jets.column("jet_pt")), _labels(jets), edges)})
 
     def _train(self, context: Context, name: str, parts: Mapping[str, Events]) -> list[Training]:
-        """Trainings of one model from different random starts, those that are done loaded."""
-        packed = models.get(name).facts["input"] == "packed"
-        return [
-            train_tagger(
-                name,
-                parts["train"],
-                parts["validation"],
-                context.result.checkpoint(f"{name}-{number}"),
-                task=Task(CLASSES),
-                input_options={"inputs": "full"} if packed else {},
-                seed=self.seed + number - 1,
-                device=context.device,
-                epochs=self.epochs,
-            )
-            for number in range(1, self.seeds + 1)
-        ]
+        """Trainings of one model, with all that is known of a particle."""
+        options = {"inputs": "full"} if models.get(name).facts["input"] == "packed" else {}
+        task = Task(CLASSES)
+        return trainings(
+            context, name, parts, self.seed, self.seeds, task=task, input_options=options, epochs=self.epochs
+        )
 
     def _cuts(self, study: Classification, parts: Mapping[str, Events], found: Tracks, secondary: Vertices) -> Section:
         """B against light jets: the best network beside cuts on single variables."""

@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonic.core.config import merge
-from partonic.core.errors import InputError, unknown
+from partonic.core.errors import unknown
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import Events
 from partonic.fit import ranks
-from partonic.fit.tagger import Training, train_tagger
+from partonic.fit.tagger import Training
 from partonic.io.splits import split_files
 from partonic.metrics.classes import against
 from partonic.metrics.regression import resolution
 from partonic.metrics.tagging import auc, rejection
-from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
+from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trainings
 from partonic.report import plots_classes
 from partonic.report.classes import Classification, jets_section
 from partonic.report.page import Section, write_page
@@ -76,11 +76,7 @@ class JetClasses:
 
     def __post_init__(self) -> None:
         check_numbers(self, jets=300, seeds=1, seed=0)
-        if not self.models or len(set(self.models)) < len(self.models):
-            raise InputError(f"name each model once, at least one; there are: {', '.join(models.names())}")
-        for name in self.models:
-            if models.get(name).facts.get("boosted"):
-                raise InputError(f"'{name}' tells two classes apart, these are {len(CLASSES)}; choose a network")
+        check_models(self.models, len(CLASSES))
         if self.inputs not in INPUTS:
             raise unknown("set of inputs", self.inputs, INPUTS)
 
@@ -140,22 +136,12 @@ class JetClasses:
         return found
 
     def _train(self, context: Context, name: str, parts: Mapping[str, Events]) -> list[Training]:
-        """Trainings of one model from different random starts, those that are done loaded."""
-        packed = models.get(name).facts["input"] == "packed"
-        return [
-            train_tagger(
-                name,
-                parts["train"],
-                parts["validation"],
-                context.result.checkpoint(f"{name}-{number}"),
-                task=Task(CLASSES, (MASS,) if self.mass else ()),
-                input_options={"inputs": self.inputs} if packed else {},
-                seed=self.seed + number - 1,
-                device=context.device,
-                epochs=self.epochs,
-            )
-            for number in range(1, self.seeds + 1)
-        ]
+        """Trainings of one model."""
+        options = {"inputs": self.inputs} if models.get(name).facts["input"] == "packed" else {}
+        task = Task(CLASSES, (MASS,) if self.mass else ())
+        return trainings(
+            context, name, parts, self.seed, self.seeds, task=task, input_options=options, epochs=self.epochs
+        )
 
     def _masses(self, study: Classification, training: Training, test: Events, device: str) -> Section:
         """The mass that the network estimates, and the measured one, over that without a detector."""

@@ -17,9 +17,9 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import Events, concatenate
 from partonic.fit import ranks
-from partonic.fit.tagger import Training, features_of, labels_of, train_tagger
+from partonic.fit.tagger import Training, features_of, labels_of
 from partonic.io.splits import split_files
-from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
+from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trainings
 from partonic.report.jets import data_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.quenching import loss_section, lund_section, survivors_section
@@ -89,10 +89,7 @@ class JetQuenching:
 
     def __post_init__(self) -> None:
         check_numbers(self, jets=100, seeds=1, seed=0)
-        if not self.models or len(set(self.models)) < len(self.models):
-            raise InputError(f"name each model once, at least one; there are: {', '.join(models.names())}")
-        for name in self.models:
-            models.get(name)
+        check_models(self.models)
         if self.loss == 0 and self.kick == 0:
             raise InputError("with loss=0 and kick=0 there is no medium; give one of them a value above 0")
         for medium in MEDIA:
@@ -171,21 +168,10 @@ class JetQuenching:
         return {name: concatenate([part[name] for part in classes]) for name in classes[0]}
 
     def _train(self, context: Context, model: str, parts: Mapping[str, Events]) -> list[Training]:
-        """Trainings of one model from different random starts, those that are done loaded."""
+        """Trainings of one model on jets of this radius."""
         sizes = {"image": {"side": 2 * self.radius}, "features": {"radius": self.radius}}
-        return [
-            train_tagger(
-                model,
-                parts["train"],
-                parts["validation"],
-                context.result.checkpoint(f"{model}-{number}"),
-                input_options=sizes.get(models.get(model).facts["input"], {}),
-                seed=self.seed + number - 1,
-                device=context.device,
-                epochs=self.epochs,
-            )
-            for number in range(1, self.seeds + 1)
-        ]
+        options = sizes.get(models.get(model).facts["input"], {})
+        return trainings(context, model, parts, self.seed, self.seeds, input_options=options, epochs=self.epochs)
 
     def _variables(
         self, study: Comparison, parts: Mapping[str, Events], labels: Mapping[str, NDArray[np.int64]]

@@ -17,10 +17,10 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import Events
 from partonic.fit import ranks
-from partonic.fit.tagger import Training, features_of, labels_of, train_tagger
+from partonic.fit.tagger import Training, features_of, labels_of
 from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
-from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
+from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trainings
 from partonic.report import plots
 from partonic.report.jets import data_section, jet_momentum
 from partonic.report.page import Section, write_page
@@ -79,11 +79,9 @@ class QuarkGluon:
 
     def __post_init__(self) -> None:
         check_numbers(self, jets=100, seeds=1, seed=0)
-        for kind, names, known in (("model", self.models, models.names()), ("set of inputs", self.inputs, INPUTS)):
-            if not names or len(set(names)) < len(names):
-                raise InputError(f"name each {kind} once, at least one; there are: {', '.join(known)}")
-        for name in self.models:
-            models.get(name)
+        check_models(self.models)
+        if not self.inputs or len(set(self.inputs)) < len(self.inputs):
+            raise InputError(f"name each set of inputs once, at least one; there are: {', '.join(INPUTS)}")
         for name in self.inputs:
             if name not in INPUTS:
                 raise unknown("set of inputs", name, INPUTS)
@@ -158,22 +156,11 @@ class QuarkGluon:
         return [(name, inputs) for name in self.models for inputs in (self.inputs if packed[name] else ("",))]
 
     def _train(self, context: Context, model: str, inputs: str, parts: Mapping[str, Events]) -> list[Training]:
-        """Trainings of one model from different random starts, those that are done loaded."""
+        """Trainings of one model with one set of inputs."""
         high_level = models.get(model).facts["input"] == "features"
         options: dict[str, Any] = {"inputs": inputs} if inputs else {"radius": self.radius} if high_level else {}
-        return [
-            train_tagger(
-                model,
-                parts["train"],
-                parts["validation"],
-                context.result.checkpoint(f"{_file(model, inputs)}-{number}"),
-                input_options=options,
-                seed=self.seed + number - 1,
-                device=context.device,
-                epochs=self.epochs,
-            )
-            for number in range(1, self.seeds + 1)
-        ]
+        title = _file(model, inputs)
+        return trainings(context, model, parts, self.seed, self.seeds, title, input_options=options, epochs=self.epochs)
 
     def _gains(self, study: Comparison) -> Section | None:
         """What each set of inputs adds to momenta alone; None where there is nothing to compare."""

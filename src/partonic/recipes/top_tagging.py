@@ -21,13 +21,13 @@ from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit import ranks
-from partonic.fit.tagger import Training, features_of, labels_of, train_tagger
+from partonic.fit.tagger import Training, features_of, labels_of
 from partonic.fit.trials import affordable_epochs, drawn
 from partonic.io.formats import recognise
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
-from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
+from partonic.recipes.common import check_numbers, need_simulation, simulated_cost, trainings
 from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.tagging import Comparison, importance_figure, truth_section
@@ -235,19 +235,9 @@ class TopTagging:
     def _train(
         self, context: Context, name: str, parts: Mapping[str, Events], seeds: int, prefix: str = ""
     ) -> list[Training]:
-        """Trainings of one model from different random starts, those that are done loaded."""
-        return [
-            train_tagger(
-                name,
-                parts["train"],
-                parts["validation"],
-                context.result.checkpoint(f"{prefix}{name}-{number}"),
-                seed=self.seed + number - 1,
-                device=context.device,
-                epochs=self._epochs(name, len(parts["train"])),
-            )
-            for number in range(1, seeds + 1)
-        ]
+        """Trainings of one model, each within its time."""
+        epochs = self._epochs(name, len(parts["train"]))
+        return trainings(context, name, parts, self.seed, seeds, f"{prefix}{name}", epochs=epochs)
 
     def _epochs(self, name: str, jets: int) -> int | None:
         """Most epochs of a model with so many jets."""
