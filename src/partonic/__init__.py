@@ -58,13 +58,14 @@ def read(path: Path | str, map: Map | Path | str | None = None) -> Events:  # no
 
 
 def simulate(process: str, n: int, **options: Any) -> Events:
-    """Simulate jets or events with Pythia 8 and a parametrised detector, into memory.
+    """Simulate jets or events into memory, with Pythia 8 and a parametrised detector or by a simulator with gold.
 
     Args:
-        process: name of a process, as ``"top"``, or ``"lhe:FILE"``.
+        process: name of a process, as ``"top"``, or ``"lhe:FILE"``, or of a simulator, as ``"weak-boson-fusion"``.
         n: number of accepted jets or events.
         **options: of :class:`partonic.simulators.options.SimulationOptions`, as ``detector="cms"``, ``seed=2``,
-            ``workers=2`` (in a script, more than one worker needs the line ``if __name__ == "__main__":``).
+            ``workers=2`` (in a script, more than one worker needs the line ``if __name__ == "__main__":``); for a
+            simulator with gold ``theta``, ``seed`` and its own, see :func:`partonic.simulators.known.draw`.
 
     Returns:
         Jets or events, see :func:`partonic.simulators.simulate.simulate`; the provenance holds the settings, the
@@ -79,7 +80,14 @@ def simulate(process: str, n: int, **options: Any) -> Events:
 
     Example:
         >>> jets = simulate("top", 1000, detector="truth")
+        >>> events = simulate("weak-boson-fusion", 10_000, theta=(0.2, -0.1))
     """
+    from partonic.core.registry import simulators
+
+    if process in simulators.names():
+        from partonic.simulators.known import draw
+
+        return draw(process, n, **options)
     from partonic.core.config import from_tree
     from partonic.simulators.simulate import SimulationOptions
     from partonic.simulators.simulate import simulate as simulate_events

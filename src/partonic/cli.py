@@ -17,7 +17,7 @@ from docstring_parser import parse as parse_docstring
 
 from partonic.core.errors import InputError, PartonicError, TrainingError, WorkerError, nearest
 from partonic.core.rank import rank
-from partonic.core.registry import models, recipes
+from partonic.core.registry import models, recipes, simulators
 from partonic.version import __version__
 
 app = App(
@@ -47,13 +47,14 @@ def demo(*, output: OutputRun = None, workers: Workers = None, device: Device = 
 
 @app.command(name="list")
 def list_() -> None:
-    """List recipes, models, processes, detectors and file formats; imports none of them."""
+    """List recipes, models, processes, simulators, detectors and file formats; imports none of them."""
     from partonic.io.formats import FORMATS
     from partonic.simulators.processes import PROCESSES
 
     print("recipes   ", ", ".join(recipes.names()))
     print("models    ", ", ".join(models.names()))
     print("processes ", ", ".join([*PROCESSES, "lhe:FILE"]))
+    print("simulators", ", ".join(simulators.names()))
     print("detectors  atlas, cms, truth")
     print("formats   ", ", ".join(form.name for form in FORMATS))
 
@@ -200,6 +201,8 @@ def compare(
 @app.command(help_flags=())
 def simulate(*tokens: Tokens) -> int:
     """Simulate collisions: partonic simulate PROCESS N -o FILE [options]; `partonic simulate --help` lists them."""
+    if tokens and tokens[0] in simulators.names():
+        return _simulate_known(tokens[0], tokens[1:])
     from partonic.core.cluster import connect
     from partonic.simulators.simulate import SimulationOptions, simulate_to_file
 
@@ -217,6 +220,28 @@ def simulate(*tokens: Tokens) -> int:
 
     function = _with_flags(SimulationOptions, call, positional=("process", "n"))
     return _subcommand("simulate", function, tokens)
+
+
+def _simulate_known(name: str, tokens: Sequence[str]) -> int:
+    """Draw events of a registered simulator; its options are flags."""
+    from partonic.simulators.known import draw_to_file
+
+    def call(
+        n: Annotated[int, Parameter(help="Number of events.")],
+        *,
+        changes: dict[str, Any],
+        output: Output,
+        theta: Annotated[
+            list[float] | None,
+            Parameter(help="Where to draw events.", consume_multiple=True, negative_iterable=()),
+        ] = None,
+        seed: Annotated[int, Parameter(help="Of the random numbers.")] = 1,
+        overwrite: Annotated[bool, Parameter(help="Replace an existing output.")] = False,
+    ) -> None:
+        """Draw N events of a simulator whose likelihood is known, with their gold, and write them as Parquet."""
+        print(draw_to_file(name, n, output, theta, seed, overwrite=overwrite, **changes))
+
+    return _subcommand(f"simulate {name}", _with_flags(simulators.get(name).cls, call), tokens)
 
 
 @app.command

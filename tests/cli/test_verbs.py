@@ -51,8 +51,33 @@ def test_recipe_help_names_every_option(partonic):
 def test_list_names_what_can_be_chosen(partonic):
     outcome = partonic("list")
     assert outcome.code == 0
-    for name in ("top-tagging", "pfn", "trees", "cnn", "qcd", "drell-yan", "lhe:FILE", "atlas", "parquet"):
+    for name in (
+        "top-tagging",
+        "pfn",
+        "trees",
+        "cnn",
+        "qcd",
+        "drell-yan",
+        "lhe:FILE",
+        "atlas",
+        "parquet",
+        "galton-board",
+    ):
         assert name in outcome.out
+
+
+def test_simulators_with_gold_write_their_events(partonic, tmp_path):
+    path = tmp_path / "moons.parquet"
+    given = ["two-moons", "20", "-o", path, "--theta", "-0.1", "0.4", "--seed", "2", "--limit", "2"]
+    outcome = partonic("simulate", *given)
+    assert outcome.code == 0, outcome.err
+    assert "two-moons at theta = (-0.1, 0.4): 20 events" in outcome.out
+    events = parquet.read(path)
+    assert events.provenance["options"]["limit"] == 2
+    assert partonic("simulate", *given).err.startswith(f"partonic: {path} exists")
+    outcome = partonic("simulate", "two-moons", "5", "-o", tmp_path / "x.parquet", "--theta", "1")
+    assert outcome.code == 2
+    assert "theta is 2 numbers" in outcome.err
 
 
 def test_doctor_finds_this_installation_well(partonic):

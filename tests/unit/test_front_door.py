@@ -101,6 +101,14 @@ def test_simulate():
         pn.simulate("top", 5, pileup="many")
 
 
+def test_simulate_with_gold():
+    events = pn.simulate("galton-board", 9, theta=-0.5, seed=4, rows=6)
+    assert events.gold["joint_score"].shape == (9, 1)
+    assert np.all(events.column("theta") == -0.5)
+    with pytest.raises(UnknownNameError, match="'column'; did you mean 'columns'"):
+        pn.simulate("galton-board", 9, column=3)
+
+
 @pytest.fixture
 def trained(tmp_path):
     """A network after two epochs, and its jets."""

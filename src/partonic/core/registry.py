@@ -1,10 +1,11 @@
-"""Registries: a public name is its file's name, so that listing imports nothing and choosing imports one file."""
+"""Registries: public names are read from the marks in the files, so that listing imports nothing, choosing one file."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
 import importlib.util
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,15 +61,15 @@ class Registry:
         return mark
 
     def _files(self) -> dict[str, str]:
-        """Public name -> module, found by reading the folder, not by importing it."""
+        """Public name -> module, found by reading the folder and those in it, not by importing them."""
         spec = importlib.util.find_spec(self.package)
         folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
-        mark = f"\n@register_{self.kind}("
+        mark = re.compile(rf"""^@register_{self.kind}\(\s*["']([^"']+)["']""", re.MULTILINE)
         return {
-            file.stem.replace("_", "-"): f"{self.package}.{file.stem}"
-            for folder in folders
-            for file in sorted(Path(folder).glob("*.py"))
-            if mark in file.read_text(encoding="utf-8")
+            name: ".".join([self.package, *file.relative_to(folder).with_suffix("").parts])
+            for folder in map(Path, folders)
+            for file in sorted(folder.rglob("*.py"))
+            for name in mark.findall(file.read_text(encoding="utf-8"))
         }
 
     def _third_party(self) -> dict[str, importlib.metadata.EntryPoint]:
@@ -144,6 +145,8 @@ class Registry:
 
 models = Registry("model", "partonic.models")
 recipes = Registry("recipe", "partonic.recipes")
+simulators = Registry("simulator", "partonic.simulators")
 
 register_model = models.register
 register_recipe = recipes.register
+register_simulator = simulators.register

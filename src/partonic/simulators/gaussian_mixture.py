@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from scipy.stats import norm
 
 from partonic.core.errors import InputError
+from partonic.core.registry import register_simulator
 from partonic.events.events import Events
+from partonic.simulators.points import Floats, each_event, flat_prior, within
 
-Floats = NDArray[np.float64]
 
-
+@register_simulator("gaussian-mixture", paper="arXiv:2101.04653", theta=(0.3, -0.2))
 @dataclass(frozen=True)
 class GaussianMixture:
     r"""Events :math:`x \sim \frac12 N(\theta, s_1^2 1) + \frac12 N(\theta, s_2^2 1)` in two dimensions.
@@ -23,7 +24,7 @@ class GaussianMixture:
     The prior is flat between ``-limit`` and ``limit``; the posterior is the same mixture about x, cut off there.
 
     Args:
-        spreads: :math:`s_1` and :math:`s_2`, above 0.
+        spreads: s_1 and s_2, above 0.
         limit: of the prior in each dimension, above 0.
 
     Raises:
@@ -39,39 +40,42 @@ class GaussianMixture:
 
     def prior(self, n: int, rng: np.random.Generator) -> Floats:
         """Draw theta from the prior, (n, 2)."""
-        return rng.uniform(-self.limit, self.limit, (n, 2))
+        return flat_prior(self.limit, n, 2, rng)
 
-    def simulate(self, theta: Floats, n: int, rng: np.random.Generator) -> Events:
-        """Draw events with ``x`` and ``theta``, (n, 2) each, and the latent ``component`` (n,).
+    def simulate(self, theta: ArrayLike, n: int, rng: np.random.Generator) -> Events:
+        """Draw events.
 
         Args:
             theta: one point (2,), or one an event (n, 2).
             n: number of events.
             rng: source of randomness.
-        """
-        values = np.broadcast_to(np.asarray(theta, dtype=np.float64), (n, 2))
-        component = rng.integers(0, 2, n)
-        x = rng.normal(values, np.array(self.spreads)[component][:, None])
-        columns: dict[str, NDArray[Any]] = {"x": x, "theta": values.copy(), "component": component.astype(np.int8)}
-        return Events(columns, provenance={"process": "gaussian-mixture"})
 
-    def log_prob(self, events: Events, theta: Floats) -> Floats:
+        Returns:
+            Events with ``x`` and ``theta``, (n, 2) each, the latent ``component`` (n,), and the gold ``joint_score``
+            (n, 2).
+
+        Raises:
+            InputError: theta is of another shape or not finite, or n is below 1.
+        """
+        values = each_event(theta, n, 2)
+        component = rng.integers(0, 2, n)
+        spread = np.array(self.spreads)[component][:, None]
+        x = rng.normal(values, spread)
+        columns: dict[str, NDArray[Any]] = {"x": x, "theta": values, "component": component.astype(np.int8)}
+        gold = {"joint_score": (x - values) / spread**2}
+        return Events(columns, gold=gold, provenance={"process": "gaussian-mixture"})
+
+    def log_prob(self, events: Events, theta: ArrayLike) -> Floats:
         """Log-likelihood of each event, (n,), at one theta or one an event."""
         x = np.asarray(events.column("x"), dtype=np.float64)
         parts = [norm.logpdf(x, theta, spread).sum(axis=-1) for spread in self.spreads]
         result: Floats = logsumexp(parts, axis=0) - np.log(2)
         return result
 
-    def posterior(self, x: Floats, n: int, rng: np.random.Generator) -> Floats:
+    def posterior(self, x: ArrayLike, n: int, rng: np.random.Generator) -> Floats:
         """Draw theta from the posterior at one x (2,), (n, 2), by rejection of what the prior excludes.
 
         Raises:
             InputError: x is so far outside the prior that no draw is kept.
         """
-        kept = np.zeros((0, 2))
-        for _ in range(1000):
-            drawn = self.simulate(np.asarray(x), n, rng).column("x")
-            kept = np.concatenate([kept, drawn[np.all(np.abs(drawn) <= self.limit, axis=1)]])
-            if len(kept) >= n:
-                return kept[:n]
-        raise InputError(f"x = {np.asarray(x).tolist()} is too far outside the prior, which ends at {self.limit}")
+        return within(self.limit, lambda: self.simulate(x, n, rng).column("x"), n, x)

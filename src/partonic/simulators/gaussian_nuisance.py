@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from partonic.core.errors import InputError
+from partonic.core.registry import register_simulator
 from partonic.events.events import Events
+from partonic.simulators.points import Floats, each_event
 
-Floats = NDArray[np.float64]
 
-
+@register_simulator("gaussian-nuisance", theta=(0.2, 0.5))
 @dataclass(frozen=True)
 class GaussianNuisance:
     r"""Events :math:`x \sim N(\mu + s\nu, 1)`, where :math:`\nu` is constrained by a unit Gaussian about 0.
@@ -24,7 +25,7 @@ class GaussianNuisance:
 
     shift: float = 0.3
 
-    def simulate(self, theta: tuple[float, float] | Floats, n: int, rng: np.random.Generator) -> Events:
+    def simulate(self, theta: ArrayLike, n: int, rng: np.random.Generator) -> Events:
         """Draw events.
 
         Args:
@@ -34,18 +35,22 @@ class GaussianNuisance:
 
         Returns:
             Events with ``x`` and ``theta`` (n, 2), and the gold ``joint_score`` (n, 2), which is the score.
+
+        Raises:
+            InputError: theta is of another shape or not finite, or n is below 1.
         """
-        values = np.broadcast_to(np.asarray(theta, dtype=np.float64), (n, 2))
+        values = each_event(theta, n, 2)
         mean = values[:, 0] + self.shift * values[:, 1]
         x = rng.normal(mean, 1.0)
         score = (x - mean)[:, None] * np.array([1.0, self.shift])
-        columns = {"x": x, "theta": values.copy()}
+        columns = {"x": x, "theta": values}
         return Events(columns, gold={"joint_score": score}, provenance={"process": "gaussian-nuisance"})
 
-    def log_prob(self, events: Events, theta: tuple[float, float]) -> Floats:
-        """Log-likelihood of each event, without the constraint, (n,)."""
+    def log_prob(self, events: Events, theta: ArrayLike) -> Floats:
+        """Log-likelihood of each event, without the constraint, (n,), at one (mu, nu) or one an event."""
+        values = each_event(theta, len(events), 2)
         x = np.asarray(events.column("x"), dtype=np.float64)
-        result: Floats = norm.logpdf(x - theta[0] - self.shift * theta[1])
+        result: Floats = norm.logpdf(x - values[:, 0] - self.shift * values[:, 1])
         return result
 
     def profile(self, events: Events, mu: float) -> float:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from partonic.core.errors import InputError
+from partonic.core.registry import register_simulator
 from partonic.events.events import Events
+from partonic.simulators.points import Floats, each_event
 
-Floats = NDArray[np.float64]
 
-
+@register_simulator("latent-gaussian", paper="arXiv:1907.10621", theta=(0.4,))
 @dataclass(frozen=True)
 class LatentGaussian:
     r"""The latent :math:`z \sim N(\theta, s_z)` and the observable :math:`x \sim N(z, s_x)`.
@@ -22,8 +23,8 @@ class LatentGaussian:
     (arXiv:1805.00013; the example of arXiv:1907.10621).
 
     Args:
-        latent_spread: :math:`s_z`, above 0.
-        spread: :math:`s_x`, above 0.
+        latent_spread: s_z, above 0.
+        spread: s_x, above 0.
         reference: theta in the denominator of the joint ratio.
 
     Raises:
@@ -38,7 +39,7 @@ class LatentGaussian:
         if not (self.latent_spread > 0 and self.spread > 0):
             raise InputError(f"both spreads must be above 0, not {self.latent_spread} and {self.spread}")
 
-    def simulate(self, theta: float | Floats, n: int, rng: np.random.Generator) -> Events:
+    def simulate(self, theta: ArrayLike, n: int, rng: np.random.Generator) -> Events:
         """Draw events.
 
         Args:
@@ -49,8 +50,11 @@ class LatentGaussian:
         Returns:
             Events with ``x``, ``z`` and ``theta`` (n, 1), and the gold ``joint_ratio`` (n,), of p(x, z | theta) to that
             at the reference, and ``joint_score`` (n, 1).
+
+        Raises:
+            InputError: theta is of another shape or not finite, or n is below 1.
         """
-        values = np.broadcast_to(np.asarray(theta, dtype=np.float64), (n,))
+        values = each_event(theta, n, 1)[:, 0]
         z = rng.normal(values, self.latent_spread)
         x = rng.normal(z, self.spread)
         pulls = (z - values) / self.latent_spread, (z - self.reference) / self.latent_spread
@@ -58,20 +62,21 @@ class LatentGaussian:
             "joint_ratio": np.exp(0.5 * (pulls[1] ** 2 - pulls[0] ** 2)),
             "joint_score": (pulls[0] / self.latent_spread)[:, None],
         }
-        columns = {"x": x, "z": z, "theta": values[:, None].copy()}
+        columns = {"x": x, "z": z, "theta": values[:, None]}
         return Events(columns, gold=gold, provenance={"process": "latent-gaussian"})
 
-    def _pull(self, events: Events, theta: float) -> tuple[Floats, float]:
+    def _pull(self, events: Events, theta: ArrayLike) -> tuple[Floats, float]:
         total = float(np.hypot(self.latent_spread, self.spread))
-        return (np.asarray(events.column("x"), dtype=np.float64) - theta) / total, total
+        values = each_event(theta, len(events), 1)[:, 0]
+        return (np.asarray(events.column("x"), dtype=np.float64) - values) / total, total
 
-    def log_prob(self, events: Events, theta: float) -> Floats:
-        """Log-likelihood of each event, (n,)."""
+    def log_prob(self, events: Events, theta: ArrayLike) -> Floats:
+        """Log-likelihood of each event, (n,), at one theta or one an event."""
         pull, total = self._pull(events, theta)
         result: Floats = norm.logpdf(pull) - np.log(total)
         return result
 
-    def score(self, events: Events, theta: float) -> Floats:
+    def score(self, events: Events, theta: ArrayLike) -> Floats:
         """The derivative of :meth:`log_prob` by theta, (n,)."""
         pull, total = self._pull(events, theta)
         return pull / total

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from partonic.core.errors import InputError, unknown
+from partonic.core.registry import simulators
 
 Level = Literal["jets", "events"]
 
@@ -252,5 +253,5 @@ def get_process(name: str) -> Process:
             raise InputError("'lhe:' needs the name of a file, as lhe:events.lhe.gz")
         return Process(name, f"parton-level events of {file}", (), "events", LHE_LABEL, lhe=file)
     if name not in PROCESSES:
-        raise unknown("process", name, process_names())
+        raise unknown("process", name, [*process_names(), *simulators.names()])
     return PROCESSES[name]

@@ -4,6 +4,7 @@ import importlib.metadata
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import get_type_hints
 
 import pytest
@@ -53,6 +54,15 @@ def animals(tmp_path, monkeypatch):
 def test_listing_reads_names_without_importing(animals):
     assert animals.names() == ["owl", "red-fox"]
     assert "zoo_of_tests.owl" not in sys.modules
+
+
+def test_files_in_folders_of_the_package_are_found(animals):
+    folder = Path(sys.modules["zoo_of_tests"].__file__).parent / "birds"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "nest.py").write_text(MEMBER.format(title="great-tit"))
+    assert animals.names() == ["great-tit", "owl", "red-fox"]
+    assert animals.get("great-tit").cls.__module__ == "zoo_of_tests.birds.nest"
 
 
 def test_choosing_what_needs_a_missing_package_says_how_to_install_it(animals):
