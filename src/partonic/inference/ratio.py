@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 METHODS = ("quadratic", "carl", "rolr", "alice", "cascal", "rascal", "alices")
 WITH_SCORE = ("cascal", "rascal", "alices")
 NETWORKS: dict[str, type[nn.Module]] = {"quadratic": QuadraticRatio, "parameterised": ParameterisedRatio}
+FEWEST = 100  # events to learn from
 AT_ONCE = 1_000_000  # pairs of an event and a theta that are evaluated together
 ROUNDING = 1e-6  # of the range of a parameter
 OPTIONS = FitOptions(epochs=12, weight_decay=0.0, clip=10.0)
@@ -121,7 +122,7 @@ class RatioEstimator:
             InputError: a shape is wrong, an observable is not finite, or theta is outside the range of the training.
         """
         values = as_observables(x)
-        points = self._inside(theta)
+        points = check_inside(theta, self.box, self.parameters)
         if values.shape[1] != self.options["features"]:
             raise InputError(f"the ratio is of {self.options['features']} observables, not of {values.shape[1]}")
         result = self._evaluate(values, points)
@@ -135,7 +136,7 @@ class RatioEstimator:
         """
         if not self.free:
             raise InputError("this ratio was trained with one reference; train with doubly=True for others")
-        return replace(self, reference=self._inside(np.atleast_2d(reference))[0])
+        return replace(self, reference=check_inside(reference, self.box, self.parameters)[0])
 
     def score(self, x: ArrayLike) -> Floats:
         r"""The gradient of :math:`\ln \hat r` by theta at the reference, (n, p)."""
@@ -187,21 +188,28 @@ class RatioEstimator:
         result: Floats = torch.cat(parts, dim=1).numpy()
         return result
 
-    def _inside(self, theta: ArrayLike) -> Floats:
-        points = np.atleast_2d(np.asarray(theta, dtype=np.float64))
-        if points.ndim != 2 or points.shape[1] != len(self.parameters):
-            names = ", ".join(self.parameters)
-            raise InputError(f"theta is an array (points, {len(self.parameters)}) of {names}, not {points.shape}")
-        slack = ROUNDING * (self.box[:, 1] - self.box[:, 0])
-        good = (points >= self.box[:, 0] - slack) & (points <= self.box[:, 1] + slack)
-        if not np.all(good):
-            row, column = np.argwhere(~good)[0]
-            low, high = self.box[column]
-            raise InputError(
-                f"{self.parameters[column]} = {points[row, column]:.4g} is outside the range of the training, "
-                f"{low:.4g} to {high:.4g}; stay inside, or train with a wider box"
-            )
-        return points
+
+def check_inside(theta: ArrayLike, box: Floats, parameters: Sequence[str]) -> Floats:
+    """Points theta as an array (m, p), none of them outside the box.
+
+    Raises:
+        InputError: they are of another shape, or one is outside.
+    """
+    points = np.atleast_2d(np.asarray(theta, dtype=np.float64))
+    if points.ndim != 2 or points.shape[1] != len(parameters):
+        raise InputError(
+            f"theta is an array (points, {len(parameters)}) of {', '.join(parameters)}, not {points.shape}"
+        )
+    slack = ROUNDING * (box[:, 1] - box[:, 0])
+    good = (points >= box[:, 0] - slack) & (points <= box[:, 1] + slack)
+    if not np.all(good):
+        row, column = np.argwhere(~good)[0]
+        low, high = box[column]
+        raise InputError(
+            f"{parameters[column]} = {points[row, column]:.4g} is outside the range of the training, "
+            f"{low:.4g} to {high:.4g}; stay inside, or train with a wider box"
+        )
+    return points
 
 
 def train_ratio(
@@ -258,10 +266,10 @@ def train_ratio(
     drawn = None if doubly else start
     training, held = split(sample, validation, options.seed)
     scores = name in WITH_SCORE
-    batches = _batches(training, limits, drawn, how, scores)
-    watched = None if held is None else _batches(held, limits, drawn, replace(how, shuffle=False), scores)
+    batches = make_batches(training, limits, drawn, how, scores)
+    watched = None if held is None else make_batches(held, limits, drawn, replace(how, shuffle=False), scores)
     done = fit(network, objective(name, strength), batches, watched, options, directory, f"training {name}")
-    facts = {"events": len(sample), "seed": options.seed, **_facts(done)}
+    facts = {"events": len(sample), "seed": options.seed, **fit_facts(done)}
     free = doubly or kind == "quadratic"
     return RatioEstimator(network, kind, built, name, reason, sample.parameters, start, limits, free, facts)
 
@@ -309,8 +317,10 @@ def split(sample: Sample, validation: float, seed: int) -> tuple[Any, Any]:
     """Events to train on and events to choose the best epoch with (None where ``validation`` is 0).
 
     Raises:
-        InputError: the share is not at least 0 and below 1.
+        InputError: the share is not at least 0 and below 1, or there are fewer than 100 events.
     """
+    if len(sample) < FEWEST:
+        raise InputError(f"{len(sample)} events are too few to learn from; give {FEWEST} or more")
     if not 0 <= validation < 1:
         raise InputError(f"validation is a share of the events, at least 0 and below 1, not {validation}")
     if validation == 0:
@@ -320,7 +330,10 @@ def split(sample: Sample, validation: float, seed: int) -> tuple[Any, Any]:
     return sample[np.sort(order[cut:])], sample[np.sort(order[:cut])]
 
 
-def _batches(sample: Sample, box: Floats, reference: Floats | None, cutting: Cutting, scores: bool) -> SampleBatches:
+def make_batches(
+    sample: Sample, box: Floats, reference: Floats | None, cutting: Cutting, scores: bool
+) -> SampleBatches:
+    """The batches of a sample; a reference of None draws that of events with components from the box too."""
     if isinstance(sample, LabelledSample):
         return LabelledBatches(sample, box, cutting)
     return MorphedBatches(sample, box, reference, cutting, scores)
@@ -362,7 +375,8 @@ def _needed(morphing: Morphing | None) -> Morphing:
     return morphing
 
 
-def _facts(done: FitResult) -> dict[str, Any]:
+def fit_facts(done: FitResult) -> dict[str, Any]:
+    """Plain data about a training."""
     return {
         "epochs": len(done.history),
         "best_epoch": done.best_epoch,

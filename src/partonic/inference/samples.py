@@ -22,7 +22,6 @@ from partonic.inference.morphing import Morphing
 
 Floats = NDArray[np.float64]
 
-FEWEST = 100  # events
 CHECKED = 50_000  # events whose forms are looked at
 NEGATIVE = 1e-4  # of the trace of a form: an eigenvalue below minus this is no rounding
 EMPTY = 1e-6  # of the mean component at the reference: events below have no weight there
@@ -44,8 +43,7 @@ class MorphedSample:
         weight: of each event, (n,), or (1,) for all alike; may be negative or 0 in some.
 
     Raises:
-        InputError: the shapes disagree, there are fewer than 100 events, a number is not finite, or the weights do not
-            add up to more than 0.
+        InputError: the shapes disagree, a number is not finite, or the weights do not add up to more than 0.
     """
 
     x: Floats
@@ -54,11 +52,11 @@ class MorphedSample:
     weight: Floats = field(default_factory=_alike)
 
     def __post_init__(self) -> None:
-        x = as_observables(self.x, FEWEST)
+        x = as_observables(self.x)
         object.__setattr__(self, "x", x)
-        object.__setattr__(self, "weight", _as_weights(self.weight, len(x)))
+        object.__setattr__(self, "weight", as_weights(self.weight, len(x)))
         object.__setattr__(
-            self, "components", _of_shape("the components", self.components, (len(x), len(self.morphing)))
+            self, "components", of_shape("the components", self.components, (len(x), len(self.morphing)))
         )
 
     @classmethod
@@ -121,8 +119,8 @@ class LabelledSample:
         parameters: their names, ``t1``, ``t2``, ... where none are given.
 
     Raises:
-        InputError: the shapes disagree, there are fewer than 100 events or none of one label, a number is not finite,
-            or the weights do not add up to more than 0.
+        InputError: the shapes disagree, there are no events of one label, a number is not finite, or the weights do not
+            add up to more than 0.
     """
 
     x: Floats
@@ -135,7 +133,7 @@ class LabelledSample:
     parameters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        x = as_observables(self.x, FEWEST)
+        x = as_observables(self.x)
         n, shape = len(x), np.shape(self.theta)
         if len(shape) != 2:
             raise InputError(f"theta of {n:,} events is an array ({n}, parameters), not of shape {shape}")
@@ -143,11 +141,11 @@ class LabelledSample:
         given["score"] = given["theta"]
         for name, wanted in given.items():
             value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else _of_shape(name, value, wanted))
+            object.__setattr__(self, name, None if value is None else of_shape(name, value, wanted))
         if not np.all(np.isin(self.label, (0, 1))) or not 0 < self.label.sum() < n:
             raise InputError("labels are 1 (an event from theta) or 0 (from the reference), and both must be present")
         object.__setattr__(self, "x", x)
-        object.__setattr__(self, "weight", _as_weights(self.weight, n))
+        object.__setattr__(self, "weight", as_weights(self.weight, n))
         names = tuple(self.parameters) or tuple(f"t{i + 1}" for i in range(shape[1]))
         if len(names) != shape[1]:
             raise InputError(f"theta has {shape[1]} parameters, not the names {', '.join(names)}")
@@ -258,7 +256,7 @@ def as_observables(x: ArrayLike, fewest: int = 1) -> Floats:
     if values.ndim != 2 or values.shape[1] == 0:
         raise InputError(f"observables are an array (events, observables), not of shape {values.shape}")
     if len(values) < fewest:
-        raise InputError(f"{len(values)} events are too few to learn from; give {fewest} or more")
+        raise InputError(f"{len(values)} events are too few; give {fewest} or more")
     return _finite("the observables", values)
 
 
@@ -275,7 +273,12 @@ def columns(events: Events, names: Sequence[str]) -> Floats:
     return np.concatenate([part.reshape(len(events), -1) for part in parts], axis=1)
 
 
-def _as_weights(weight: ArrayLike, n: int) -> Floats:
+def as_weights(weight: ArrayLike, n: int) -> Floats:
+    """Weights of n events, (n,), from as many or from one, (1,).
+
+    Raises:
+        InputError: they are of another shape, not finite, or do not add up to more than 0.
+    """
     values = np.asarray(weight, dtype=np.float64)
     if values.shape not in ((n,), (1,)):
         raise InputError(f"{n:,} events need weights ({n},), not {values.shape}")
@@ -285,7 +288,12 @@ def _as_weights(weight: ArrayLike, n: int) -> Floats:
     return spread
 
 
-def _of_shape(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
+def of_shape(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
+    """An array of float64, checked.
+
+    Raises:
+        InputError: it is of another shape, or not finite; the message names it.
+    """
     values = np.asarray(value, dtype=np.float64)
     if values.shape != shape:
         raise InputError(f"{name} must be of shape {shape}, not {values.shape}")

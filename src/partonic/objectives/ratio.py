@@ -81,20 +81,20 @@ def alice(model: nn.Module, batch: RatioBatch) -> Tensor:
 
 def cascal(model: nn.Module, batch: RatioBatch, strength: float = STRENGTH) -> Tensor:
     """CASCAL: :func:`carl` and the error of the score."""
-    log_ratio, slope = _with_slope(model, batch)
-    return _classifier(log_ratio, batch) + strength * _score_error(slope, batch)
+    log_ratio, slope = with_slope(model, batch)
+    return _classifier(log_ratio, batch) + strength * score_error(slope, batch)
 
 
 def rascal(model: nn.Module, batch: RatioBatch, strength: float = STRENGTH) -> Tensor:
     """RASCAL: :func:`rolr` and the error of the score."""
-    log_ratio, slope = _with_slope(model, batch)
-    return _regression(log_ratio, batch) + strength * _score_error(slope, batch)
+    log_ratio, slope = with_slope(model, batch)
+    return _regression(log_ratio, batch) + strength * score_error(slope, batch)
 
 
 def alices(model: nn.Module, batch: RatioBatch, strength: float = STRENGTH) -> Tensor:
     """ALICES: :func:`alice` and the error of the score."""
-    log_ratio, slope = _with_slope(model, batch)
-    return _exact_classifier(log_ratio, batch) + strength * _score_error(slope, batch)
+    log_ratio, slope = with_slope(model, batch)
+    return _exact_classifier(log_ratio, batch) + strength * score_error(slope, batch)
 
 
 def _classifier(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
@@ -112,8 +112,11 @@ def _regression(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
     return 0.5 * (batch.numerator * inverse.square() + batch.denominator * direct.square()).mean()
 
 
-def _with_slope(model: nn.Module, batch: RatioBatch) -> tuple[Tensor, Tensor]:
-    r"""The estimate and its gradient by theta, the estimated score, (m, b, p); validation asks for it too."""
+def with_slope(model: nn.Module, batch: RatioBatch) -> tuple[Tensor, Tensor]:
+    r"""The estimate, (m, b), and its gradient by theta, the estimated score, (m, b, p).
+
+    The gradient is there under ``torch.no_grad`` too, as validation runs.
+    """
     keep = torch.is_grad_enabled()
     with torch.enable_grad():
         theta = batch.theta.detach().requires_grad_()
@@ -122,7 +125,7 @@ def _with_slope(model: nn.Module, batch: RatioBatch) -> tuple[Tensor, Tensor]:
     return log_ratio, slope
 
 
-def _score_error(slope: Tensor, batch: RatioBatch) -> Tensor:
+def score_error(slope: Tensor, batch: RatioBatch) -> Tensor:
     r"""Squared error of the score in events of the numerator, :math:`w_0 |\nabla_\theta \ln \hat r - t|^2`."""
     error = ((slope - batch.score) * batch.unit).square().sum(dim=-1)
     return (batch.numerator * error).mean()

@@ -120,6 +120,11 @@ def test_options_out_of_range(how, said):
         quick(**how)
 
 
+def test_too_few_events_to_learn_from():
+    with pytest.raises(InputError, match="99 events are too few to learn from; give 100 or more"):
+        train_ratio(sample(99))
+
+
 def test_names_of_methods():
     with pytest.raises(UnknownNameError, match="did you mean 'alices'"):
         quick(method="alicess")
