@@ -27,6 +27,8 @@ OBSERVABLES = (
     "signed_y_j1",
     "signed_y_j2",
 )
+# What else there is to see where the measured momenta do not balance.
+BALANCE = ("log_pt_balance", "cos_delta_phi_h", "signed_sin_delta_phi_h")
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,26 @@ def observables(p3: Tensor, p4: Tensor, higgs: Tensor) -> Tensor:
         sign * y2,
     ]
     return torch.stack(numbers, -1)
+
+
+def balance(p3: Tensor, p4: Tensor, higgs: Tensor) -> Tensor:
+    """What is measured beyond the observables where jets and Higgs boson do not balance, for both orders of the jets.
+
+    Args:
+        p3: one jet, (4, n) as (E, px, py, pz) in GeV.
+        p4: the other.
+        higgs: the Higgs boson.
+
+    Returns:
+        (n, 3), in the order of :data:`BALANCE`: the log of 1 GeV more than the transverse momentum of all three, and
+        the azimuth between the Higgs boson and the harder jet, its sine with the sign of the order of the jets in
+        rapidity.
+    """
+    pt3, pt4 = torch.hypot(p3[1], p3[2]), torch.hypot(p4[1], p4[2])
+    swap = pt4 > pt3
+    hard = torch.where(swap, p4, p3)
+    y3, y4 = torch.asinh(p3[3] / pt3), torch.asinh(p4[3] / pt4)
+    sign = torch.where((y3 > y4) ^ swap, 1.0, -1.0)
+    total = p3 + p4 + higgs
+    angle = torch.atan2(hard[1] * higgs[2] - hard[2] * higgs[1], hard[1] * higgs[1] + hard[2] * higgs[2])
+    return torch.stack([torch.log1p(torch.hypot(total[1], total[2])), angle.cos(), sign * angle.sin()], -1)

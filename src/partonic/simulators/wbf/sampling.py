@@ -15,6 +15,7 @@ from partonic.phasespace.vegas import Grid
 from partonic.simulators.wbf.matrix_element import Invariants, MatrixElement, invariants
 from partonic.simulators.wbf.observables import Cuts
 from partonic.simulators.wbf.phase_space import DIMENSIONS, Points, points
+from partonic.simulators.wbf.smearing import Smearing
 from partonic.simulators.wbf.theory import Floats
 
 BLOCK = 16_384
@@ -48,7 +49,7 @@ class Plan:
         form: (6,).
         grid: adapted to it.
         cap: of the weights, in pb.
-        components: cross section of each component and channel, in pb, (2, 6).
+        components: cross section of each component and channel within the cuts, smeared if asked for, in pb, (2, 6).
         covariance: of the sum over channels, (6, 6), in pb^2.
     """
 
@@ -64,21 +65,24 @@ class Sampler:
 
     Args:
         element: the matrix element.
-        cuts: on the jets.
+        cuts: on the jets that are seen.
+        smearing: transfer functions from the true jets to those, or None where they are the same.
     """
 
-    def __init__(self, element: MatrixElement, cuts: Cuts) -> None:
+    def __init__(self, element: MatrixElement, cuts: Cuts, smearing: Smearing | None = None) -> None:
         self.element = element
         self.cuts = cuts
+        self.smearing = smearing
+        self.true_cuts = cuts if smearing is None else smearing.loosened(cuts)
 
     def block(self, grid: Grid, rng: np.random.Generator, n: int = BLOCK) -> Weighted:
         """Try ``n`` points; give those that are inside."""
         constants = self.element.constants
         drawn = grid.draw(torch.from_numpy(rng.random((n, DIMENSIONS))))
         azimuth = torch.from_numpy(rng.uniform(-np.pi, np.pi, n))
-        tried = points(drawn.points, azimuth, constants, self.cuts.pt)
+        tried = points(drawn.points, azimuth, constants, self.true_cuts.pt)
         known = invariants(tried.p3, tried.p4, tried.higgs, constants.energy)
-        inside = (known.x1 < 1) & (known.x2 < 1) & self.cuts.passed(tried.p3, tried.p4)
+        inside = (known.x1 < 1) & (known.x2 < 1) & self.true_cuts.passed(tried.p3, tried.p4)
         rows = torch.nonzero(inside).squeeze(1)
         return Weighted(tried[rows], known[rows], drawn.cells[rows], drawn.jacobian[rows])
 
@@ -116,21 +120,24 @@ class Sampler:
         for _ in range(TRIAL // BLOCK):
             part = self.block(grid, rng)
             components = self.element.components(part.invariants) * (part.momenta.measure * part.jacobian)
+            weights.append(torch.from_numpy(form) @ components.sum(0))
+            if self.smearing is not None:
+                seen = self.smearing.smeared(part.momenta.p3, part.momenta.p4, part.momenta.higgs, rng)
+                components = components * self.cuts.passed(seen[0], seen[1])
             both = components.sum(0).numpy()
-            weights.append(torch.from_numpy(form @ both))
             channels += components.sum(2).numpy()
             squares += both @ both.T
-        seen = torch.cat(weights)
-        if bool((seen < -1e-9 * seen.max()).any()):
+        tried = torch.cat(weights)
+        if bool((tried < -1e-9 * tried.max()).any()):
             raise InputError("the density to draw from is negative somewhere; it must be a mean over values of theta")
-        all_weights = torch.cat([seen.clamp_min(0.0), torch.zeros(TRIAL - len(seen), dtype=torch.float64)])
+        all_weights = torch.cat([tried.clamp_min(0.0), torch.zeros(TRIAL - len(tried), dtype=torch.float64)])
         mean = channels / TRIAL
         total = mean.sum(0)
         covariance = (squares / TRIAL - np.outer(total, total)) / TRIAL
         return Plan(form, grid, find_cap(all_weights, overweight), mean, covariance)
 
     def unweighted(self, plan: Plan, n: int, rng: np.random.Generator) -> Points:
-        """``n`` events of equal weight.
+        """``n`` events of equal weight within the cuts on true jets.
 
         Raises:
             SimulationError: hardly any point is kept.

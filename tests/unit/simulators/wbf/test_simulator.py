@@ -5,6 +5,7 @@ import pytest
 
 from partonic.core.errors import InputError, SimulationError, UnknownNameError
 from partonic.core.rng import generator
+from partonic.events.events import concatenate
 from partonic.events.kinematics import mass
 from partonic.simulators import pdf
 from partonic.simulators.wbf import Constants, Cuts, WeakBosonFusion, as_theta, basis, features, joint_score
@@ -13,18 +14,8 @@ POINT = (0.4, -0.5)
 
 
 @pytest.fixture(scope="module")
-def fusion(tmp_path_factory):
-    """With densities of a file of our own, so that no other package is needed."""
-    x = np.concatenate([np.geomspace(1e-6, 0.1, 40), np.linspace(0.12, 1.0, 20)])
-    sea = 0.22 * x**-0.3 * (1 - x) ** 8
-    valence = {2: 3.1 * x**0.7 * (1 - x) ** 3.6, 1: 1.9 * x**0.7 * (1 - x) ** 4.4}
-    flavours = [-5, -4, -3, -2, -1, 1, 2, 3, 4, 5]
-    rows = [" ".join(repr(float(valence.get(f, 0 * x)[i] + sea[i])) for f in flavours) for i in range(len(x))]
-    lines = ["Format: lhagrid1", "---", " ".join(map(repr, x.tolist())), "10.0 1000.0", " ".join(map(str, flavours))]
-    lines += [row for row in rows for _ in range(2)] + ["---"]
-    path = tmp_path_factory.mktemp("grid") / "toy_0000.dat"
-    path.write_text("\n".join(lines) + "\n")
-    return WeakBosonFusion(densities=str(path))
+def fusion(densities):
+    return WeakBosonFusion(densities=densities)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +104,27 @@ def test_both_orders_of_the_jets_are_alike(fusion, standard):
     turned = type(jets).from_counts(jets.counts, {name: jets[name][order] for name in ("px", "py", "pz", "e")})
     swapped = standard.with_collections(jets=turned)
     np.testing.assert_allclose(fusion.log_prob(swapped, POINT), fusion.log_prob(standard, POINT), atol=1e-12)
+
+
+def test_joined_samples_keep_their_truth(fusion, standard, shifted):
+    joined = concatenate([standard[:500], shifted[:500]])
+    order = generator(6).permutation(1000)
+    apart = np.concatenate([fusion.truth(standard[:500]), fusion.truth(shifted[:500])])
+    np.testing.assert_allclose(fusion.truth(joined[order]), apart[order], rtol=1e-12)
+    section = fusion.cross_section
+    np.testing.assert_allclose(apart[:500] @ basis((0, 0)), section.components[0], rtol=1e-12)
+    np.testing.assert_allclose(apart[500:] @ basis(POINT), section.at(POINT).value, atol=5 * section.at(POINT).error)
+
+
+def test_gold_and_truth_are_scaled_by_the_proposal(fusion, shifted):
+    proposal = shifted.column("proposal")
+    for components in (shifted.gold["components"], fusion.truth(shifted)):
+        np.testing.assert_allclose((components * proposal).sum(axis=1), 1.0, rtol=1e-12)
+
+
+def test_events_of_another_simulator_have_no_truth(fusion, standard):
+    with pytest.raises(InputError, match="components"):
+        fusion.truth(standard.with_columns(proposal=np.ones((len(standard), 15))))
 
 
 @pytest.mark.parametrize("theta", [0.3, (1, 2, 3), (np.nan, 0), np.zeros((2, 2, 2)), np.zeros((0, 2))])
