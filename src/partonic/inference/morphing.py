@@ -22,6 +22,7 @@ from partonic.core.errors import InputError
 Floats = NDArray[np.float64]
 Theta = TypeVar("Theta", Floats, Tensor)
 
+NAMED = 6  # monomials in an error
 SINGULAR = 1e-10  # of the largest singular value of the basis, each parameter in units of its largest value
 
 
@@ -177,7 +178,8 @@ class Morphing:
         rank = int(np.sum(values > SINGULAR * values[0]))
         if rank < len(self):
             open_ = np.abs(directions[rank:]).max(axis=0) > 1e-6
-            names = ", ".join(name for name, lost in zip(self.monomials, open_, strict=True) if lost)
+            lost = [name for name, missing in zip(self.monomials, open_, strict=True) if missing]
+            names = ", ".join(lost[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
             raise InputError(
                 f"singular basis: the {len(scaled)} points have rank {rank} and the polynomial has {len(self)} "
                 f"monomials; open stay {names}; give weights at more points"

@@ -174,13 +174,24 @@ def _stream(path: Path) -> TextIO:
     return stream
 
 
+def header(path: Path | str) -> dict[str, Any]:
+    """What a file says before its events, as the provenance that :func:`iterate` gives them.
+
+    Raises:
+        FileError: the file is missing, or there is no ``<init>`` block, or it is broken.
+    """
+    file = check_readable(path)
+    with _stream(file) as stream:
+        return read_header(Text(file, stream))
+
+
 def iterate(path: Path | str, rows: int = ROWS) -> Iterator[Events]:
     """Read a file in samples of ``rows`` events.
 
     Columns are ``process_id``, ``scale`` (GeV), ``alpha_qed``, ``alpha_qcd``; the weight ``nominal`` is XWGTUP, the
     others have the names of the file; the collection ``particles`` holds momenta and mass in GeV, ``lifetime`` in mm
     and the codes of the standard; ``mother1`` and ``mother2`` are positions from 0, -1 for none. The provenance holds
-    the cross section in pb, the ``<init>`` block and what the header says of the weights.
+    the cross section in pb, the ``<init>`` block, what the header says of the weights, and the parameters they vary.
 
     Raises:
         InputError: ``rows`` is not above 0.

@@ -22,6 +22,7 @@ _DECLARED = re.compile(
 )
 _NAMED = re.compile(r"<weightinfo\b([^>]*)>")
 _GENERATOR = re.compile(r"<generator\b([^>]*)>(.*?)</generator\s*>", re.DOTALL)
+_CARD = re.compile(r"<slha>(.*?)</slha>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')""")
 
 
@@ -89,6 +90,30 @@ def _declared(header: str) -> list[dict[str, Any]]:
     return weights
 
 
+def _parameters(header: str) -> dict[str, dict[str, Any]]:
+    """The entries of the card of parameters (SLHA), as ``"smeft 8"``, with name and value; the last one counts."""
+    found: dict[str, dict[str, Any]] = {}
+    block = ""
+    for line in "\n".join(_CARD.findall(header)).splitlines():
+        given, _, comment = line.partition("#")
+        words, name = given.split(), comment.split()
+        if len(words) >= 2 and words[0].lower() == "block":
+            block = words[1].lower()
+        elif block and len(words) >= 2 and words[0].isdigit():
+            try:
+                key = " ".join([block, *(str(int(word)) for word in words[:-1])])
+                found[key] = {"name": name[0] if name else key, "value": float(words[-1])}
+            except ValueError:
+                continue
+    return found
+
+
+def _varied(header: str, weights: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Those of the parameters that the text of a weight names."""
+    texts = "\n".join(" ".join(weight["text"].lower().split()) for weight in weights)
+    return {key: entry for key, entry in _parameters(header).items() if f" {key} " in texts} if texts else {}
+
+
 def _init(block: str) -> dict[str, Any]:
     """The run information: beams (PDG), energies (GeV), PDF sets, processes with cross sections (pb)."""
     lines = [line.strip() for line in block.splitlines() if line.strip()]
@@ -127,11 +152,10 @@ def read_header(text: Text) -> dict[str, Any]:
         raise FileError(f"{text.path} has a broken <init> block ({error})") from error
     version = re.search(r"<LesHouchesEvents[^>]*version\s*=\s*[\"']([^\"']*)", head)
     processes = init["processes"]
-    facts = {
-        "version": version.group(1) if version else "1.0",
-        "init": init,
-        "weights": _declared(head[: match.start()]),
-    }
+    weights = _declared(head[: match.start()])
+    facts: dict[str, Any] = {"version": version.group(1) if version else "1.0", "init": init, "weights": weights}
+    if varied := _varied(head[: match.start()], weights):
+        facts["parameters"] = varied
     return {
         "source": text.path.name,
         "cross_section_pb": sum(process["cross_section_pb"] for process in processes),

@@ -75,6 +75,7 @@ def _header(events: Events, provenance: Mapping[str, Any], names: list[str]) -> 
     init = {**UNKNOWN_INIT, **facts.get("init", {})}
     known = {weight["id"]: weight for weight in facts.get("weights", [])}
     lines = ['<LesHouchesEvents version="3.0">', "<header>", f"<!-- written by partonic {__version__} -->"]
+    lines += _card(facts.get("parameters", {}))
     if names:
         lines += [
             "<initrwgt>",
@@ -101,6 +102,18 @@ def _id(name: str, names: list[str]) -> str:
     while name.endswith(RWGT) and name.removesuffix(RWGT) in (NOMINAL, *names):
         name = name.removesuffix(RWGT)
     return name
+
+
+def _card(parameters: Mapping[str, Any]) -> Iterator[str]:
+    """The parameters that weights vary, as a card."""
+    if parameters:
+        yield "<slha>"
+        for key, entry in parameters.items():
+            block, _, numbers = key.partition(" ")
+            comment = "" if entry["name"] == key else f" # {escape(entry['name'])}"
+            yield f"BLOCK {block}"
+            yield f"  {numbers} {entry['value']!r}{comment}"
+        yield "</slha>"
 
 
 def _weights(weights: list[dict[str, Any]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from partonic.core.config import to_tree
+from partonic.io import lhe
 from partonic.simulators.options import CHUNK, SimulationOptions, plan, settings
 from partonic.simulators.pythia import ALWAYS
 from partonic.simulators.simulator import ChunkFacts
@@ -75,6 +76,7 @@ def provenance(options: SimulationOptions) -> dict[str, Any]:
     are not used: samples that were made or begun when these could not be asked for say the same.
     """
     filled = plan(options)
+    of_file = {"lhe": lhe.header(filled.process.lhe)["lhe"]} if filled.process.lhe else {}
     silent = {"workers", *(name for name in ADDED if getattr(options, name) is None or getattr(options, name) is False)}
     return {
         "process": options.process,
@@ -92,4 +94,5 @@ def provenance(options: SimulationOptions) -> dict[str, Any]:
         "pythia_settings": [*ALWAYS, *settings(options)],
         "events_a_chunk": CHUNK,
         "versions": versions(),
+        **of_file,
     }

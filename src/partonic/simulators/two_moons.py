@@ -95,4 +95,5 @@ class TwoMoons:
 
 def _shift(theta: Floats) -> Floats:
     first, second = theta[:, 0], theta[:, 1]
-    return np.stack([-np.abs(first + second), second - first], axis=-1) / np.sqrt(2)
+    shift: Floats = np.stack([-np.abs(first + second), second - first], axis=-1) / np.sqrt(2)
+    return shift

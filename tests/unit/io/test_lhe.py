@@ -295,3 +295,25 @@ def test_a_cross_section_error_beyond_its_square(tmp_path):
     path = made(tmp_path / "huge.lhe")
     path.write_text(path.read_text().replace("2.0 0.1 1.0 7", "2.0 1e200 1.0 7"))
     assert lhe.read(path).provenance["cross_section_error_pb"] == 1e200
+
+
+def test_the_card_names_the_parameters_that_weights_vary(tmp_path):
+    """The last card counts; what no weight sets, and what is no number, stays out."""
+    card = "Block SMEFT # \n  4 0.5 # chbox\n 7 1.0 # chw\n junk\n 9 x # chwb\nBLOCK SMEFT\n 7 2.5E-1 # chw\n 8 1.0\n"
+    weights = "<initrwgt><weight id='a'>set param_card  smeft 7 0.1\nset param_card SMEFT 8 3</weight></initrwgt>"
+    text = f"<LesHouchesEvents version='3.0'>\n<header>\n<slha>\n{card}</slha>\n{weights}</header>\n"
+    text += "<init>\n2212 2212 1 1 0 0 0 0 3 1\n1 0 1 1\n</init>\n</LesHouchesEvents>\n"
+    path = tmp_path / "card.lhe"
+    path.write_text(text)
+    found = lhe.header(path)
+    assert found["lhe"]["parameters"] == {
+        "smeft 7": {"name": "chw", "value": 0.25},
+        "smeft 8": {"name": "smeft 8", "value": 1.0},
+    }
+    assert found["cross_section_pb"] == 1
+    none = Ragged.from_counts(np.zeros(1, dtype=int), {name: np.zeros(0) for name in ("pid", "px", "py", "pz", "e")})
+    one = Events({"process_id": np.ones(1)}, {"a": np.ones(1)}, {"particles": none}, {}, found)
+    lhe.write(tmp_path / "again.lhe", one)
+    assert lhe.header(tmp_path / "again.lhe")["lhe"] == found["lhe"]
+    path.write_text(text.replace(weights, "<initrwgt><weight id='a'>up</weight></initrwgt>"))
+    assert "parameters" not in lhe.header(path)["lhe"]

@@ -20,7 +20,8 @@ pytest.importorskip("fastjet")
 from partonic.core.errors import FileError, InputError, MissingPackageError, SimulationError
 from partonic.core.progress import Progress
 from partonic.events import Events, concatenate
-from partonic.io import parquet
+from partonic.inference.benchmarks import with_components
+from partonic.io import lhe, parquet
 from partonic.simulators import simulator as simulator_module
 from partonic.simulators.simulate import SimulationOptions, manifest_path, simulate, simulate_chunks, simulate_to_file
 from partonic.simulators.store import chunk_folder
@@ -124,6 +125,13 @@ def test_weights_of_a_file_survive_by_name():
         np.testing.assert_allclose(events.weights[name], values, rtol=1e-6, err_msg=name)
     np.testing.assert_allclose(events.weights["nominal"], expected["SM"], rtol=1e-6)
     assert events.provenance["cross_section_pb"] == pytest.approx(3.343, rel=1e-3)
+    read = lhe.read(LHE).provenance["lhe"]
+    assert events.provenance["lhe"] == read
+    assert read["parameters"]["smeft 7"] == {"name": "chw", "value": 0.0}
+    (ours, morphing), (theirs, _) = with_components(events), with_components(lhe.read(LHE))
+    assert morphing.parameters == ("cHbox", "cHDD", "cHW", "cHB", "cHWB")
+    scale = theirs.provenance["cross_section_pb"] / events.provenance["cross_section_pb"]
+    np.testing.assert_allclose(ours.gold["components"] * scale, theirs.gold["components"], rtol=1e-4, atol=1e-3)
     higgs = events.collections["truth"]
     assert np.all(np.bincount(higgs.rows[higgs["pid"] == 25], minlength=200) >= 1)
 
