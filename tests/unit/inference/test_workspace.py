@@ -40,7 +40,7 @@ def config(tree):
 REFUSED = [
     (one_bin, lambda t: t.pop("observations"), "has no 'observations'"),
     (one_bin, lambda t: t.update(version="2.0.0"), "version '2.0.0'"),
-    (one_bin, lambda t: t.update(chanels=[]), "unknown key 'chanels'; did you mean 'channels'"),
+    (one_bin, lambda t: t.update(channel=[]), "unknown key 'channel'; did you mean 'channels'"),
     (one_bin, lambda t: t.update(channels=[]), "channels must be a list of one or more"),
     (one_bin, lambda t: sample(t)["data"].append(1.0), "sample 'background' has 1 bins, 'signal' 2"),
     (one_bin, lambda t: t["observations"][0]["data"].append(1.0), "has 1 bins, its observation 2"),
