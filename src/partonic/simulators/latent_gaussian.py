@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -57,13 +57,27 @@ class LatentGaussian:
         values = each_event(theta, n, 1)[:, 0]
         z = rng.normal(values, self.latent_spread)
         x = rng.normal(z, self.spread)
-        pulls = (z - values) / self.latent_spread, (z - self.reference) / self.latent_spread
-        gold = {
-            "joint_ratio": np.exp(0.5 * (pulls[1] ** 2 - pulls[0] ** 2)),
-            "joint_score": (pulls[0] / self.latent_spread)[:, None],
-        }
         columns = {"x": x, "z": z, "theta": values[:, None]}
-        return Events(columns, gold=gold, provenance={"process": "latent-gaussian"})
+        return Events(columns, gold=self._gold(z, values), provenance={"process": "latent-gaussian"})
+
+    def at(self, events: Events, theta: ArrayLike) -> Events:
+        """The same events with ``theta`` and the gold of other points, as if they were to be told from those.
+
+        Args:
+            events: what :meth:`simulate` gave.
+            theta: one value, or one an event (n,).
+
+        Raises:
+            InputError: theta is of another shape or not finite.
+        """
+        values = each_event(theta, len(events), 1)[:, 0]
+        gold = self._gold(np.asarray(events.column("z"), dtype=np.float64), values)
+        return replace(events.with_columns(theta=values[:, None]), gold=gold)
+
+    def _gold(self, z: Floats, theta: Floats) -> dict[str, Floats]:
+        pull, other = (z - theta) / self.latent_spread, (z - self.reference) / self.latent_spread
+        score: Floats = (pull / self.latent_spread)[:, None]
+        return {"joint_ratio": np.exp(0.5 * (other**2 - pull**2)), "joint_score": score}
 
     def _pull(self, events: Events, theta: ArrayLike) -> tuple[Floats, float]:
         total = float(np.hypot(self.latent_spread, self.spread))
