@@ -213,7 +213,7 @@ def simulate(*tokens: Tokens) -> int:
         overwrite: Annotated[bool, Parameter(help="Replace an existing output.")] = False,
         cluster: Cluster = None,
     ) -> None:
-        """Simulate N accepted jets (or events) of a process with Pythia 8 and a detector, and write them as Parquet."""
+        """Write N jets (or events) of Pythia 8 and a detector as Parquet; simulators have a help of their own."""
         options = SimulationOptions(**changes)
         with connect(cluster) if cluster else nullcontext() as executor:
             print(simulate_to_file(options, output, overwrite=overwrite, executor=executor))

@@ -9,6 +9,7 @@ import pytest
 
 import partonic as pn
 from partonic import cli
+from partonic.core.registry import simulators
 from partonic.core.result import Result
 from partonic.recipes import launch
 
@@ -73,7 +74,8 @@ ALL = [pytest.param(tokens, id=f"{page}: {' '.join(tokens)}") for page in PAGES 
 def test_commands_have_their_options(tokens, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     words = [token for token in tokens if not token.startswith("-")]
-    recipe = words[1:2] if words[:1] == ["run"] and words[1] in launch.recipes.names() else []
+    known = {"run": launch.recipes.names(), "simulate": simulators.names()}
+    recipe = words[1:2] if words[1:2] and words[1] in known.get(words[0], ()) else []
     with pytest.raises(SystemExit) as left:
         cli.main([*words[:1], *recipe, "--help"])
     assert not left.value.code

@@ -10,11 +10,12 @@ from toy_jets import permuted, toy_jets
 
 import partonic as pn
 from partonic.core.errors import FileError
-from partonic.core.registry import models, recipes
+from partonic.core.registry import models, recipes, simulators
 from partonic.fit.tagger import train_tagger
 from partonic.io import formats
 from partonic.io.convert import convert
 from partonic.metrics.tagging import auc
+from partonic.simulators.known import build
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -22,7 +23,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 @pytest.fixture
 def forget(monkeypatch):
     """What an example registers is gone after the test."""
-    for registry in (models, recipes):
+    for registry in (models, recipes, simulators):
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     before = set(sys.modules)
     yield
@@ -48,6 +49,16 @@ def test_a_model(forget, tmp_path):
     np.testing.assert_array_equal(pn.predict(tmp_path / "efn-1.pt", jets[300:]), scores)
     np.testing.assert_allclose(pn.predict(training.trained, permuted(jets[300:])), scores, rtol=1e-4)
     assert entry.facts["invariant"] == ("permutation", "azimuth")
+
+
+def test_a_simulator(forget):
+    simulators.load_file(EXAMPLES / "decay_times.py")
+    events = pn.simulate("decay-times", 4000, theta=2.0, dead_time=0.3)
+    assert events.provenance["options"] == {"dead_time": 0.3}
+    assert events.column("x").mean() == pytest.approx(0.8, abs=4.5 * 0.5 / np.sqrt(4000))
+    known = build("decay-times", dead_time=0.3)
+    slope = (known.log_prob(events, 2.001) - known.log_prob(events, 1.999)) / 0.002
+    np.testing.assert_allclose(events.gold["joint_score"][:, 0], slope, atol=1e-6)
 
 
 def test_the_model_is_safe_against_collinear_splitting(forget):

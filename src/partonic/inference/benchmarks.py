@@ -122,7 +122,7 @@ def _spelling(name: str, weights: Sequence[str]) -> str:
 def components_of(
     events: Events, benchmarks: Benchmarks, morphing: Morphing | None = None, cross_section: float | None = None
 ) -> Floats:
-    r"""The components c of each event, with cross section :math:`\langle w\,c\cdot\phi(\theta)\rangle/\langle w\rangle`.
+    r"""The components c of events, with cross section :math:`\langle w\,c\cdot\phi(\theta)\rangle/\langle w\rangle`.
 
     Args:
         events: with the weights of the benchmarks and the nominal weight w.

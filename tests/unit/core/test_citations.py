@@ -6,7 +6,7 @@ import pytest
 
 from partonic.core.citations import ENTRIES, bibtex
 from partonic.core.errors import UnknownNameError
-from partonic.core.registry import models, recipes
+from partonic.core.registry import models, recipes, simulators
 
 
 def test_entries_come_once_and_in_order():
@@ -34,8 +34,10 @@ def test_an_unknown_key_is_an_error():
         bibtex(["arXiv:1810.05166"])
 
 
-@pytest.mark.parametrize("name", [*models.names(), *recipes.names()])
-def test_every_model_and_recipe_can_be_cited(name):
-    registry = models if name in models.names() else recipes
-    paper = registry.find(name).paper
+NAMES = [(registry, name) for registry in (models, recipes, simulators) for name in registry.names()]
+
+
+@pytest.mark.parametrize(("registry", "name"), NAMES, ids=[name for _, name in NAMES])
+def test_every_model_recipe_and_simulator_can_be_cited(registry, name):
+    paper = registry.find(name).paper or "partonic"
     assert paper.removeprefix("arXiv:") in bibtex([paper])
