@@ -63,10 +63,15 @@ class Grid:
 
     def inverse(self, points: Tensor) -> Tensor:
         """The uniform numbers that give the points, (n, dimensions)."""
+        return self.located(points)[0]
+
+    def located(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The uniform numbers that give the points, (n, dimensions), and the density there, (n,)."""
         columns = points.T.contiguous()
         cells = (torch.searchsorted(self.edges.contiguous(), columns, right=True) - 1).clamp_(0, self.cells - 1)
         low, high = self.edges.gather(1, cells), self.edges.gather(1, cells + 1)
-        return ((cells + (columns - low) / (high - low)) / self.cells).T
+        width = high - low
+        return ((cells + (columns - low) / width) / self.cells).T, 1 / (width * self.cells).prod(0)
 
     def refined(self, cells: Tensor, squares: Tensor, damping: float = 0.7) -> Grid:
         """The grid with narrower cells where the integrand is large.

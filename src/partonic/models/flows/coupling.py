@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +94,13 @@ class CouplingFlow(nn.Module):
             )
         self.dim = dim
         self.context = context
+        self.sizes: dict[str, Any] = {
+            "dim": dim,
+            "bins": bins,
+            "hidden": list(hidden),
+            "context": context,
+            "rounds": rounds,
+        }
         rows = masks(dim) * rounds
         self.layers = nn.ModuleList(SplineCoupling(row, bins, hidden, context) for row in rows)
         self.double()

@@ -1,0 +1,121 @@
+"""An integrand under way: calls counted and timed, split over processes, values checked."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from partonic.core.errors import InputError, WorkerError
+from partonic.core.parallel import LOSSES, local_processes, one_thread, ordered
+
+Function = Callable[[Tensor], Any]
+CHUNK = 16_384
+
+
+def _itself(function: Function) -> Function:
+    return function
+
+
+class Integrand:
+    """A function of points that is asked in chunks.
+
+    Args:
+        function: of points (n, m) in double precision; gives (n,) as a tensor or an array. For several processes it
+            must pickle: a function of a module, or an instance of a class of one.
+        workers: processes.
+        executor: where to work instead, as a cluster.
+        chunk: points that go to the function at once.
+
+    Raises:
+        InputError: a number is below 1.
+    """
+
+    def __init__(
+        self, function: Function, workers: int = 1, executor: Executor | None = None, chunk: int = CHUNK
+    ) -> None:
+        if workers < 1 or chunk < 1:
+            raise InputError(f"an integrand needs workers and chunks of 1 or more, not {workers} and {chunk}")
+        self.function = function
+        self.workers = workers
+        self.given = executor
+        self.chunk = chunk
+        self.pool: Executor | None = None
+        self.calls = 0
+        self.seconds = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+            self.pool = None
+
+    @property
+    def seconds_per_call(self) -> float:
+        """Processor seconds (of workers: seconds times their number) that a call took so far."""
+        return self.seconds / max(self.calls, 1)
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """Values at points, (n,), in double precision.
+
+        Raises:
+            InputError: the values are not n real, finite numbers.
+            WorkerError: worker processes died again and again.
+        """
+        chunks = list(y.split(self.chunk))
+        spread = self.workers > 1 or self.given is not None
+        clock = time.monotonic if spread else time.process_time
+        began = clock()
+        parts = self._spread(chunks) if spread else [self.function(part) for part in chunks]
+        self.seconds += (clock() - began) * (self.workers if spread else 1)
+        values = torch.cat([_checked(value, part) for value, part in zip(parts, chunks, strict=True)])
+        self.calls += len(y)
+        return values
+
+    def _spread(self, chunks: list[Tensor]) -> list[Any]:
+        make = functools.partial(_itself, self.function)
+        if self.given is not None:
+            return list(ordered(make, chunks, self.workers, self.given))
+        for _ in range(LOSSES - 1):
+            if self.pool is None:
+                with one_thread():
+                    self.pool = local_processes(self.workers)
+            try:
+                return list(ordered(make, chunks, self.workers, self.pool))
+            except WorkerError:
+                self._close()
+        return list(ordered(make, chunks, self.workers))
+
+
+def _checked(value: Any, points: Tensor) -> Tensor:
+    values = torch.as_tensor(value).detach()
+    if values.is_complex():
+        raise InputError("the integrand gives complex numbers; it must give real ones")
+    if values.shape != (len(points),):
+        raise InputError(
+            f"the integrand must give one number a point, (n,): for {len(points)} points it gave the shape "
+            f"{tuple(values.shape)}"
+        )
+    values = values.double()
+    wrong = ~torch.isfinite(values)
+    if bool(wrong.any()):
+        at = int(torch.argmax(wrong.int()))
+        place = ", ".join(f"{float(number):.6g}" for number in points[at][:8])
+        raise InputError(
+            f"the integrand is {float(values[at])} at ({place}); it must be finite at every point, and 0 where "
+            "a cut removes it"
+        )
+    return values

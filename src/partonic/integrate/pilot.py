@@ -1,0 +1,272 @@
+"""The pilot: grids and shares adapted to an integrand, with as many grids as it has separate modes.
+
+Grids of several components are adapted together as in VAMP (Ohl, hep-ph/9806432): each point counts for a component in
+proportion to that one's part of the density there. Where this leaves a large spread, a cooled population of points
+looks for separate modes, and each gets its own grid.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from partonic.core.errors import InputError
+from partonic.integrate.anneal import Population, anneal
+from partonic.integrate.integrand import Integrand
+from partonic.integrate.mixture import TINY, Component, Mixture
+from partonic.phasespace.vegas import Grid
+
+ROUNDS = 6
+GOOD = 0.5  # effective share of points above which no separate modes are looked for
+BROAD = 0.1  # share of the components that cover everything, once there are others
+MODES = 6
+GAIN = 2.0  # by which grids of separate modes must raise the effective share of points
+APART = 0.99  # mean certainty of belonging to one mode, below which modes are not separate
+DROP = 1e-3
+FOLLOWED = 300  # effective number of points that grids follow, at least
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Points that were asked for.
+
+    Args:
+        y: points, (n, m).
+        f: values, (n,).
+        q: density from which they were drawn, (n,).
+        component: that made them, (n,).
+        shares: of the components, (components,).
+    """
+
+    y: Tensor
+    f: Tensor
+    q: Tensor
+    component: Tensor
+    shares: Tensor
+
+    @property
+    def weights(self) -> Tensor:
+        """f/q, (n,)."""
+        return self.f / self.q
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What the pilot found.
+
+    Args:
+        mixture: adapted.
+        rounds: of points, the last ones.
+        integral: mean of the last rounds.
+        error: of it.
+        effective: share of points in the last round.
+        cooled: integral of the absolute integrand by a cooled population of points; nan where there was none.
+        cooled_error: of that.
+    """
+
+    mixture: Mixture
+    rounds: tuple[Asked, ...]
+    integral: float
+    error: float
+    effective: float
+    cooled: float
+    cooled_error: float
+
+
+def sample(integrand: Integrand, mixture: Mixture, n: int, random: torch.Generator) -> Asked:
+    """Ask an integrand at about n points of a mixture: of each component as many as its share says, at least 2."""
+    parts = []
+    for number, component in enumerate(mixture.components):
+        count = max(2, round(component.share * n))
+        u = torch.rand(count, mixture.dim, generator=random, dtype=torch.float64)
+        parts.append((*mixture.draw(number, u), torch.full((count,), number)))
+    y, q, component = (torch.cat(part) for part in zip(*parts, strict=True))
+    return Asked(y, integrand(y), q, component, mixture.shares)
+
+
+def mean(seen: Asked) -> tuple[float, float]:
+    """The integral and its error, from points with a known number of each component."""
+    total, variance = 0.0, 0.0
+    for number, share in enumerate(seen.shares.tolist()):
+        w = seen.weights[seen.component == number]
+        total += share * float(w.mean())
+        variance += share**2 * float(w.var()) / len(w)
+    return total, math.sqrt(variance)
+
+
+def effective(seen: Asked) -> float:
+    """Kish's effective share of points, of absolute weights."""
+    first = second = 0.0
+    for number, share in enumerate(seen.shares.tolist()):
+        w = seen.weights[seen.component == number].abs()
+        first += share * float(w.mean())
+        second += share * float((w * w).mean())
+    return first**2 / second if second > 0 else 0.0
+
+
+def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
+    """Grids and shares that follow the absolute weights; components that are hardly used are dropped.
+
+    Args:
+        mixture: from which the points were drawn.
+        seen: points.
+        damping: of the grids.
+
+    Raises:
+        InputError: the integrand is 0 at all points.
+    """
+    if not bool((seen.f != 0).any()):
+        raise InputError(
+            f"the integrand is 0 at all of {len(seen):,} points; look for a cut that removes everything, or give "
+            "channels that lead to where it is not 0"
+        )
+    logs = mixture.log_densities(seen.y)
+    own = torch.softmax(logs + torch.log(mixture.shares), 1) * _tempered(seen)[:, None]  # (n, components)
+    shares = own.sum(0) / own.sum()
+    places = mixture.located(seen.y)
+    components = []
+    for number, component in enumerate(mixture.components):
+        grid = component.grid
+        if float(shares[number]) > DROP:
+            cells = _cells(grid, places[component.channel][0])
+            grid = grid.refined(cells, own[:, number], damping)
+        components.append(replace(component, grid=grid))
+    least = torch.tensor([BROAD / 2 if one.broad else 0.0 for one in components], dtype=torch.float64)
+    shares = torch.maximum(0.5 * (shares + mixture.shares), least)
+    kept = [n for n, share in enumerate(shares.tolist()) if share > DROP]
+    return _shared(mixture, [components[n] for n in kept], shares[kept])
+
+
+def _tempered(seen: Asked) -> Tensor:
+    """Absolute weights, (n,), to a power below 1 where a few of them would decide everything.
+
+    A grid that follows one point of a narrow mode loses the others; one that follows a flattened integrand gets there
+    in several steps.
+    """
+    log = torch.log(seen.weights.abs() + TINY)
+    log = log - log.max()
+    wanted = min(FOLLOWED, len(seen) / 4)
+
+    def followed(power: float) -> Tensor:
+        w = torch.exp(power * log)
+        return w if float(w.sum() ** 2 / (w * w).sum()) >= wanted else w[:0]
+
+    if len(followed(1.0)):
+        return followed(1.0)
+    low, high = 0.0, 1.0
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if len(followed(middle)) else (low, middle)
+    return torch.exp(low * log)
+
+
+def _shared(mixture: Mixture, components: list[Component], shares: Tensor) -> Mixture:
+    total = float(shares.sum())
+    made = [replace(one, share=float(share) / total) for one, share in zip(components, shares, strict=True)]
+    rest = 1 - math.fsum(one.share for one in made[1:])
+    return replace(mixture, components=(replace(made[0], share=rest), *made[1:]))
+
+
+def _cells(grid: Grid, x: Tensor) -> Tensor:
+    return (grid.inverse(x) * grid.cells).long().clamp_(0, grid.cells - 1)
+
+
+def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.Generator) -> Pilot:
+    """Adapt a mixture.
+
+    Args:
+        integrand: asked about so often.
+        mixture: where to begin.
+        calls: of the integrand.
+        random: source of randomness.
+
+    Raises:
+        InputError: the integrand is 0 everywhere, or its values are no finite numbers.
+    """
+    asked: list[Asked] = []
+    population, cooled = None, (math.nan, math.nan)
+    mixture, means = _rounds(integrand, mixture, calls // (2 * ROUNDS), random, asked)
+    before = effective(asked[-1])
+    n = calls // (2 * ROUNDS)
+    if before < GOOD:
+        population = anneal(integrand, mixture, calls // 4, before, random)
+        n = calls // (4 * ROUNDS)
+    if population is not None:
+        cooled = population.integral
+        split = with_modes(mixture, population)
+        if len(split.components) > len(mixture.components):
+            split, after = _rounds(integrand, split, n, random, asked)
+            if effective(asked[-1]) > GAIN * before:
+                return _pilot(split, asked, after[ROUNDS // 3 :], cooled)
+    mixture, after = _rounds(integrand, mixture, n, random, asked)
+    return _pilot(mixture, asked, (means + after)[-ROUNDS:], cooled)
+
+
+def _pilot(
+    mixture: Mixture, asked: list[Asked], means: list[tuple[float, float]], cooled: tuple[float, float]
+) -> Pilot:
+    """Plain mean over rounds: weights by error would prefer rounds that missed a peak."""
+    value = math.fsum(one for one, _ in means) / len(means)
+    error = math.sqrt(math.fsum(error**2 for _, error in means)) / len(means)
+    return Pilot(mixture, tuple(asked[-ROUNDS:]), value, error, effective(asked[-1]), *cooled)
+
+
+def _rounds(
+    integrand: Integrand, mixture: Mixture, n: int, random: torch.Generator, asked: list[Asked]
+) -> tuple[Mixture, list[tuple[float, float]]]:
+    """Rounds of asking and adapting, with the integral that each has found."""
+    means = []
+    for _ in range(ROUNDS):
+        asked.append(sample(integrand, mixture, n, random))
+        means.append(mean(asked[-1]))
+        mixture = adapted(mixture, asked[-1])
+    return mixture, means
+
+
+def with_modes(mixture: Mixture, population: Population) -> Mixture:
+    """A mixture with a grid for each separate mode of a population, beside the one that covers its channel."""
+    components, shares = [], []
+    channel_of = torch.tensor([one.channel for one in mixture.components])[population.component]
+    for component in mixture.components:
+        points = population.points[channel_of == component.channel]
+        x = mixture.channels[component.channel].inverse(points)[0]
+        labels = modes(component.grid.inverse(x)) if len(x) >= 40 else torch.zeros(len(x))
+        found = labels.unique()
+        components.append(replace(component, broad=len(found) > 1))
+        shares.append(component.share * (BROAD if len(found) > 1 else 1.0))
+        for label in found if len(found) > 1 else ():
+            mine = x[labels == label]
+            components.append(Component(component.channel, _grid_of(mine, component.grid.cells), 0.0))
+            shares.append((1 - BROAD) * component.share * len(mine) / len(x))
+    return _shared(mixture, components, torch.tensor(shares, dtype=torch.float64))
+
+
+def _grid_of(x: Tensor, cells: int) -> Grid:
+    """A grid that follows a few points: broader than they are, to be refined later."""
+    grid = Grid.uniform(x.shape[1], cells)
+    for _ in range(4):
+        grid = grid.refined(_cells(grid, x), torch.ones(len(x), dtype=torch.float64), 0.6)
+    return grid
+
+
+def modes(u: Tensor) -> Tensor:
+    """Which of its separate modes each point belongs to, (n,): a Gaussian mixture, where its parts hardly overlap."""
+    from sklearn.mixture import GaussianMixture
+
+    x, best, labels = u.numpy(), math.inf, torch.zeros(len(u), dtype=torch.int64)
+    for count in range(1, min(MODES, len(u) // 20) + 1):
+        found = GaussianMixture(count, covariance_type="diag", n_init=2, random_state=0, reg_covar=1e-6)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the last step need not converge
+            found.fit(x)
+        score, certain = found.bic(x), found.predict_proba(x).max(1).mean()
+        if score < best and (count == 1 or certain > APART):
+            best, labels = score, torch.from_numpy(found.predict(x)).long()
+    return labels

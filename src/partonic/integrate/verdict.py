@@ -1,0 +1,54 @@
+"""Whether an integral can be believed: reasons why it cannot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from partonic.integrate.measure import Measurement
+from partonic.integrate.pilot import Pilot
+
+APART = 4.0  # standard deviations
+LEAST_EFFECTIVE = 0.05
+HEAVIEST = 0.02
+
+
+def judge(pilot: Pilot, found: Measurement, before: Sequence[Measurement] = ()) -> list[str]:
+    """Reasons against a measurement, none if there is none.
+
+    Args:
+        pilot: the integral that other points found, before the density was final.
+        found: the measurement.
+        before: measurements of attempts from other seeds, that failed.
+    """
+    reasons = []
+    value, error = found.estimate.value, found.estimate.error
+    away = abs(value - pilot.integral) / math.hypot(error, pilot.error)
+    if away > APART:
+        reasons.append(
+            f"the pilot found {pilot.integral:.5g} +- {pilot.error:.2g}, the final density {found.estimate}, "
+            f"{away:.1f} standard deviations apart: a part of the integrand was missed by one of the two"
+        )
+    if found.effective < LEAST_EFFECTIVE:
+        reasons.append(
+            f"only {100 * found.effective:.2g} % of the points count (effective sample size; {100 * LEAST_EFFECTIVE:g} "
+            "% are needed): give channels that follow the peaks of the integrand (partonic.integrate.maps), or more "
+            "calls"
+        )
+    if found.largest > HEAVIEST:
+        reasons.append(
+            f"a single point carries {100 * found.largest:.2g} % of the integral: there is a peak that the density "
+            "does not follow, and perhaps others that no point has met"
+        )
+    for number, other in enumerate(before):
+        both = math.hypot(error, other.estimate.error)
+        if (
+            other.effective >= LEAST_EFFECTIVE
+            and other.largest <= HEAVIEST
+            and abs(value - other.estimate.value) > (APART * both)
+        ):
+            reasons.append(
+                f"attempt {number + 1} from another seed found {other.estimate}, this one {found.estimate}: one of "
+                "the two missed a part of the integrand"
+            )
+    return reasons
