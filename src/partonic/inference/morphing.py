@@ -17,7 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, unknown
 
 Floats = NDArray[np.float64]
 Theta = TypeVar("Theta", Floats, Tensor)
@@ -74,6 +74,32 @@ class Morphing:
         factors = [c for order in range(degree + 1) for c in combinations_with_replacement(range(count), order)]
         powers = tuple(tuple(chosen.count(i) for i in range(count)) for chosen in factors)
         return cls(powers, () if isinstance(parameters, int) else tuple(parameters))
+
+    def restricted(self, parameters: Sequence[str]) -> tuple[Morphing, NDArray[np.int64]]:
+        """The polynomial with all other parameters at 0.
+
+        Args:
+            parameters: that are kept, in their new order.
+
+        Returns:
+            The polynomial in these, and the places of its monomials in this one: ``components[:, places]`` are its
+            components.
+
+        Raises:
+            UnknownNameError: there is no such parameter.
+            InputError: one is named twice, or none.
+        """
+        for name in parameters:
+            if name not in self.parameters:
+                raise unknown("parameter", name, self.parameters)
+        if not parameters or len(set(parameters)) < len(parameters):
+            raise InputError(f"name one parameter or more, each once, not {list(parameters)}")
+        table = np.array(self.powers)
+        kept = [self.parameters.index(name) for name in parameters]
+        places = np.flatnonzero(np.delete(table, kept, axis=1).sum(axis=1) == 0)
+        powers = [tuple(int(n) for n in row) for row in table[places][:, kept]]
+        order = sorted(range(len(places)), key=lambda i: (sum(powers[i]), [-n for n in powers[i]]))
+        return Morphing(tuple(powers[i] for i in order), tuple(parameters)), places[order]
 
     def __len__(self) -> int:
         return len(self.powers)

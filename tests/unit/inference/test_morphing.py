@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, UnknownNameError
 from partonic.core.rng import generator
 from partonic.inference.morphing import Morphing
 from partonic.simulators import wbf
@@ -96,6 +96,19 @@ def test_the_condition_depends_on_the_units_and_is_infinite_without_a_span():
     assert morphing.condition(np.array([[0.0], [1.0], [2.0]])) == pytest.approx(np.linalg.cond(np.vander([0, 1, 2])))
     assert morphing.condition(np.array([[0.0], [0.1], [0.2]])) > 100
     assert morphing.condition(np.array([[0.0], [1.0], [1.0]])) > 1e15
+
+
+def test_a_restricted_polynomial_is_the_whole_one_at_0():
+    morphing = Morphing.polynomial(("a", "b", "c", "d"))
+    part, places = morphing.restricted(("d", "b"))
+    assert part == Morphing.polynomial(("d", "b"))
+    components, theta = generator(8).normal(size=(9, 15)), generator(9).normal(size=(3, 2))
+    whole = np.stack([np.zeros(3), theta[:, 1], np.zeros(3), theta[:, 0]], axis=-1)
+    np.testing.assert_allclose(components[:, places] @ part.basis(theta).T, components @ morphing.basis(whole).T)
+    with pytest.raises(UnknownNameError, match="unknown parameter 'e'; there are: a, b, c, d"):
+        morphing.restricted(("e",))
+    with pytest.raises(InputError, match="each once"):
+        morphing.restricted(("a", "a"))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
