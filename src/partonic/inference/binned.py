@@ -95,12 +95,11 @@ class BinnedModel:
 
     def expected(self, values: Any) -> Tensor:
         """Expected events, (batch, bins), of parameters (batch, p) or (p,)."""
-        theta = torch.as_tensor(values, dtype=torch.float64)
-        return _Evaluation(self, torch.atleast_2d(theta).T).rate.T
+        return _Evaluation(self, _rows(values).T).rate.T
 
     def expected_auxiliary(self, values: Any) -> Tensor:
         """What the constraints expect to observe, (batch, p); of parameters without one what they were built with."""
-        theta, known = torch.atleast_2d(torch.as_tensor(values, dtype=torch.float64)), self.parameters
+        theta, known = _rows(values), self.parameters
         poisson = torch.where(known.rates > 0, known.rates * theta, known.auxiliary)
         return torch.where(torch.isfinite(known.widths), theta, poisson)
 
@@ -112,7 +111,7 @@ class BinnedModel:
             observed: events, (batch, bins) or (bins,); the model's own if None. They need not be whole.
             auxiliary: observations of the parameters, (batch, p) or (p,); the model's own if None.
         """
-        theta, known = torch.atleast_2d(torch.as_tensor(values, dtype=torch.float64)), self.parameters
+        theta, known = _rows(values), self.parameters
         data, aux = self._data(observed, auxiliary)
         theta, data, aux = _same(theta, data, aux)
         rate = self.expected(theta)
@@ -149,12 +148,12 @@ class BinnedModel:
             UnknownNameError: no such parameter.
         """
         data, aux = self._data(observed, auxiliary)
-        first = torch.atleast_2d(self.parameters.initial if start is None else start)
+        first = _rows(self.parameters.initial if start is None else start)
         held = self.parameters.fixed.clone()
         values = {
             self.parameters.index(name): torch.as_tensor(v, dtype=torch.float64) for name, v in (hold or {}).items()
         }
-        columns = [torch.atleast_1d(value)[:, None] for value in values.values()]
+        columns = [value.reshape(-1, 1) for value in values.values()]
         data, aux, first, *columns = _same(data, aux, first, *columns)
         first = first.clone()
         for index, column in zip(values, columns, strict=True):
@@ -206,7 +205,7 @@ class BinnedModel:
     def _data(self, observed: Any, auxiliary: Any) -> tuple[Tensor, Tensor]:
         data = self.observed if observed is None else torch.as_tensor(observed, dtype=torch.float64)
         aux = self.parameters.auxiliary if auxiliary is None else torch.as_tensor(auxiliary, dtype=torch.float64)
-        data, aux = torch.atleast_2d(data), torch.atleast_2d(aux)
+        data, aux = _rows(data), _rows(aux)
         for what, values, size in (
             ("data", data, len(self.observed)),
             ("auxiliary data", aux, len(self.parameters.names)),
@@ -287,6 +286,12 @@ class _Evaluation:
                 found.index_add_(0, by[has] * self.size + owner[inside], part)
         found.index_add_(0, by * (self.size + 1), self.product[cell] * cells[cell] * self.shifts[2])
         return found.reshape(self.size, self.size, -1)
+
+
+def _rows(values: Any) -> Tensor:
+    """Numbers (n, p), of one row where they are (p,)."""
+    found = torch.as_tensor(values, dtype=torch.float64)
+    return found[None] if found.ndim == 1 else found
 
 
 def _same(*tensors: Tensor) -> tuple[Tensor, ...]:

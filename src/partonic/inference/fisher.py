@@ -84,7 +84,7 @@ class Information:
             both = len(self.replicas) == len(other.replicas)
             replicas = self.replicas + other.replicas if both else self.matrix + other.replicas
             if len(self.replicas) and not both:
-                raise InputError("informations with different numbers of replicas cannot be added")
+                raise InputError("information with different numbers of replicas cannot be added")
         elif len(replicas):
             replicas = replicas + other.matrix
         return Information(self.matrix + other.matrix, replicas, self.parameters, self.note or other.note)

@@ -186,4 +186,5 @@ def _minimum(axes: tuple[Floats, ...], q: Floats) -> Floats:
     lowest = fit[:, 0, 0] + 0.5 * (move * slope).sum(axis=1)
     use = grown & (np.abs(move) <= 1).all(axis=1)
     at_grid = q.min(axis=1)
-    return np.where(use, np.minimum(lowest, at_grid), at_grid)
+    smallest: Floats = np.where(use, np.minimum(lowest, at_grid), at_grid)
+    return smallest
