@@ -114,7 +114,7 @@ class Scan:
         cut = threshold(level, 1)
         low, high = _ends(self.axes[0], self.q, cut)
         spread = np.array([_ends(self.axes[0], one, cut) for one in self.replicas]).reshape(-1, 2)
-        errors = spread.std(axis=0, ddof=1) if len(spread) > 1 else np.zeros(2)
+        errors = (spread - spread[:1]).std(axis=0, ddof=1) if len(spread) > 1 else np.zeros(2)
         found = []
         for value, error, edge in zip((low, high), errors, self.axes[0][[0, -1]], strict=True):
             note = "at the edge of the grid" if value == edge else ""

@@ -155,5 +155,5 @@ def test_bad_input_is_named():
         minuit_fit(lambda v: v.sum(), {"nu": 0.0}, fixed=["nv"])
     with pytest.raises(InputError, match=r"is nan at its start \{"):
         minuit_fit(lambda v: torch.log(v[0]), {"nu": -1.0})
-    with pytest.raises(FitError, match="no valid minimum after .* it stands at nu ="):
+    with pytest.raises(FitError, match=r"no valid minimum after \d+ calls; it stands at nu ="):
         minuit_fit(lambda v: -torch.exp(v[0]), {"nu": 0.0})
