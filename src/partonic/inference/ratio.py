@@ -28,7 +28,8 @@ from partonic.objectives import ratio as objectives
 Floats = NDArray[np.float64]
 
 METHODS = ("quadratic", "carl", "rolr", "alice", "cascal", "rascal", "alices")
-WITH_SCORE = ("cascal", "rascal", "alices")
+WITH_SCORE = {"cascal": 0.3, "rascal": 10.0, "alices": 0.3}
+"""Methods that learn from the joint score, and how much its error counts beside that of the ratio."""
 NETWORKS: dict[str, type[nn.Module]] = {"quadratic": QuadraticRatio, "parameterised": ParameterisedRatio}
 FEWEST = 100  # events to learn from
 AT_ONCE = 1_000_000  # pairs of an event and a theta that are evaluated together
@@ -222,7 +223,7 @@ def train_ratio(
     reference: ArrayLike | None = None,
     doubly: bool = False,
     widths: Sequence[int] = WIDTHS,
-    strength: float = objectives.STRENGTH,
+    strength: float | None = None,
     cutting: Cutting | None = None,
     validation: float = 0.1,
     options: FitOptions = OPTIONS,
@@ -240,7 +241,8 @@ def train_ratio(
         reference: theta of the denominator, (p,); zeros (or what the sample says) if None.
         doubly: train on pairs of points, both from the box (components only): the result takes any reference.
         widths: of the hidden layers.
-        strength: of the error of the score beside that of the ratio, where the method has both.
+        strength: of the error of the score beside that of the ratio, where the method has both; 0.3 if None, for RASCAL
+            10: its error of the ratio is far larger.
         cutting: of the batches.
         validation: share of the events that choose the best epoch, below 1; 0 trains on all.
         options: of the fit.
@@ -274,12 +276,12 @@ def train_ratio(
     return RatioEstimator(network, kind, built, name, reason, sample.parameters, start, limits, free, facts)
 
 
-def objective(
-    method: str, strength: float = objectives.STRENGTH
-) -> Callable[[nn.Module, objectives.RatioBatch], Tensor]:
+def objective(method: str, strength: float | None = None) -> Callable[[nn.Module, objectives.RatioBatch], Tensor]:
     """The objective of a method, of :mod:`partonic.objectives.ratio`."""
     chosen = getattr(objectives, "alice" if method == "quadratic" else method)
-    return partial(chosen, strength=strength) if method in WITH_SCORE else chosen
+    if method not in WITH_SCORE:
+        return chosen
+    return partial(chosen, strength=WITH_SCORE[method] if strength is None else strength)
 
 
 def as_box(box: ArrayLike, p: int) -> Floats:
@@ -350,8 +352,8 @@ def _design(method: str, sample: Sample, box: Floats, widths: list[int]) -> tupl
     return "parameterised", {**built, "centre": box.mean(axis=1).tolist(), "unit": unit}
 
 
-def _check(method: str, sample: Sample, box: Floats, reference: Floats, doubly: bool, strength: float) -> None:
-    if not strength > 0:
+def _check(method: str, sample: Sample, box: Floats, reference: Floats, doubly: bool, strength: float | None) -> None:
+    if strength is not None and not strength > 0:
         raise InputError(f"strength must be above 0, not {strength}")
     if np.any(reference < box[:, 0]) or np.any(reference > box[:, 1]):
         raise InputError(f"the reference {reference.tolist()} is outside the box {box.tolist()}")
