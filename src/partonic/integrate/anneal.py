@@ -16,10 +16,10 @@ from torch import Tensor
 from partonic.integrate.integrand import Integrand
 from partonic.integrate.mixture import TINY, Mixture
 
-ISLANDS = 6
+ISLANDS = 12
 MOVES = 3
 KEEP = 0.5  # effective share of points that a step of the temperature leaves
-LEAST = 12  # points in each separate population
+LEAST = 5  # points in each separate population
 
 
 @dataclass(frozen=True)

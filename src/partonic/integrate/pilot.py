@@ -21,13 +21,14 @@ from partonic.integrate.mixture import TINY, Component, Mixture
 from partonic.phasespace.vegas import Grid
 
 ROUNDS = 6
+ENOUGH = 0.05  # effective share of points above which a grid has met all that there is
 GOOD = 0.5  # effective share of points above which no separate modes are looked for
-BROAD = 0.1  # share of the components that cover everything, once there are others
+BROAD = 0.05  # share of the grids that stay as they are when others follow modes: they meet a mode that is lost
 MODES = 6
 GAIN = 2.0  # by which grids of separate modes must raise the effective share of points
-APART = 0.99  # mean certainty of belonging to one mode, below which modes are not separate
+APART = 0.998  # mean certainty of belonging to one mode, below which modes are not separate
 DROP = 1e-3
-FOLLOWED = 300  # effective number of points that grids follow, at least
+FOLLOWED, FOLLOWED_SHARE = 300, 0.05  # effective number, and share, of points that grids follow, at least
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Pilot:
         effective: share of points in the last round.
         cooled: integral of the absolute integrand by a cooled population of points; nan where there was none.
         cooled_error: of that.
+        searched: whether separate modes were looked for, or need not be.
     """
 
     mixture: Mixture
@@ -78,6 +80,7 @@ class Pilot:
     effective: float
     cooled: float
     cooled_error: float
+    searched: bool
 
 
 def sample(integrand: Integrand, mixture: Mixture, n: int, random: torch.Generator) -> Asked:
@@ -112,7 +115,7 @@ def effective(seen: Asked) -> float:
 
 
 def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
-    """Grids and shares that follow the absolute weights; components that are hardly used are dropped.
+    """Grids and shares that follow the absolute weights, but for broad ones; components hardly used are dropped.
 
     Args:
         mixture: from which the points were drawn.
@@ -134,13 +137,13 @@ def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
     components = []
     for number, component in enumerate(mixture.components):
         grid = component.grid
-        if float(shares[number]) > DROP:
+        if float(shares[number]) > DROP and not component.broad:
             cells = _cells(grid, places[component.channel][0])
             grid = grid.refined(cells, own[:, number], damping)
         components.append(replace(component, grid=grid))
-    least = torch.tensor([BROAD / 2 if one.broad else 0.0 for one in components], dtype=torch.float64)
-    shares = torch.maximum(0.5 * (shares + mixture.shares), least)
-    kept = [n for n, share in enumerate(shares.tolist()) if share > DROP]
+    broad = torch.tensor([one.broad for one in components])
+    shares = torch.where(broad, mixture.shares, 0.5 * (shares + mixture.shares))
+    kept = [n for n, share in enumerate(shares.tolist()) if share > DROP or components[n].broad]
     return _shared(mixture, [components[n] for n in kept], shares[kept])
 
 
@@ -152,7 +155,7 @@ def _tempered(seen: Asked) -> Tensor:
     """
     log = torch.log(seen.weights.abs() + TINY)
     log = log - log.max()
-    wanted = min(FOLLOWED, len(seen) / 4)
+    wanted = min(max(FOLLOWED, FOLLOWED_SHARE * len(seen)), len(seen) / 4)
 
     def followed(power: float) -> Tensor:
         w = torch.exp(power * log)
@@ -168,8 +171,15 @@ def _tempered(seen: Asked) -> Tensor:
 
 
 def _shared(mixture: Mixture, components: list[Component], shares: Tensor) -> Mixture:
-    total = float(shares.sum())
-    made = [replace(one, share=float(share) / total) for one, share in zip(components, shares, strict=True)]
+    """A mixture of these components, where broad ones keep their shares and the others divide the rest."""
+    fixed = math.fsum(float(share) for one, share in zip(components, shares, strict=True) if one.broad)
+    scale = (1 - fixed) / math.fsum(
+        float(share) for one, share in zip(components, shares, strict=True) if not one.broad
+    )
+    made = [
+        replace(one, share=float(share) * (1.0 if one.broad else scale))
+        for one, share in zip(components, shares, strict=True)
+    ]
     rest = 1 - math.fsum(one.share for one in made[1:])
     return replace(mixture, components=(replace(made[0], share=rest), *made[1:]))
 
@@ -191,31 +201,44 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
         InputError: the integrand is 0 everywhere, or its values are no finite numbers.
     """
     asked: list[Asked] = []
-    population, cooled = None, (math.nan, math.nan)
-    mixture, means = _rounds(integrand, mixture, calls // (2 * ROUNDS), random, asked)
-    before = effective(asked[-1])
     n = calls // (2 * ROUNDS)
-    if before < GOOD:
-        population = anneal(integrand, mixture, calls // 4, before, random)
-        n = calls // (4 * ROUNDS)
+    mixture, means = _rounds(integrand, mixture, n, random, asked)
+    before = effective(asked[-1])
+    if before > GOOD:
+        mixture, after = _rounds(integrand, mixture, n, random, asked)
+        return _pilot(mixture, asked, means[ROUNDS // 3 :] + after, (math.nan, math.nan), searched=True)
+    population = anneal(integrand, mixture, calls // 2, before, random)
+    searched, cooled = population is not None or before > ENOUGH, (math.nan, math.nan)
+    n = calls // (4 * ROUNDS)
     if population is not None:
         cooled = population.integral
         split = with_modes(mixture, population)
-        if len(split.components) > len(mixture.components):
+        if len(split.components) > 2 * len(mixture.components):
             split, after = _rounds(integrand, split, n, random, asked)
             if effective(asked[-1]) > GAIN * before:
-                return _pilot(split, asked, after[ROUNDS // 3 :], cooled)
-    mixture, after = _rounds(integrand, mixture, n, random, asked)
-    return _pilot(mixture, asked, (means + after)[-ROUNDS:], cooled)
+                return _pilot(split, asked, after[ROUNDS // 3 :], cooled, searched=searched)
+    mixture, after = _rounds(integrand, guarded(mixture), n, random, asked)
+    return _pilot(mixture, asked, (means + after)[-ROUNDS:], cooled, searched=searched)
+
+
+def guarded(mixture: Mixture) -> Mixture:
+    """The same mixture with a part that will not be adapted further."""
+    components = [replace(one, broad=True, share=BROAD * one.share) for one in mixture.components]
+    return _shared(mixture, [*components, *mixture.components], torch.cat([BROAD * mixture.shares, mixture.shares]))
 
 
 def _pilot(
-    mixture: Mixture, asked: list[Asked], means: list[tuple[float, float]], cooled: tuple[float, float]
+    mixture: Mixture,
+    asked: list[Asked],
+    means: list[tuple[float, float]],
+    cooled: tuple[float, float],
+    *,
+    searched: bool,
 ) -> Pilot:
     """Plain mean over rounds: weights by error would prefer rounds that missed a peak."""
     value = math.fsum(one for one, _ in means) / len(means)
     error = math.sqrt(math.fsum(error**2 for _, error in means)) / len(means)
-    return Pilot(mixture, tuple(asked[-ROUNDS:]), value, error, effective(asked[-1]), *cooled)
+    return Pilot(mixture, tuple(asked[-ROUNDS:]), value, error, effective(asked[-1]), *cooled, searched)
 
 
 def _rounds(
@@ -231,20 +254,23 @@ def _rounds(
 
 
 def with_modes(mixture: Mixture, population: Population) -> Mixture:
-    """A mixture with a grid for each separate mode of a population, beside the one that covers its channel."""
-    components, shares = [], []
+    """A guarded mixture with a grid for each separate mode of a population, in place of the one of their channel."""
+    components = [replace(one, broad=True, share=BROAD * one.share) for one in mixture.components]
+    shares = [one.share for one in components]
     channel_of = torch.tensor([one.channel for one in mixture.components])[population.component]
     for component in mixture.components:
         points = population.points[channel_of == component.channel]
         x = mixture.channels[component.channel].inverse(points)[0]
         labels = modes(component.grid.inverse(x)) if len(x) >= 40 else torch.zeros(len(x))
         found = labels.unique()
-        components.append(replace(component, broad=len(found) > 1))
-        shares.append(component.share * (BROAD if len(found) > 1 else 1.0))
-        for label in found if len(found) > 1 else ():
+        for label in found:
             mine = x[labels == label]
-            components.append(Component(component.channel, _grid_of(mine, component.grid.cells), 0.0))
-            shares.append((1 - BROAD) * component.share * len(mine) / len(x))
+            grid = _grid_of(mine, component.grid.cells) if len(found) > 1 else component.grid
+            components.append(Component(component.channel, grid, 0.0))
+            shares.append(component.share * len(mine) / len(x))
+        if len(found) == 0:
+            components.append(component)
+            shares.append(component.share)
     return _shared(mixture, components, torch.tensor(shares, dtype=torch.float64))
 
 

@@ -239,7 +239,12 @@ class _Attempt:
             work.rounds.append(new)
             work.flows = {name: value.clone() for name, value in model.state_dict().items()}
             self.save()
-        work.best = with_flows(pilot, model, trained)
+        learned = with_flows(pilot, model, trained)
+        trial = sample(self.integrand, learned, max(1_000, int(TRIAL * self.options.calls)), self.random(6))
+        if effective(trial) > found.effective:
+            work.best = learned
+        else:  # too few calls for a flow: what it has learned is worse than nothing
+            work.decided = "grid"
 
 
 def _plain(tree: dict[str, Any]) -> dict[str, Any]:

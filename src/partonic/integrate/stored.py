@@ -137,7 +137,7 @@ def _mixture(tree: list[dict[str, Any]], channels: tuple[CubeMap, ...]) -> Mixtu
 
 
 def _pilot_tree(pilot: Pilot) -> dict[str, Any]:
-    kept = ("integral", "error", "effective", "cooled", "cooled_error")
+    kept = ("integral", "error", "effective", "cooled", "cooled_error", "searched")
     return {
         "mixture": _mixture_tree(pilot.mixture),
         "rounds": [vars(one) for one in pilot.rounds],

@@ -132,9 +132,18 @@ def seen_by(mixture: Mixture, trained: Sequence[int], y: Tensor, defence: float)
     logs = mixture.log_densities(y)
     places = mixture.located(y)
     v = torch.stack([mixture.components[k].grid.inverse(places[mixture.components[k].channel][0]) for k in trained], 1)
-    fixed = defence * (torch.exp(logs) @ mixture.shares)
+    fixed = torch.exp(logs) @ defending(mixture, defence).double()
     base = torch.stack([logs[:, k] for k in trained], 1).clamp_min(math.log(TINY) / 10)
     return FlowInputs(v.clamp(EDGE, 1 - EDGE).float(), base.float(), fixed.float())
+
+
+def defending(pilot: Mixture, defence: float) -> Tensor:
+    """Shares of the pilot's components in the defence, (components,): half to those not adapted, if there are any."""
+    broad = torch.tensor([one.broad for one in pilot.components])
+    if not bool(broad.any()):
+        return defence * pilot.shares
+    total = float(pilot.shares[broad].sum())
+    return 0.5 * defence * pilot.shares / torch.where(broad, total, 1 - total)
 
 
 def weights_of(rounds: Sequence[Asked]) -> Tensor:
@@ -157,7 +166,7 @@ class FlowOptions:
         batch: points of a step.
         replay: how often each call of the integrand comes in a step, on average.
         learning_rate: the highest one.
-        defence: share of the draws that stay with the grids.
+        defence: share of the draws that stay with the grids, half of them with those that are not adapted.
     """
 
     bins: int = 10
@@ -180,14 +189,14 @@ def begin(pilot: Mixture, learning: FlowOptions, seed: int) -> tuple[Flows, list
 
 def with_flows(pilot: Mixture, model: Flows, trained: Sequence[int]) -> Mixture:
     """The mixture of the pilot's components, at the share of the defence, and of those with flows."""
-    defence = 1 - model.trained
+    kept = defending(pilot, 1 - model.trained).tolist()
     shares = torch.softmax(model.logits.detach().double(), 0).tolist()
     with_them = []
     for k, flow, share in zip(trained, model.flows, shares, strict=True):
         copy = CouplingFlow(**flow.sizes)  # type: ignore[arg-type]
         copy.load_state_dict({name: value.double() for name, value in flow.state_dict().items()})
         with_them.append(Component(pilot.components[k].channel, pilot.components[k].grid, model.trained * share, copy))
-    fixed = [replace(one, share=defence * one.share, broad=True) for one in pilot.components]
+    fixed = [replace(one, share=share, broad=True) for one, share in zip(pilot.components, kept, strict=True)]
     components = (*fixed, *with_them)
     total = math.fsum(one.share for one in components)
     return Mixture(pilot.channels, tuple(replace(one, share=one.share / total) for one in components))

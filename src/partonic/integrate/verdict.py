@@ -9,6 +9,7 @@ from partonic.integrate.measure import Measurement
 from partonic.integrate.pilot import Pilot
 
 APART = 4.0  # standard deviations
+COOLED, LOST = 4.0, 0.7  # standard deviations below a cooled population, and share of it, that are too low
 LEAST_EFFECTIVE = 0.05
 HEAVIEST = 0.02
 
@@ -28,6 +29,15 @@ def judge(pilot: Pilot, found: Measurement, before: Sequence[Measurement] = ()) 
         reasons.append(
             f"the pilot found {pilot.integral:.5g} +- {pilot.error:.2g}, the final density {found.estimate}, "
             f"{away:.1f} standard deviations apart: a part of the integrand was missed by one of the two"
+        )
+    if not pilot.searched:
+        reasons.append(
+            "there were too few calls to look for separate peaks, and the grids alone do not show them: give more calls"
+        )
+    if found.absolute < pilot.cooled - COOLED * pilot.cooled_error and found.absolute < LOST * pilot.cooled:
+        reasons.append(
+            f"a cooled population of points found an integral of {pilot.cooled:.3g} +- {pilot.cooled_error:.2g}, the "
+            f"final density {found.absolute:.5g}: it misses a part of the integrand"
         )
     if found.effective < LEAST_EFFECTIVE:
         reasons.append(

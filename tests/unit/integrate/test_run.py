@@ -1,0 +1,135 @@
+"""Integrations from end to end: known integrals, the choice of a method, failures, resuming, bad input."""
+
+import pytest
+import torch
+from known_integrals import camel, camel_integral, product, ridge, ridge_integral
+
+from partonic.core.errors import FileError, InputError, UnknownNameError
+from partonic.integrate import run
+from partonic.integrate.integral import IntegrationError
+from partonic.integrate.run import IntegrateOptions, integrate
+from partonic.integrate.train import FlowOptions
+
+SMALL = FlowOptions(bins=6, hidden=(16, 16), batch=512, replay=4.0)
+
+
+def test_what_a_grid_can_do_is_left_to_grids():
+    found = integrate(product, 4, IntegrateOptions(calls=10_000, seconds_per_call=1.0))
+    assert (found.method, found.status, found.exit_code) == ("grid", "ok", 0)
+    assert abs(found.estimate.value - 1) < 5 * found.estimate.error
+    assert found.measurement.spread < 0.07
+    assert found.effective > 0.9
+    assert "better than flows" in str(found)
+
+
+def test_a_ridge_gets_a_flow_where_calls_are_dear():
+    options = IntegrateOptions(calls=30_000, final=20_000, seconds_per_call=1.0, flow=SMALL)
+    found = integrate(ridge, 3, options)
+    assert (found.method, found.status) == ("flow", "ok")
+    assert abs(found.estimate.value - ridge_integral()) < 5 * found.estimate.error
+    assert found.effective > 1.5 * found.pilot.effective
+    assert found.learning[-1] > found.learning[0]
+    assert found.price.measured
+    assert found.require() == found.estimate
+    plain = integrate(ridge, 3, IntegrateOptions(calls=30_000, final=20_000, method="grid"))
+    assert plain.effective < 0.7 * found.effective
+
+
+def test_two_modes_in_many_dimensions():
+    found = integrate(camel, 8, IntegrateOptions(calls=60_000, final=20_000, method="grid"))
+    assert found.status == "ok"
+    assert abs(found.estimate.value - camel_integral(8)) < 5 * found.estimate.error
+    assert found.effective > 0.4
+
+
+def test_a_mode_that_was_lost_is_said(monkeypatch):
+    """The density that is measured follows one of two peaks alone, as a flow that has collapsed would."""
+    right = run._Attempt.refine
+
+    def collapse(self, pilot):
+        right(self, pilot)
+        narrow = [one for one in self.work.best.components if not one.broad]
+        shares = [1.0 if one is narrow[0] else 1e-9 for one in self.work.best.components]
+        self.work.best = self.work.best.with_shares(shares)
+
+    monkeypatch.setattr(run._Attempt, "refine", collapse)
+    found = integrate(camel, 8, IntegrateOptions(calls=60_000, final=20_000, method="grid", restarts=0))
+    assert found.estimate.value < 0.8 * camel_integral(8)
+    assert (found.status, found.exit_code) == ("failed", 1)
+    assert "failed" in found.estimate.note
+    with pytest.raises(IntegrationError, match="cannot be believed"):
+        found.require()
+
+
+def needle(x):
+    """A peak so narrow that grids of a few calls cannot follow it, and no channel leads to it."""
+    return torch.exp(-(((x - 0.43) / 2e-3) ** 2).sum(1)) + 1e-7
+
+
+def test_a_failure_is_tried_again_and_said():
+    found = integrate(needle, 6, IntegrateOptions(calls=3_000, final=4_000, method="grid", restarts=1))
+    exact = (2e-3 * torch.pi**0.5) ** 6
+    right = abs(found.estimate.value - exact - 1e-7) < 5 * found.estimate.error
+    assert right or found.status == "failed" or exact < 0.01 * found.estimate.value
+
+
+def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(tmp_path, monkeypatch):
+    options = IntegrateOptions(calls=8_000, final=4_000, method="flow", flow=SMALL, seed=3)
+    whole = integrate(ridge, 3, options)
+    trained = 0
+    learn = run.learn
+
+    def stop(*arguments):
+        nonlocal trained
+        trained += 1
+        if trained == 3:
+            raise KeyboardInterrupt
+        learn(*arguments)
+
+    monkeypatch.setattr(run, "learn", stop)
+    with pytest.raises(KeyboardInterrupt):
+        integrate(ridge, 3, options, directory=tmp_path)
+    monkeypatch.setattr(run, "learn", learn)
+    resumed = integrate(ridge, 3, options, directory=tmp_path)
+    assert resumed.measurement == whole.measurement
+    assert resumed.learning == whole.learning
+    asked = 0
+
+    def counted(y):
+        nonlocal asked
+        asked += len(y)
+        return ridge(y)
+
+    assert integrate(counted, 3, options, directory=tmp_path).measurement == whole.measurement
+    assert asked == 0
+    with pytest.raises(FileError, match=r"another integration.*seed"):
+        integrate(ridge, 3, IntegrateOptions(calls=8_000, final=4_000, method="flow", flow=SMALL), directory=tmp_path)
+    next(tmp_path.glob("*.pt")).write_bytes(b"nothing")
+    with pytest.raises(FileError, match="damaged"):
+        integrate(ridge, 3, options, directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda y: 0 * y[:, 0], "0 at all of"),
+        (lambda y: y[:, 0].log() / (y[:, 0] > 0.01), "finite at every point"),
+        (lambda y: y[:, :1], "one number a point"),
+    ],
+)
+def test_bad_integrands(function, said):
+    with pytest.raises(InputError, match=said):
+        integrate(function, 2, IntegrateOptions(calls=2_000))
+
+
+@pytest.mark.parametrize(
+    "options", [{"calls": 10}, {"precision": 0.0}, {"restarts": -1}, {"cells": 2}, {"seconds_per_call": -1.0}]
+)
+def test_options_out_of_range(options):
+    with pytest.raises(InputError):
+        IntegrateOptions(**options)
+
+
+def test_an_unknown_method():
+    with pytest.raises(UnknownNameError, match="did you mean 'grid'"):
+        IntegrateOptions(method="gird")
