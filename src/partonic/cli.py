@@ -118,8 +118,10 @@ def run(*tokens: Tokens) -> int:
         print(f"Usage: partonic run RECIPE [--preset NAME] [options]\nRecipes: {', '.join(recipes.names())}")
         print("The options of one: partonic run RECIPE --help")
         return 0 if tokens and tokens[0] in ("--help", "-h") else 2
-    recipe = tokens[0]
+    recipe, given = tokens[0], list(tokens[1:])
     entry = launch.find(recipe)
+    if "argument" in entry.facts and given and not given[0].startswith("-"):
+        given.insert(0, f"--{entry.facts['argument']}")
 
     def call(
         *,
@@ -136,7 +138,7 @@ def run(*tokens: Tokens) -> int:
         _finish(launch.start(entry.name, options, output, workers=workers, device=device, cluster=cluster).path)
 
     call.__doc__ = (entry.cls.__doc__ or "").split("\n\n")[0]
-    return _subcommand(f"run {recipe}", _with_flags(entry.cls, call), tokens[1:])
+    return _subcommand(f"run {recipe}", _with_flags(entry.cls, call), given)
 
 
 @app.command

@@ -80,6 +80,12 @@ def test_simulators_with_gold_write_their_events(partonic, tmp_path):
     assert "theta is 2 numbers" in outcome.err
 
 
+def test_a_recipe_takes_its_file_by_place(partonic):
+    outcome = partonic("run", "eft-from-lhe", "missing.lhe", "--preset", "tiny")
+    assert outcome.code == 2
+    assert outcome.err.startswith("partonic: no file missing.lhe")
+
+
 def test_doctor_finds_this_installation_well(partonic):
     outcome = partonic("doctor")
     assert outcome.code == 0, outcome.out

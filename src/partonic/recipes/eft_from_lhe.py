@@ -1,0 +1,362 @@
+"""Limits on coefficients of an effective field theory from a file of events with weights at benchmark points."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partonic.core.config import merge
+from partonic.core.errors import InputError, require, unknown
+from partonic.core.estimate import Estimate
+from partonic.core.recipe import Context
+from partonic.core.registry import register_recipe
+from partonic.core.result import Result
+from partonic.core.rng import generator
+from partonic.recipes.common import check_numbers, need_simulation
+from partonic.recipes.weighted_events import Weighted, from_file, own_events
+from partonic.report.page import Section, write_page
+
+if TYPE_CHECKING:
+    from partonic.inference.limits import Scan
+    from partonic.inference.morphing import Morphing
+    from partonic.inference.ratio import RatioEstimator
+    from partonic.inference.samples import MorphedSample
+
+Floats = NDArray[np.float64]
+
+LEVELS = ("parton", "truth", "atlas", "cms")
+SHARES = (0.68, 0.95)
+REACH = 14.0  # of the statistic on each axis, which the scan goes up to
+FURTHEST = 1000.0
+NOTHING = 1e-9  # of information
+CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+TEXT = (
+    "Each event of the file carries weights at several values of the coefficients of an effective field theory. The "
+    "weights are solved for the polynomial in the coefficients that they are values of, which gives the weight of "
+    "every event at any value. From that a network learns the likelihood ratio of what is seen, and the limits are "
+    "what events like these are expected to give where all coefficients are 0."
+)
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {"events": 1_200, "epochs": 2, "grid": 7, "replicas": 5},
+    "quick": {"events": 10_000, "epochs": 8, "grid": 17},
+    "default": {},
+    "benchmark": {"events": 200_000, "grid": 25},
+}
+
+
+@register_recipe("eft-from-lhe", paper="arXiv:1805.00020", argument="file")
+@dataclass(frozen=True)
+class EftFromLhe:
+    """EFT from LHE: limits on two coefficients from events with weights at benchmark points (MadGraph's reweighting).
+
+    Args:
+        file: the Les Houches events; without one, own events of weak boson fusion, whose likelihood is known.
+        parameters: the two that are limited, all others at 0; those that the events say most of if none are named.
+        level: what is seen: parton (momenta of the file), or jets and more behind Pythia and truth, atlas or cms.
+        expected: number of events that the limits are expected from, where all coefficients are 0.
+        events: of the file to use, at most.
+        epochs: passes over the training events, which are half of all.
+        grid: points of each coefficient.
+        replicas: resampled test samples for the errors of the limits.
+        seed: of everything random.
+    """
+
+    file: Path | None = None
+    parameters: tuple[str, ...] = ()
+    level: str = "parton"
+    expected: float = 100.0
+    events: int = 60_000
+    epochs: int = 12
+    grid: int = 21
+    replicas: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_numbers(self, events=500, epochs=1, grid=5, replicas=2, seed=0)
+        if self.level not in LEVELS:
+            raise unknown("level", self.level, LEVELS)
+        if self.level != "parton" and self.file is None:
+            raise InputError(f"level {self.level} needs a file, to shower its events")
+        if not self.expected > 0:
+            raise InputError(f"expected must be above 0 events, not {self.expected}")
+        if len(self.parameters) not in (0, 2) or len(set(self.parameters)) < len(self.parameters):
+            raise InputError(f"name two different parameters, or none, not {list(self.parameters)}")
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """The options of a preset."""
+        return merge(cls(), PRESETS[name])
+
+    def check(self) -> None:
+        """Find a missing file, weights that are no benchmarks, and missing packages.
+
+        Raises:
+            FileError: the file cannot be read.
+            InputError: its weights do not say where they stand or do not span the polynomial.
+            UnknownNameError: there is no such parameter.
+            MissingPackageError: a package of the simulation, or the densities that ship with Pythia, are missing.
+        """
+        if self.file is None:
+            require("pythia8mc", "simulate")
+            return
+        if self.level != "parton":
+            need_simulation()
+        from partonic.inference.benchmarks import with_components
+        from partonic.io import lhe
+
+        _, morphing = with_components(next(lhe.iterate(self.file, 20)))
+        morphing.restricted(self.parameters or morphing.parameters)
+
+    def cost(self, context: Context) -> str:
+        """One line that says what the run will take on this machine."""
+        shower = "" if self.level == "parton" else " through Pythia and a detector where the cache has none"
+        return (
+            f"eft-from-lhe: up to {self.events:,} events{shower}, one training of {self.epochs} epochs, "
+            f"{self.grid} x {self.grid} points; everything goes to {context.result.path}"
+        )
+
+    def run(self, context: Context) -> Result:
+        """Do the study."""
+        result = context.result
+        if self.file is None:
+            data = own_events(self.events, self.seed)
+        else:
+            data = from_file(self.file, self.level, self.events, self.seed, context)
+        pair, sections = _information(result, data, self)
+        sections += _limits(result, data, pair, self)
+        result.tables = {"limits": result.tables["limits"], **result.tables}  # the first is what the terminal shows
+        result.facts["title"] = f"Effective field theory from {data.title}"
+        result.facts["abstract"] = TEXT
+        result.facts["data"] = {
+            "events": f"{len(data.events):,} of {data.title}, {data.cross_section} pb",
+            "luminosity": f"{self.expected:g} events are {1e-3 * self.expected / data.cross_section.value:.3g} / fb if "
+            "every one is seen",
+        }
+        result.facts["citations"] = ["partonic", "arXiv:1805.00020", "arXiv:1805.00013", "arXiv:1912.01703"]
+        write_page(result, sections)
+        return result
+
+
+def _information(result: Result, data: Weighted, options: EftFromLhe) -> tuple[tuple[str, ...], list[Section]]:
+    """Tables of the basis, the cross section and the Fisher information; the two parameters that are limited."""
+    from partonic.inference.benchmarks import smallest_eigenvalues
+    from partonic.inference.fisher import event_information, rate_information
+
+    morphing, components = data.morphing, data.events.gold["components"]
+    zero = np.zeros(len(morphing.parameters))
+    weight = data.events.weight() * (components @ morphing.basis(zero))
+    lowest = smallest_eigenvalues(components, morphing)
+    steps = np.abs(data.benchmarks.points)
+    steps = np.where(steps > 0, steps, np.inf).min(axis=0)
+    basis = [
+        ("weights", len(data.benchmarks)),
+        ("monomials", len(morphing)),
+        ("condition number", f"{morphing.condition(data.benchmarks.points):.4g}"),
+        (
+            "condition number in units of the smallest steps",
+            f"{morphing.condition(data.benchmarks.points / steps):.4g}",
+        ),
+        ("smallest eigenvalue of an event's form over its weight", f"{lowest.min():.2g}"),
+    ]
+    result.add_table(
+        "basis",
+        "The polynomial and the points that fix it; a form without negative eigenvalues gives no weight below 0.",
+        [{"quantity": name, "value": str(value)} for name, value in basis],
+    )
+    section = _mean(components, data.events.weight())
+    rows = [{"monomial": name, "pb": value} for name, value in zip(morphing.monomials, section, strict=True)]
+    result.add_table(
+        "cross-section",
+        "The cross section as a polynomial in the coefficients; the errors are those of the sample of events alone.",
+        rows,
+    )
+    score = components @ morphing.gradient(zero) / (components @ morphing.basis(zero))[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the table says how few events there are
+        shape = event_information(score, options.expected, weight, parameters=morphing.parameters, seed=options.seed)
+    sigma = np.array([value.value for value in section])
+    at_zero = float(sigma @ morphing.basis(zero))
+    slope = sigma @ morphing.gradient(zero)
+    rate = rate_information(at_zero, slope, options.expected / at_zero, parameters=morphing.parameters)
+    total = shape.plus(rate)
+    result.add_table(
+        "information",
+        f"Fisher information at 0 of {options.expected:g} events, every momentum and flavour of the partons known: one "
+        "standard deviation of each coefficient, all others at 0, for the shape of the events, their number, and both.",
+        [
+            {
+                "coefficient": name,
+                "shape": _alone(shape.element(i, i)),
+                "number": _alone(rate.element(i, i)),
+                "both": _alone(total.element(i, i)),
+            }
+            for i, name in enumerate(morphing.parameters)
+        ],
+    )
+    best = np.argsort(-np.diag(total.matrix))[:2]
+    pair = options.parameters or tuple(morphing.parameters[i] for i in sorted(best))
+    result.summary["cross section in pb"] = data.cross_section
+    text = (
+        f"{len(data.benchmarks)} weights fix {len(morphing)} monomials in {', '.join(morphing.parameters)}. The "
+        "condition number is by how much rounding of the weights can grow in the components."
+    )
+    return pair, [Section("From weights to a polynomial", text, (), ("basis", "cross-section", "information"))]
+
+
+def _mean(components: Floats, weight: Floats) -> list[Estimate]:
+    share = weight / weight.sum()
+    mean = share @ components
+    error = np.sqrt((share**2) @ (components - mean) ** 2)
+    return [Estimate.symmetric(m, e, "standard error") for m, e in zip(mean, error, strict=True)]
+
+
+def _alone(information: Estimate) -> Estimate:
+    """The standard deviation that belongs to a diagonal element."""
+    if information.value < NOTHING:
+        return Estimate(np.nan, np.nan, np.nan, information.method, "the events do not depend on it at first order")
+    value = information.value**-0.5
+    return Estimate.symmetric(value, 0.5 * information.error * value**3, information.method, information.note)
+
+
+def _limits(result: Result, data: Weighted, pair: tuple[str, ...], options: EftFromLhe) -> list[Section]:
+    """Train on one half, scan with the other."""
+    from partonic.fit.options import FitOptions
+    from partonic.inference.limits import grid
+    from partonic.inference.ratio import OPTIONS, ExactRatio, train_ratio
+    from partonic.inference.samples import MorphedSample
+
+    morphing, places = data.morphing.restricted(pair)
+    whole = MorphedSample(data.x, data.events.gold["components"][:, places], morphing, data.events.weight())
+    order = generator(options.seed, 1).permutation(len(whole))
+    training, test = whole[order[: len(order) // 2]], order[len(order) // 2 :]
+    axes = tuple(np.linspace(-end, end, options.grid) for end in _reach(whole, options))
+    points, box = grid(*axes), np.array([[axis[0], axis[-1]] for axis in axes])
+    how = FitOptions(**{**vars(OPTIONS), "epochs": options.epochs, "seed": options.seed})
+    learned = train_ratio(training, box=box, options=how, directory=result.checkpoint("ratio"))
+    tables = {"weights": ExactRatio(whole.components[test], whole.sigma, morphing).log_ratio(test, points)}
+    if data.truth is not None:
+        exact = ExactRatio(data.truth[test][:, places], whole.sigma, morphing)
+        tables = {"truth": exact.log_ratio(test, points), **tables}
+    tables["learned"] = learned.log_ratio(whole.x[test], points)
+    tables["number"] = np.zeros((len(points), len(test)))
+    weight = whole.weights(np.zeros(2))[0, test]
+    rates = options.expected * (morphing.basis(points) @ whole.sigma) / (morphing.basis(np.zeros(2)) @ whole.sigma)
+    scans = {name: _scan(axes, table, weight, rates, options) for name, table in tables.items()}
+    shape = {name: _scan(axes, tables[name], weight, None, options) for name in tables if name != "number"}
+    _tables(result, scans, shape, pair)
+    _closure(result, learned, morphing, tables, points, weight, box)
+    return _sections(result, scans, pair, learned)
+
+
+def _reach(sample: MorphedSample, options: EftFromLhe) -> list[float]:
+    """Where along each axis the statistic of all that the events know is REACH on both sides."""
+    weight, found = sample.weights(np.zeros(2))[0], []
+    sigma, zero = sample.sigma, sample.morphing.basis(np.zeros(2))
+    for axis in np.eye(2):
+        end = 0.01
+        while end < FURTHEST:
+            basis = sample.morphing.basis(np.stack([end * axis, -end * axis]))
+            ratio = (basis @ sample.components.T) / (sample.components @ zero)
+            if not np.all(ratio > 0):
+                raise InputError(f"an event has no weight above 0 within {end:.3g} of 0, before the limits are reached")
+            rate = basis @ sigma / (zero @ sigma)
+            statistic = (
+                2 * options.expected * (rate - 1) - 2 * options.expected * (np.log(ratio) @ weight) / weight.sum()
+            )
+            if statistic.min() >= REACH:
+                break
+            end *= 1.3
+        found.append(end)
+    return found
+
+
+def _scan(axes: tuple[Floats, ...], table: Floats, weight: Floats, rates: Floats | None, options: EftFromLhe) -> Scan:
+    from partonic.inference.limits import expected_scan
+
+    how = {"replicas": options.replicas, "seed": options.seed}
+    return expected_scan(axes, table, options.expected, weight, rates=rates, **how)  # type: ignore[arg-type]
+
+
+NAMES = {
+    "truth": "the exact likelihood of what is seen",
+    "weights": "all that the generator knows, flavours too",
+    "learned": "the learned likelihood of what is seen",
+    "number": "the number of events alone",
+}
+
+
+def _tables(result: Result, scans: dict[str, Scan], shape: dict[str, Scan], pair: tuple[str, ...]) -> None:
+    rows = []
+    for used, chosen in (("shape and number", scans), ("shape", shape)):
+        for name, scan in chosen.items():
+            row: dict[str, Any] = {"from": NAMES[name], "used": used if name != "number" else "number"}
+            row["95 % area"] = scan.area(0.95)
+            for i, parameter in enumerate(pair):
+                row[f"{parameter} from"], row[f"{parameter} to"] = scan.along(i, others=0.0).interval(0.95)
+            rows.append(row)
+    result.add_table(
+        "limits",
+        f"Expected limits at 95 %: the area of the region of {pair[0]} and {pair[1]}, and intervals of each with the "
+        "other at 0, with errors from resampled test events.",
+        rows,
+    )
+    for name in ("truth", "learned", "number"):
+        if name in scans:
+            result.summary[f"95 % area, {NAMES[name]}"] = scans[name].area(0.95)
+
+
+def _closure(
+    result: Result,
+    learned: RatioEstimator,
+    morphing: Morphing,
+    tables: dict[str, Floats],
+    points: Floats,
+    weight: Floats,
+    box: Floats,
+) -> None:
+    """The mean ratio, which is 1 for the true one, and its distance from the truth where that is known."""
+    from partonic.inference.closure import mean_ratio
+
+    places = [int(np.argmin(np.abs(points / box[:, 1] - corner).sum(axis=1))) for corner in np.array(CORNERS) / 2]
+    rows: list[dict[str, Any]] = []
+    for place, mean in zip(places, mean_ratio(tables["learned"][places], weight), strict=True):
+        row: dict[str, Any] = {
+            name: f"{value:.3g}" for name, value in zip(morphing.parameters, points[place], strict=True)
+        }
+        row["mean ratio"] = mean
+        if "truth" in tables:
+            square = (tables["learned"][place] - tables["truth"][place]) ** 2
+            row["squared error of ln r"] = _mean(square[:, None], weight)[0]
+        rows.append(row)
+    result.add_table(
+        "closure",
+        f"The learned ratio ({learned.method}) over events of theta = 0: its mean is 1 for the true one.",
+        rows,
+    )
+
+
+def _sections(result: Result, scans: dict[str, Scan], pair: tuple[str, ...], learned: RatioEstimator) -> list[Section]:
+    from partonic.report.plots_inference import contours
+    from partonic.report.style import save_figure
+
+    figure = contours({NAMES[name]: scan for name, scan in scans.items()}, SHARES, pair, point=(0.0, 0.0))
+    areas = "; ".join(f"{NAMES[name]}: {scan.area(0.95)}" for name, scan in scans.items())
+    caption = (
+        f"Expected regions of {pair[0]} and {pair[1]}, all other coefficients at 0, from shape and number of events."
+    )
+    save_figure(result, "regions", figure, caption, f"Areas at 95 %: {areas}.")
+    text = (
+        f"Half of the events train the ratio ({learned.reason}), the other half give the limits. What the generator "
+        "knows of an event, with the flavours and the incoming partons, is more than anyone sees: it bounds what can "
+        "be learned."
+    )
+    return [
+        Section("Limits", text, ("regions",), ("limits",)),
+        Section("Can the learned ratio be believed?", "", (), ("closure",)),
+    ]
