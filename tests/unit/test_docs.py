@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     *(f"docs/{name}.md" for name in ("index", "python", "cli", "physics", "formats", "cluster", "extending")),
-    *(f"docs/{name}.md" for name in ("recipes", "taggers")),
+    *(f"docs/{name}.md" for name in ("recipes", "taggers", "inference")),
 ]
 FENCE = re.compile(r"^(`{3,}|:{3,})(?:\{[\w-]+\} )?(\w*)[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
 VERB = re.compile(r"^(?:\$ )?partonic (.*)$", re.MULTILINE)
