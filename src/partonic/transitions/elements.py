@@ -108,7 +108,7 @@ class Mesh:
         element = np.clip(np.searchsorted(self.breaks, x, side="right") - 1, 0, self.elements - 1)
         z = 2 * (x - self.breaks[element]) / self.sizes[element] - 1
         coefficients = np.einsum("ka,ean->ekn", reference().to_legendre, nodal[self.members])
-        polynomials = legendre.legvander(z, DEGREE)
+        polynomials = legendre.legvander(z, DEGREE).reshape(*z.shape, DEGREE + 1)
         found: Array = np.einsum("...k,...kn->...n", polynomials, coefficients[element])
         return found
 

@@ -25,7 +25,7 @@ class Growth:
         times: (times,), 1/E.
         radius: of the grid, (points,), 1/E.
         phi: fields, (times, points, fields), E.
-        wall: where the field is half way between its centre and the false vacuum, (times,), 1/E.
+        wall: where the field is as far from the false vacuum as half of the centre was at nucleation, (times,), 1/E.
         energy_error: largest change of the energy, as part of the kinetic and gradient energy at the end.
     """
 
@@ -88,7 +88,8 @@ def grow(bounce: Bounce, duration: float, *, points: int = 2000, snapshots: int 
             energy, moving = lattice.energy(x, speed)
             worst = max(worst, abs(energy - start))
     times = np.linspace(0, duration, snapshots)
-    wall = np.array([_half(r, one) for one in kept]) * unit
+    level = float(np.linalg.norm(kept[0], axis=1).max()) / 2
+    wall = np.array([_outermost(r, one, level) for one in kept]) * unit
     return Growth(times, r * unit, units.fields_of(np.stack(kept)), wall, worst / moving)
 
 
@@ -116,11 +117,13 @@ class _Lattice:
         return kinetic + gradient + float((self.r**2 * self.units.value(x)).sum()) * self.h, kinetic + gradient
 
 
-def _half(r: Array, x: Array) -> float:
-    """The outermost radius at which the displacement is half of the largest."""
+def _outermost(r: Array, x: Array, level: float) -> float:
+    """The outermost radius at which the displacement is above a level; 0 where a bubble has gone."""
     size = np.linalg.norm(x, axis=1)
-    level = size.max() / 2
-    last = int(np.flatnonzero(size >= level)[-1])
+    above = np.flatnonzero(size >= level)
+    if len(above) == 0:
+        return 0.0
+    last = int(above[-1])
     if last + 1 == len(r):
         return float(r[-1])
     part = (size[last] - level) / (size[last] - size[last + 1])

@@ -91,9 +91,18 @@ class Potential:
         point, *rest = self._arguments(phi, T)
         if not rest:
             return torch.zeros(point.shape[:-1], dtype=torch.float64)
-        each = rest[0].detach().expand(point.shape[:-1]).clone().requires_grad_()
+        heat = rest[0].detach()
+        heat = (heat.expand(point.shape[:-1]) if heat.ndim else heat).clone().requires_grad_()
         with torch.enable_grad():
-            return _slope(self.function(point.detach(), each).sum(), each)
+            values = self.function(point.detach(), heat)
+            if heat.ndim:
+                return _slope(values.sum(), heat)
+            # one temperature for all points: the sum of all rows is linear in their weights, by which it is sorted
+            weights = torch.ones_like(values, requires_grad=True)
+            if not values.requires_grad:
+                return torch.zeros_like(values)
+            (total,) = torch.autograd.grad((values * weights).sum(), heat, create_graph=True)
+            return _slope(total, weights)
 
     def minimise(self, start: Any, T: float = 0.0) -> Tensor:
         """The minimum that is reached from a point by going downhill, (fields,).
