@@ -25,6 +25,7 @@ from partonic.io.pandas_hdf5 import Frame
 
 ROWS = 10_000
 KEY = "table"
+LABEL, SPLIT = "is_signal_new", "ttv"
 
 
 def _guessed_names(kind: np.dtype[Any], width: int) -> list[str]:
@@ -44,25 +45,26 @@ class _Reader:
             self.constituents += 1
         if not self.constituents:
             raise InputError("it has a table, but not the columns E_0, PX_0, PY_0, PZ_0, ... of the top-tagging layout")
-        self.momenta = column_names(self.constituents)[:-4]
+        self.momenta = self.frame.columns(column_names(self.constituents)[:-4])
+        there = self.frame.place
+        self.truth = {name: given for name, given in TRUTH.items() if given in there}
+        self.flags = [name for name in (SPLIT, LABEL) if name in there]
+        others = list(self.truth.values()), self.flags
+        self.others = [self.frame.columns(names) if names else None for names in others]
         self.provenance = {"source": path.name, "layout": "top-tagging reference sample (arXiv:1902.09914)"}
-
-    def column(self, loaded: list[Array], name: str) -> Array:
-        """One column (rows,)."""
-        return self.frame.columns(loaded, [name])[:, 0]
 
     def events(self, loaded: list[Array], start: int) -> Events:
         """The sample of loaded rows."""
-        constituents, sums = cartesian(self.frame.columns(loaded, self.momenta))
+        constituents, sums = cartesian(self.momenta(loaded))
+        # rows are long: their ends are looked at once
+        truth, flags = (np.asfortranarray(part(loaded)).T if part else () for part in self.others)
+        flag = dict(zip(self.flags, flags, strict=True))
         columns: dict[str, Array] = {}
-        if "is_signal_new" in self.frame.place:
-            columns["label"] = whole_numbers(self.column(loaded, "is_signal_new"), np.int8, "is_signal_new", start)
-        columns |= columns_of_sums(sums)
-        for name, stored in TRUTH.items():
-            if stored in self.frame.place:
-                columns[name] = single(self.column(loaded, stored))[0]
-        if "ttv" in self.frame.place:
-            columns["split"] = _splits(whole_numbers(self.column(loaded, "ttv"), np.int64, "ttv", start))
+        if LABEL in flag:
+            columns["label"] = whole_numbers(flag[LABEL], np.int8, LABEL, start)
+        columns |= columns_of_sums(sums) | dict(zip(self.truth, single(*truth), strict=True))
+        if SPLIT in flag:
+            columns["split"] = _splits(whole_numbers(flag[SPLIT], np.int64, SPLIT, start))
         return Events(columns, {}, {"constituents": constituents}, {}, self.provenance)
 
 

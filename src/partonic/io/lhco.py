@@ -62,33 +62,34 @@ class _Reader:
         self.frame = Frame(key(file, KEY))
         names = dict(self.frame.place)
         names.pop("", None)
-        self.slots, numbered = _particle_columns(names)
-        self.features, self.jets = _jet_features(names)
-        if not (self.slots or self.jets):
+        slots, numbered = _particle_columns(names)
+        self.features, jets = _jet_features(names)
+        if not (slots or jets):
             raise InputError(
                 f"its table has neither the 2,100 nameless columns of an event list nor pxj1, pyj1, pzj1, mj1; "
                 f"it has: {', '.join(list(names)[:8]) or 'no name that can be read'}"
             )
-        self.label = LABEL if LABEL in names else numbered
-        used = {*self.slots, self.label, *(f"{part}j{j + 1}" for part in self.features for j in range(self.jets))}
-        self.others = [name for name in names if name not in used]
-        what = " and ".join(["event list"] * bool(self.slots) + ["jet features"] * bool(self.jets))
+        label = LABEL if LABEL in names else numbered
+        of_jets = [f"{part}j{j + 1}" for j in range(jets) for part in self.features]
+        self.label = self.frame.column(label) if label else None
+        self.particles = self.frame.columns(slots) if slots else None
+        self.jets = self.frame.columns(of_jets) if jets else None
+        used = {*slots, label, *of_jets}
+        self.others = {name: self.frame.column(name) for name in names if name not in used}
+        what = " and ".join(["event list"] * bool(slots) + ["jet features"] * bool(jets))
         self.provenance = {"source": path.name, "layout": f"LHC Olympics 2020 {what} (arXiv:2101.08320)"}
 
     def events(self, loaded: list[Array], start: int) -> Events:
         """The sample of loaded rows."""
         columns: dict[str, Array] = {}
         if self.label:
-            stored = self.frame.columns(loaded, [self.label])[:, 0]
-            columns["label"] = whole_numbers(stored, np.int8, "label", start)
-        columns |= {name: self.frame.columns(loaded, [name])[:, 0].copy() for name in self.others}
+            columns["label"] = whole_numbers(self.label(loaded), np.int8, "label", start)
+        columns |= {name: column(loaded).copy() for name, column in self.others.items()}
         collections = {}
-        if self.slots:
-            collections["particles"] = _particles(self.frame.columns(loaded, self.slots))
+        if self.particles:
+            collections["particles"] = _particles(self.particles(loaded))
         if self.jets:
-            names = [f"{part}j{j + 1}" for j in range(self.jets) for part in self.features]
-            values = self.frame.columns(loaded, names).reshape(-1, self.jets, len(self.features))
-            collections["jets"] = _jets(values, self.features)
+            collections["jets"] = _jets(self.jets(loaded), self.features)
         return Events(columns, {}, collections, {}, self.provenance)
 
 
@@ -98,8 +99,9 @@ def _particles(columns: Array) -> Ragged:
     return Ragged.from_counts(counts, dict(zip((*MOMENTUM, "pt", "eta", "phi"), items, strict=True)))
 
 
-def _jets(values: Array, features: list[str]) -> Ragged:
-    """Jets (rows, jets, features) in the order of the file; one of which all is zero is none."""
+def _jets(columns: Array, features: list[str]) -> Ragged:
+    """Jets (rows, jets * features) in the order of the file; one of which all is zero is none."""
+    values = columns.reshape(len(columns), columns.shape[1] // len(features), len(features))
     there = filled(values)
     flat = dict(zip(features, double(*values[there].T), strict=True))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from partonic.core.errors import InputError
-from partonic.events import kinematics
 from partonic.events.events import Events
 from partonic.events.ragged import Array, Ragged, offsets_from_counts
 from partonic.io.base import check_rows, spans
 
 BYTES = 2**24  # bytes of a file's arrays in memory at a time
 WIDEST = 2**25  # bytes of a row
+FIRST = 64  # rows for all of whose slots there is room before it is known how many are in use
 MOMENTUM = ("px", "py", "pz", "e")
 
 
@@ -109,61 +108,28 @@ def filled(slots: Array) -> Array:
     return there
 
 
-@dataclass(frozen=True)
-class Slots:
-    """The slots of padded rows, and how many of them hold an item.
+def taken(columns: Array, components: int, rule: str) -> tuple[Array, Array]:
+    """The items in slots that stand side by side.
 
     Args:
-        values: whole rows, (rows, columns), contiguous.
-        first: column where the slots begin.
-        components: columns of a slot.
-        rule: place in :data:`partonic.io.slots.RULES`.
-        counts: (2, rows) the number of items, and one behind the last slot that is not all zero.
-    """
-
-    values: Array
-    first: int
-    components: int
-    rule: int
-    counts: Array
-
-    @classmethod
-    def of(cls, columns: Array, components: int, rule: str) -> Slots:
-        """Look for the items in slots that stand side by side.
-
-        Args:
-            columns: (rows, slots * components).
-            components: numbers of a slot.
-            rule: a slot holds an item where its ``"first"`` or ``"any"`` number is not zero, or its ``"last"`` above
-                zero.
-        """
-        from partonic.io import slots
-
-        floats = np.float32 if columns.dtype in (np.float16, np.float32) else np.float64
-        values, first = _wide(columns.astype(floats, copy=False))
-        bits = values.view(np.uint32 if floats is np.float32 else np.uint64)
-        counts, number = np.empty((2, len(values)), np.int64), slots.RULES.index(rule)
-        slots.count(values, bits, first, columns.shape[1] // components, components, number, counts)
-        return cls(values, first, components, number, counts)
-
-    @property
-    def total(self) -> int:
-        """Number of items."""
-        return int(self.counts[0].sum())
-
-
-def taken(columns: Array, components: int, rule: str) -> tuple[Array, Array]:
-    """The items in slots that stand side by side, as of :meth:`Slots.of`.
+        columns: (rows, slots * components).
+        components: numbers of a slot.
+        rule: a slot holds an item where its ``"first"`` or ``"any"`` number is not zero, or its ``"last"`` above zero.
 
     Returns:
         Offsets (rows + 1,), and the items (components, items) in float32 or float64 as the slots are.
     """
     from partonic.io import slots
 
-    found = Slots.of(columns, components, rule)
-    out = np.empty((components, found.total), found.values.dtype)
-    slots.take(found.values, found.first, found.rule, found.counts, out)
-    return offsets_from_counts(found.counts[0]), out
+    (flat, bits), first = _numbers(columns)
+    rows, number = len(columns), slots.RULES.index(rule)
+    shape, counts = (rows, flat.size // max(rows, 1)), np.empty((2, rows), np.int64)
+    values, bits = flat.reshape(shape), bits.reshape(shape)
+    slots.count(values, bits, first, columns.shape[1] // components, components, number, counts)
+    offsets = offsets_from_counts(counts[0])
+    out = np.empty((components, offsets[-1]), values.dtype)
+    slots.take(values, first, number, counts, out)
+    return offsets, out
 
 
 def cartesian(columns: Array) -> tuple[Ragged, Array]:
@@ -174,11 +140,20 @@ def cartesian(columns: Array) -> tuple[Ragged, Array]:
     """
     from partonic.io import slots
 
-    found = Slots.of(columns, 4, "any")
-    p, sums = np.empty((4, found.total), np.float32), np.empty((4, len(columns)))
-    shape = found.values.shape[1], found.first
-    falling = slots.cartesian(found.values.reshape(-1), shape, found.rule, found.counts, tuple(p), sums)
-    constituents = Ragged.from_counts(found.counts[0], dict(zip(MOMENTUM, p, strict=True)))
+    memory, first = _numbers(columns)
+    rows, n_slots, falling = len(columns), columns.shape[1] // 4, True
+    counts, sums = np.empty(rows, np.int64), np.empty((4, rows))
+
+    def fill(p: Array, done: tuple[int, int]) -> tuple[int, int]:
+        """The next rows."""
+        nonlocal falling
+        shape = memory[0].size // max(rows, 1), first, n_slots
+        row, item, fall = slots.cartesian(memory, shape, done, tuple(p), counts, sums)
+        falling &= fall
+        return row, item
+
+    p = _filled_up(4, rows, n_slots, fill)
+    constituents = Ragged.from_counts(counts, dict(zip(MOMENTUM, p, strict=True)))
     return constituents if falling else by_falling_pt(constituents), sums
 
 
@@ -190,7 +165,7 @@ def relative(
     Args:
         columns: (rows, slots * components).
         components: numbers of a slot.
-        rule: as of :meth:`Slots.of`.
+        rule: as of :func:`taken`.
         by: which number of a slot is pt, eta and phi.
         jets: GeV by which the pt of each row are multiplied, and what is added to its eta, each (rows,) float64.
 
@@ -199,14 +174,48 @@ def relative(
     """
     from partonic.io import slots
 
-    found = Slots.of(columns, components, rule)
-    out, absolute = np.empty((7, found.total), np.float32), np.empty((3, found.total))
-    frame = jets or (np.ones(len(columns)), np.zeros(len(columns)))
-    shape, flat = (found.values.shape[1], found.first, components), found.values.reshape(-1)
-    slots.relative(flat, shape, found.rule, by, frame, found.counts, tuple(out[4:]), tuple(absolute))
-    pt, eta, phi = absolute
-    slots.polar(pt, eta, phi, np.empty(0), tuple(out[:4]))
-    return found.counts[0], out
+    memory, first = _numbers(columns)
+    rows, n_slots = len(columns), columns.shape[1] // components
+    counts, frame = np.empty(rows, np.int64), jets or (np.ones(rows), np.zeros(rows))
+
+    def fill(out: Array, done: tuple[int, int]) -> tuple[int, int]:
+        """The next rows."""
+        absolute, shape = np.empty((3, out.shape[1])), (memory[0].size // max(rows, 1), first, n_slots, components)
+        number, stored = slots.RULES.index(rule), tuple(out[4:])
+        row, item = slots.relative(memory, shape, number, by, frame, done, stored, tuple(absolute), counts)
+        pt, eta, phi = absolute[:, done[1] : item]
+        slots.polar(pt, eta, phi, np.empty(0), tuple(out[:4, done[1] : item]))
+        return row, item
+
+    return counts, _filled_up(7, rows, n_slots, fill)
+
+
+def _numbers(columns: Array) -> tuple[tuple[Array, Array], int]:
+    """Flat rows of floating numbers that have the columns, with the same memory as integers, and where they begin."""
+    floats = np.float32 if columns.dtype in (np.float16, np.float32) else np.float64
+    values, first = _wide(columns.astype(floats, copy=False))
+    flat = values.reshape(-1)
+    return (flat, flat.view(np.uint32 if floats is np.float32 else np.uint64)), first
+
+
+def _filled_up(fields: int, rows: int, slots: int, fill: Callable[[Array, tuple[int, int]], tuple[int, int]]) -> Array:
+    """Items (fields, items) whose number is not known before.
+
+    Args:
+        fields: numbers of an item.
+        rows: that have items.
+        slots: most items of a row.
+        fill: (room (fields, items), rows and items done before) -> those done now, at least one row more where there
+            is room for ``slots`` items.
+    """
+    held, done = np.empty((fields, min(rows, FIRST) * slots), np.float32), (0, 0)
+    while True:
+        done = fill(held, done)
+        if done[0] == rows:
+            return held[:, : done[1]]
+        more = np.empty((fields, int(1.05 * rows * done[1] / done[0]) + slots * FIRST), np.float32)
+        more[:, : done[1]] = held[:, : done[1]]
+        held = more
 
 
 def _wide(columns: Array) -> tuple[Array, int]:
@@ -299,7 +308,8 @@ def jet_columns(constituents: Ragged) -> dict[str, Array]:
 
 def columns_of_sums(sums: Array) -> dict[str, Array]:
     """Columns ``jet_pt jet_eta jet_phi jet_mass`` (GeV) of momenta (4, rows), px, py, pz, e."""
-    px, py, pz, e = sums
-    with np.errstate(over="ignore", invalid="ignore"):
-        jet = kinematics.pt(px, py), kinematics.eta(px, py, pz), kinematics.phi(px, py), kinematics.mass(px, py, pz, e)
-    return dict(zip(("jet_pt", "jet_eta", "jet_phi", "jet_mass"), single(*jet), strict=True))
+    from partonic.io import slots
+
+    jets = np.empty(sums.shape, np.float32)
+    slots.jets(sums, jets)
+    return dict(zip(("jet_pt", "jet_eta", "jet_phi", "jet_mass"), jets, strict=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +120,6 @@ class Frame:
         if len(lengths) != 1:
             raise InputError("there is no table of numbers" if not lengths else "its parts differ in their rows")
         self.rows = lengths.pop()
-        self._found: dict[tuple[str, ...], tuple[int | None, int]] = {}
         self._names = [block.data.name for block in self.blocks]
         found = zip(self._names, self.blocks, strict=True)
         self._held = {name: Buffered(block.data) for name, block in found if not block.empty}
@@ -140,17 +139,15 @@ class Frame:
             loaded.append(values.reshape(len(values), len(block.names)))
         return loaded
 
-    def columns(self, loaded: list[Array], names: list[str]) -> Array:
-        """Columns (rows, names); a view where they stand side by side in the file."""
-        block, first = self._beside(tuple(names))
-        if block is None:
-            return np.stack([loaded[b][:, i] for b, i in (self.place[name] for name in names)], axis=1)
-        return loaded[block][:, first : first + len(names)]
+    def columns(self, names: Sequence[str]) -> Callable[[list[Array]], Array]:
+        """Where columns stand: loaded rows -> (rows, names); a view where they stand side by side in the file."""
+        places = [self.place[name] for name in names]
+        block, first = places[0]
+        if all(place == (block, first + i) for i, place in enumerate(places)):
+            return lambda loaded: loaded[block][:, first : first + len(places)]
+        return lambda loaded: np.stack([loaded[b][:, i] for b, i in places], axis=1)
 
-    def _beside(self, names: tuple[str, ...]) -> tuple[int | None, int]:
-        """The block where the columns stand side by side, and the place of the first of them."""
-        if names not in self._found:
-            block, first = self.place[names[0]]
-            beside = all(self.place[name] == (block, first + i) for i, name in enumerate(names))
-            self._found[names] = block if beside else None, first
-        return self._found[names]
+    def column(self, name: str) -> Callable[[list[Array]], Array]:
+        """Where a column stands: loaded rows -> (rows,), a view."""
+        block, place = self.place[name]
+        return lambda loaded: loaded[block][:, place]

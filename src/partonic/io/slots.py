@@ -11,7 +11,10 @@ RULES = ("first", "any", "last")
 """Which slots hold something: first component not zero, any component not zero, last component above zero."""
 _FIRST, _ANY, _LAST = 0, 1, 2
 
-FEW, MANY = 24, 2048  # items below which a row is sorted by insertion alone, and from which by bytes alone
+FEW, MANY = 256, 2048  # items up to which each is compared with each, and from which a row is sorted by bytes alone
+_SHORT = 24  # items that are sorted by insertion alone, where some are equal
+_LANES, _AT_ONCE = 32, 8  # a row of numbers is filled up to a multiple of the first; compared with so many at a time
+_LEAST = -(2**31)
 _BINS, _CROWD = 256, 24  # bins of a row, and the items of one that are too many to be sorted by insertion
 _WIDE, _NARROW = 128, 16  # numbers of the padding that are looked at together
 _WOUND, _FORWARD = 1e6, 700.0  # angle and pseudorapidity beyond which the short series do not hold
@@ -112,29 +115,40 @@ def take(values: Array, first: int, rule: int, counts: Array, out: Array) -> Non
 
 
 @compiled
-def cartesian(flat: Array, shape: tuple[int, int], rule: int, counts: Array, p: tuple[Array, ...], sums: Array) -> bool:
-    """Write four-momenta in the order of the file, and add those of each row up.
+def cartesian(
+    rows: tuple[Array, Array],
+    shape: tuple[int, int, int],
+    done: tuple[int, int],
+    p: tuple[Array, ...],
+    counts: Array,
+    sums: Array,
+) -> tuple[int, int, bool]:
+    """Write the four-momenta of slots that are not all zero in the order of the file, and add those of each row up.
 
     Args:
-        flat: rows of (e, px, py, pz, ...), one after the other.
-        shape: columns of a row, and the column where the slots begin.
-        rule: place in ``RULES``.
-        counts: (2, rows) of :func:`count`.
-        p: px, py, pz, e, each (items,), are written.
-        sums: (4, rows) becomes their sums, in double precision.
+        rows: rows of (e, px, py, pz, ...), one after the other, and the same memory as unsigned numbers.
+        shape: columns of a row, the column where the slots begin, slots of a row.
+        done: rows and items of earlier calls.
+        p: px, py, pz, e, each with room for some items, are written.
+        counts: (rows,) the number of items is written.
+        sums: (4, rows) their sums are written, in double precision.
 
     Returns:
-        Whether they stand by falling transverse momentum in each row.
+        Rows and items done, all or those for which there was room, and whether these stand by falling transverse
+        momentum in each row.
     """
+    flat, bits = rows
     px, py, pz, e = p
-    place, rises = np.uint64(0), False
-    for row in range(len(sums[0])):
-        found, end = counts[0, row], counts[1, row]
-        at = np.uint64(row * shape[0] + shape[1])
-        before = np.inf
+    size = (_ONE << np.uint64(8 * bits.itemsize - 1)) - _ONE  # all but the sign: there are zeros below zero
+    room = len(px) - shape[2]
+    place, row, rises = np.uint64(done[1]), done[0], False
+    while row < len(counts) and place <= room:
+        begin = row * shape[0] + shape[1]
+        end = (_end(bits[begin : begin + 4 * shape[2]], size) + 3) // 4
+        at, first, before = np.uint64(begin), place, np.inf
         x = y = z = energy = 0.0
         for _ in range(end):
-            if found == end or _holds(flat[at : at + np.uint64(4)], 0, 4, rule):
+            if (bits[at] | bits[at + _ONE] | bits[at + _TWO] | bits[at + _THREE]) & size:
                 e[place], px[place] = flat[at], flat[at + _ONE]
                 py[place], pz[place] = flat[at + _TWO], flat[at + _THREE]
                 a, b = np.float64(px[place]), np.float64(py[place])
@@ -144,7 +158,9 @@ def cartesian(flat: Array, shape: tuple[int, int], rule: int, counts: Array, p: 
                 place += _ONE
             at += _FOUR
         sums[0, row], sums[1, row], sums[2, row], sums[3, row] = x, y, z, energy
-    return not rises
+        counts[row] = place - first
+        row += 1
+    return row, int(place), not rises
 
 
 @compiled
@@ -189,6 +205,37 @@ def _by_bin(keys: Array, other: Array, n: int, starts: Array) -> bool:
 
 
 @compiled
+def _by_rank(pt: Array, keys: Array, ranks: Array, places: Array) -> bool:
+    """Find the places (n,) of numbers by falling value in float32: how many are larger; false if some are equal.
+
+    As many comparisons as pairs, but on vectors and without a jump that the processor could guess wrongly.
+    """
+    n = len(pt)
+    width = (n + _LANES - 1) // _LANES * _LANES
+    for i in range(n):
+        bits = np.float32(pt[i]).view(np.int32)
+        keys[i] = bits if bits >= 0 else -(bits & np.int32(0x7FFFFFFF))
+    for i in range(n, width):
+        keys[i] = _LEAST
+    ranks[:width] = 0
+    for first in range(0, n, _AT_ONCE):
+        a, b, c, d = keys[first], keys[first + 1], keys[first + 2], keys[first + 3]
+        e, f, g, h = keys[first + 4], keys[first + 5], keys[first + 6], keys[first + 7]
+        for i in range(width):
+            key = keys[i]
+            some = np.int32(key < a) + np.int32(key < b) + np.int32(key < c) + np.int32(key < d)
+            ranks[i] += some + np.int32(key < e) + np.int32(key < f) + np.int32(key < g) + np.int32(key < h)
+    total = 0
+    for i in range(n):
+        total += ranks[i]
+    if total < n * (n - 1) // 2:
+        return False
+    for i in range(n):
+        places[np.uint32(ranks[i])] = i
+    return True
+
+
+@compiled
 def _sorted(pt: Array, keys: Array, other: Array, starts: Array) -> bool:
     """Order numbers by falling value in float32, equal ones as they stand: places are the low bits of ``keys``.
 
@@ -203,7 +250,7 @@ def _sorted(pt: Array, keys: Array, other: Array, starts: Array) -> bool:
         rising |= i > 0 and keys[i - 1] > keys[i]
     if not rising:
         return False
-    if n >= MANY or (n >= FEW and not _by_bin(keys, other, n, starts)):
+    if n >= MANY or (n >= _SHORT and not _by_bin(keys, other, n, starts)):
         for byte in range(2 if n < MANY else 0, 4):
             _by_byte(keys, other, n, 31 + 8 * byte, starts)
     for i in range(1, n):  # nothing moves far
@@ -216,40 +263,65 @@ def _sorted(pt: Array, keys: Array, other: Array, starts: Array) -> bool:
 
 
 @compiled
+def _ordered(pt: Array, places: Array, keys: Array, other: Array, small: tuple[Array, Array]) -> None:
+    """Find the order ``places`` (n,) of numbers by falling value in float32; equal ones stay as they are."""
+    n = len(pt)
+    if n <= FEW and _by_rank(pt, small[0], small[1], places):
+        return
+    _sorted(pt, keys, other, np.empty(_BINS + 1, np.int64))
+    for i in range(n):
+        places[i] = keys[i] & 0x7FFFFFFF
+
+
+@compiled
 def relative(
-    flat: Array,
-    shape: tuple[int, int, int],
+    rows: tuple[Array, Array],
+    shape: tuple[int, int, int, int],
     rule: int,
     by: tuple[int, int, int],
     jets: tuple[Array, ...],
-    counts: Array,
+    done: tuple[int, int],
     stored: tuple[Array, ...],
     out: tuple[Array, ...],
-) -> None:
+    counts: Array,
+) -> tuple[int, int]:
     """Write particles by falling pt, as they are and as they are in the detector.
 
     Args:
-        flat: rows of slots, one after the other.
-        shape: columns of a row, the column where the slots begin, columns of a slot.
+        rows: rows of slots, one after the other, and the same memory as unsigned numbers.
+        shape: columns of a row, the column where the slots begin, slots of a row, columns of a slot.
         rule: place in ``RULES``.
         by: which column of a slot is pt, eta and phi.
         jets: pt by which those of each row are multiplied, eta that is added to theirs; each (rows,).
-        counts: (2, rows) of :func:`count`.
-        stored: pt, eta and phi as they are, each (items,), are written.
-        out: pt, eta and phi in the detector, each (items,), are written, in double precision.
+        done: rows and items of earlier calls.
+        stored: pt, eta and phi as they are, each with room for some items, are written.
+        out: pt, eta and phi in the detector are written, in double precision.
+        counts: (rows,) the number of items is written.
+
+    Returns:
+        Rows and items done, all or those for which there was room.
     """
-    step, u, v, w = np.uint64(shape[2]), np.uint64(by[0]), np.uint64(by[1]), np.uint64(by[2])
-    longest = np.max(counts[1]) if len(counts[1]) else 0
-    slots, keys, other = np.empty(longest, np.uint64), np.empty(longest, np.int64), np.empty(longest, np.int64)
-    starts = np.empty(257, np.int64)
-    first = np.uint64(0)
-    for row in range(len(counts[0])):
-        found, end = counts[0, row], counts[1, row]
-        begin = np.uint64(row * shape[0] + shape[1])
+    flat, bits = rows
+    size = (_ONE << np.uint64(8 * bits.itemsize - 1)) - _ONE
+    slots, components = shape[2], shape[3]
+    step, u, v, w = np.uint64(components), np.uint64(by[0]), np.uint64(by[1]), np.uint64(by[2])
+    key = np.uint64(components - 1 if rule == _LAST else 0)
+    taken, places = np.empty(slots, np.uint64), np.empty(slots, np.int64)
+    keys, other = np.empty(slots, np.int64), np.empty(slots, np.int64)
+    small = np.empty(FEW + _LANES, np.int32), np.empty(FEW + _LANES, np.int32)
+    first, row, room = np.uint64(done[1]), done[0], len(stored[0]) - slots
+    while row < len(counts) and first <= room:
+        begin = row * shape[0] + shape[1]
+        end = (_end(bits[begin : begin + slots * components], size) + components - 1) // components
         scale, shift, before = jets[0][row], jets[1][row], np.inf
-        rises, at, place = found < end, begin, first
-        if not rises:
-            for _ in range(found):  # as most files have them
+        rises, at, place, n = False, np.uint64(begin), first, 0
+        for _ in range(end):
+            held = flat[at + key] > 0 if rule == _LAST else flat[at] != 0
+            if rule == _ANY:
+                for i in range(1, components):
+                    held |= flat[at + np.uint64(i)] != 0
+            if held:
+                taken[n] = at
                 x, y, z = flat[at + u], flat[at + v], flat[at + w]
                 pt = scale * x
                 stored[0][place], stored[1][place], stored[2][place] = x, y, z
@@ -257,24 +329,19 @@ def relative(
                 rises |= not pt <= before
                 before = pt
                 place += _ONE
-                at += step
+                n += 1
+            at += step
         if rises:
-            n, at = 0, begin
-            for _ in range(end):
-                if n < found and _holds(flat[at : at + step], 0, shape[2], rule):
-                    slots[n] = at
-                    out[0][first + np.uint64(n)] = scale * flat[at + u]
-                    n += 1
-                at += step
-            _sorted(out[0][first : first + np.uint64(found)], keys, other, starts)
-            place = first
-            for i in range(found):
-                at = slots[keys[i] & 0x7FFFFFFF]
+            _ordered(out[0][first:place], places, keys, other, small)
+            for i in range(n):
+                at, place = taken[places[i]], first + np.uint64(i)
                 x, y, z = flat[at + u], flat[at + v], flat[at + w]
                 stored[0][place], stored[1][place], stored[2][place] = x, y, z
                 out[0][place], out[1][place], out[2][place] = scale * x, shift + y, z
-                place += _ONE
-        first += np.uint64(found)
+        counts[row] = n
+        first += np.uint64(n)
+        row += 1
+    return row, int(first)
 
 
 @compiled
@@ -345,6 +412,21 @@ def sums(offsets: Array, px: Array, py: Array, pz: Array, e: Array, out: Array) 
 
 
 @compiled
+def jets(sums: Array, out: Array) -> None:
+    """Fill ``out`` (4, rows) with pt, pseudorapidity, azimuth and mass of momenta (4, rows), px, py, pz, e.
+
+    As those of :mod:`partonic.events.kinematics`.
+    """
+    for row in range(sums.shape[1]):
+        x, y, z, energy = sums[0, row], sums[1, row], sums[2, row], sums[3, row]
+        pt = np.hypot(x, y)
+        square = (energy - z) * (energy + z) - (x * x + y * y)
+        out[0, row], out[2, row] = pt, np.arctan2(y, x)
+        out[1, row] = 0.0 if pt == 0 and z == 0 else np.arcsinh(z / pt)
+        out[3, row] = np.sign(square) * np.sqrt(np.abs(square))
+
+
+@compiled
 def transverse(px: Array, py: Array, out: Array) -> None:
     """Fill ``out`` (items,) with the transverse momenta."""
     for i in range(len(px)):
@@ -374,10 +456,9 @@ def order(offsets: Array, pt: Array, out: Array) -> None:
         out: (items,) becomes the place of each item in that order.
     """
     longest = np.max(offsets[1:] - offsets[:-1])
-    keys, other, starts = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(257, np.int64)
+    keys, other = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    small = np.empty(FEW + _LANES, np.int32), np.empty(FEW + _LANES, np.int32)
     for row in range(len(offsets) - 1):
-        first, n = offsets[row], offsets[row + 1] - offsets[row]
-        _sorted(pt[first : first + n], keys, other, starts)
-        places = out[first : first + n]
-        for i in range(n):
-            places[i] = first + (keys[i] & 0x7FFFFFFF)
+        first, last = offsets[row], offsets[row + 1]
+        _ordered(pt[first:last], out[first:last], keys, other, small)
+        out[first:last] += first
