@@ -18,6 +18,7 @@ from partonic.events.cache import kept
 from partonic.events.events import NOMINAL, Events
 from partonic.io import formats
 from partonic.io.joining import Joining
+from partonic.io.places import file_and_tree, stamp
 from partonic.io.remote import local
 
 FRACTIONS: Mapping[str, float] = {"train": 0.6, "validation": 0.1, "test": 0.3}
@@ -42,7 +43,8 @@ def split_files(
     published Landscape files), else where its column ``split`` says, else at random by the fractions.
 
     Args:
-        paths: files of any known format, or remote names as ``https://host/file``, with the same columns.
+        paths: files of any known format, or remote names as ``https://host/file``, with the same columns;
+            ``FILE.root:TREE`` is one tree of a ROOT file.
         seed: of the random split.
         fractions: name -> share of the events.
         collections: collections to keep; all if None.
@@ -63,8 +65,9 @@ def split_files(
         numbers = [formats.count(file) for file in further]
         files, counts = files + further, counts + numbers
         names = np.concatenate([names, np.full(sum(numbers), name)])
+    where = [file_and_tree(file) for file in files]
     key: dict[str, Any] = {
-        "files": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
+        "files": [[*stamp(file), tree] if tree else list(stamp(file)) for file, tree in where],
         "split": hashlib.sha256("".join(names).encode()).hexdigest(),
         "collections": None if collections is None else list(collections),
         "checked": check is not None,
@@ -87,7 +90,7 @@ def split_files(
     for name in fractions:
         if not np.any(names == name):
             raise InputError(f"there are no {name} events among the {len(names):,} of {', '.join(map(str, paths))}")
-        label = f"{files[0].stem}-{name}-{digest}"
+        label = f"{Path(where[0][0]).stem}-{name}-{digest}"
         found[name] = kept(label, {**key, "part": name}, lambda name=name: part(name))  # type: ignore[misc]
     return found
 
@@ -113,7 +116,8 @@ def _checked(events: Events, check: Callable[[Events], object] | None, file: Pat
 def _assigned(files: Sequence[Path], counts: Sequence[int], seed: int, fractions: Mapping[str, float]) -> Names:
     """The name of the sample that each event goes to, (events,)."""
     total = sum(counts)
-    by_name = [next((name for part, name in IN_FILE_NAMES.items() if part in file.stem.lower()), "") for file in files]
+    stems = [Path(file_and_tree(file)[0]).stem.lower() for file in files]
+    by_name = [next((name for part, name in IN_FILE_NAMES.items() if part in stem), "") for stem in stems]
     if all(by_name) and len(set(by_name)) > 1:
         return _with_validation(np.repeat(np.array(by_name), counts), seed)
     if files and "split" in next(formats.iterate(files[0], 1)).columns:

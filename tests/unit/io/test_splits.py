@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import uproot
 
 from partonic.core.errors import FileError, InputError
 from partonic.events.events import Events
@@ -105,3 +106,15 @@ def test_further_files_go_to_one_sample(tmp_path):
     np.testing.assert_array_equal(parts["train"].column("number"), plain["train"].column("number"))
     together = [*plain["test"].column("number"), *range(100, 150)]
     np.testing.assert_array_equal(parts["test"].column("number"), together)
+
+
+def test_one_tree_of_a_file_is_split(tmp_path):
+    path = tmp_path / "train.root"
+    with uproot.recreate(path) as file:
+        for tree, first in (("signal", 0), ("background", 500)):
+            file.mktree(tree, {"x": "f8"}).extend({"x": np.arange(first, first + 100.0)})
+    parts = split_files([f"{path}:background"], 1)
+    together = np.sort(np.concatenate([part.column("x") for part in parts.values()]))
+    np.testing.assert_array_equal(together, np.arange(500, 600))
+    other = split_files([f"{path}:signal"], 1)
+    assert max(part.column("x").max() for part in other.values()) == 99
