@@ -35,12 +35,13 @@ MU, NU = 1.6, 4.0  # half the ranges of the training and of the scans
 LEVELS = (0.3, 0.5, 0.6826894921, 0.8, 0.9, 0.95)
 LEVEL = 0.6826894921
 WAYS = ("profiled", "blind", "smeared")
+WIDTHS = (32, 32, 32)  # of the hidden layers: x is one number
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"train": 4_000, "test": 2_000, "toys": 20, "epochs": 2, "points": 15},
-    "quick": {"train": 60_000, "test": 20_000, "toys": 200, "epochs": 8},
+    "quick": {"train": 100_000, "test": 10_000, "toys": 200, "epochs": 10},
     "default": {},
-    "benchmark": {"train": 600_000, "test": 100_000, "toys": 1000, "epochs": 20},
+    "benchmark": {"train": 1_000_000, "test": 50_000, "toys": 1000, "epochs": 20},
 }
 
 
@@ -56,12 +57,12 @@ class LearningUnderUncertainty:
         events: in each experiment.
         shift: s, by which one standard deviation of nu moves the mean of x, whose spread is 1.
         epochs: passes over the training events.
-        points: of the grid in mu.
+        points: of the grid in mu; that in nu has half as many.
         seed: of everything random.
     """
 
-    train: int = 200_000
-    test: int = 50_000
+    train: int = 300_000
+    test: int = 20_000
     toys: int = 400
     events: int = 40
     shift: float = 0.3
@@ -105,7 +106,7 @@ class LearningUnderUncertainty:
 
         result, simulator = context.result, GaussianNuisance(self.shift)
         ratios = {way: self._learn(way, simulator, context) for way in WAYS}
-        axes = (np.linspace(-MU, MU, self.points), np.linspace(-NU, NU, self.points))
+        axes = (np.linspace(-MU, MU, self.points), np.linspace(-NU, NU, self.points // 2 + 1))
         x = np.asarray(simulator.simulate((0.0, 0.0), self.test, generator(self.seed, 9)).column("x"))
         scans = {"exact": self._exact(axes[0])}
         planes = {way: self._plane(way, ratios[way], axes, x) for way in WAYS}
@@ -134,7 +135,12 @@ class LearningUnderUncertainty:
         box = np.array([[-MU, MU], [-NU, NU]])[: sample.theta.shape[1]]
         options = replace(OPTIONS, epochs=self.epochs, seed=self.seed, device=context.device)
         learned = train_ratio(
-            sample, method="carl", box=box, options=options, directory=context.result.path / "checkpoints" / way
+            sample,
+            method="carl",
+            box=box,
+            widths=WIDTHS,
+            options=options,
+            directory=context.result.path / "checkpoints" / way,
         )
         return lambda x, theta: learned.log_ratio(x[:, None], theta)
 
