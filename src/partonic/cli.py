@@ -288,6 +288,8 @@ def predict(
 ) -> None:
     """Score the jets of a file: .parquet gets them with a column `score`, .root a friend tree of scores alone.
 
+    A model that estimates targets too, as the mass, gives `estimated_TARGET` beside each score.
+
     Args:
         model: a checkpoint of a run, as runs/top-tagging-1/checkpoints/pfn-1.pt.
         file: jets in any format that can be read, also https://... or root://...; FILE.root:TREE is one tree.

@@ -90,14 +90,36 @@ class Trained:
             InputError: the batch size is below 1, the processor has not this precision, or the model gives a score
                 that is not finite.
         """
+        return self.predicted(events, batch_size, device, precision)["score"]
+
+    def predicted(
+        self, events: Events, batch_size: int = 1024, device: str = "cpu", precision: str = "float32"
+    ) -> dict[str, NDArray[np.float64]]:
+        """The ``score`` of each jet and, of each target of the task, ``estimated_TARGET``, in one pass over the jets.
+
+        Args:
+            events: as in :meth:`scores`.
+            batch_size: as in :meth:`scores`.
+            device: as in :meth:`scores`.
+            precision: as in :meth:`scores`.
+
+        Raises:
+            BadJetError: as :meth:`scores`.
+            UnknownNameError: as :meth:`scores`.
+            InputError: as :meth:`scores`.
+        """
         check_precision(precision, device)
         with computing(precision, device):
-            scores = self._of_outputs(self.task.probabilities, events, batch_size, device)
+            outputs = torch.from_numpy(self._of_outputs(lambda outputs: outputs, events, batch_size, device))
+        scores: NDArray[np.float64] = self.task.probabilities(outputs).numpy()
         finite = np.isfinite(scores if scores.ndim == 1 else scores.sum(axis=1))
         if not np.all(finite):
             row = int(np.argmin(finite))
             raise InputError(f"the model '{self.name}' gives {scores[row]} for the jet in row {row}: it is not usable")
-        return scores
+        estimates = self.task.estimates(outputs).numpy()
+        return {"score": scores} | {
+            f"estimated_{name}": estimates[:, column] for column, name in enumerate(self.task.targets)
+        }
 
     def regressed(self, events: Events, batch_size: int = 1024, device: str = "cpu") -> dict[str, NDArray[np.float64]]:
         """What the network estimates of each target, (jets,) in the units of its column.

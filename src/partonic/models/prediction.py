@@ -63,7 +63,8 @@ def predict_file(
     """Write the scores of the jets of a file, the probability to be signal, in the same order.
 
     Under ``.parquet`` the jets are written with a column ``score``; under ``.root`` a tree with the branch ``score``
-    alone, one entry a jet, that ROOT adds to the tree of the source as a friend.
+    alone, one entry a jet, that ROOT adds to the tree of the source as a friend. Of a model that estimates targets too,
+    as the mass, ``estimated_TARGET`` stands beside each score.
 
     Args:
         model: checkpoint of a trained model.
@@ -96,15 +97,15 @@ def predict_file(
     total = formats.count(file) if map is None else entries(file, map)
     with progress(f"scoring {name_of(file)}", total, "jets") as bar, compiled_by_torch(trained.module, compile):
 
-        def scored() -> Iterator[tuple[Events, NDArray[np.float64]]]:
-            """The samples with their scores, as they are read."""
+        def scored() -> Iterator[tuple[Events, dict[str, NDArray[np.float64]]]]:
+            """The samples with what is predicted of them, as they are read."""
             start = 0
             for jets in formats.iterate(file, formats.ROWS, map=map):
                 try:
-                    scores = trained.scores(jets, batch_size, device, precision)
+                    columns = trained.predicted(jets, batch_size, device, precision)
                 except BadJetError as error:
                     raise error.of_file(file, start + error.row) from None
-                yield jets, scores
+                yield jets, columns
                 start += len(jets)
                 bar.advance(len(jets))
             if friend and start != total:
@@ -114,9 +115,9 @@ def predict_file(
                 )
 
         if friend:
-            n = write_friend(goal, ({"score": scores} for _, scores in scored()), tree)
+            n = write_friend(goal, (columns for _, columns in scored()), tree)
             return f"{goal}: tree '{tree}' with the scores of {n:,} jets of {file} by {trained.name}"
-        n = formats.write(goal, (jets.with_columns(score=scores) for jets, scores in scored()))
+        n = formats.write(goal, (jets.with_columns(**columns) for jets, columns in scored()))
     return f"{goal}: {n:,} jets of {file} scored by {trained.name}"
 
 

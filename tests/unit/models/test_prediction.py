@@ -44,6 +44,28 @@ def jets(tmp_path):
 PLAN = Map(columns={"number": "number"}, collections={"constituents": {k: f"cl_{k}" for k in ("px", "py", "pz", "e")}})
 
 
+def test_estimates_of_targets_stand_beside_the_scores(tmp_path):
+    path, source = tmp_path / "pfn.pt", tmp_path / "jets.parquet"
+    task = Task(targets=("jet_mass", "jet_pt"), scales=((80.0, 20.0), (600.0, 30.0)))
+    manual_seed(1)
+    trained = Trained("pfn", {"outputs": 3}, PFN(outputs=3), "packed", task=task)
+    save(path, trained)
+    formats.write(source, [sample_jets()])
+    predict_file(path, source, tmp_path / "scores.root")
+    predict_file(path, source, tmp_path / "scored.parquet")
+    jets = formats.read(source)
+    expected = {f"estimated_{name}": values for name, values in trained.regressed(jets).items()}
+    assert set(expected) == {"estimated_jet_mass", "estimated_jet_pt"}
+    assert np.ptp(expected["estimated_jet_pt"]) > 0
+    written = formats.read(tmp_path / "scored.parquet")
+    with uproot.open(tmp_path / "scores.root") as file:
+        friend = file["scores"].arrays(library="np")
+    for name, values in (expected | {"score": trained.scores(jets)}).items():
+        np.testing.assert_allclose(written.column(name), values)
+        np.testing.assert_allclose(friend[name], values)
+    assert set(written.columns) == {*jets.columns, *expected, "score"}
+
+
 def test_several_classes_have_a_score_each(tmp_path):
     path, source, task = tmp_path / "pfn.pt", tmp_path / "jets.parquet", Task(("qcd", "top", "w"))
     manual_seed(1)
