@@ -65,24 +65,22 @@ def contours(
 
 
 @styled
-def ellipses(
-    informations: Mapping[str, Information], parameters: Sequence[str], *, point: tuple[float, float]
-) -> Canvas:
-    """Ellipses of 68 % that Fisher informations of two parameters promise.
+def ellipses(matrices: Mapping[str, Information], parameters: Sequence[str], *, point: tuple[float, float]) -> Canvas:
+    """Ellipses of 68 % that Fisher matrices of two parameters promise.
 
     Args:
-        informations: name -> information; the truth first.
+        matrices: name -> information; the truth first.
         parameters: names of the two.
         point: theta of the information.
 
     Raises:
         InputError: there is nothing to draw, or an information is not of two parameters or singular.
     """
-    if not informations:
+    if not matrices:
         raise InputError("there is no Fisher information to draw")
     figure, axes = canvas(width=4.6, height=4.6)
     ax = axes[0, 0]
-    for i, (name, information) in enumerate(informations.items()):
+    for i, (name, information) in enumerate(matrices.items()):
         border = information.ellipse(centre=point)
         ax.plot(border[:, 0], border[:, 1], label=plain(name), **_look(i))
     ax.plot(*point, "+", color=MUTED, markersize=8)
