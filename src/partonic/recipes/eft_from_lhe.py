@@ -33,6 +33,7 @@ LEVELS = ("parton", "truth", "atlas", "cms")
 SHARES = (0.68, 0.95)
 REACH = 14.0  # of the statistic on each axis, which the scan goes up to
 FURTHEST = 1000.0
+PRESENTED = 500_000  # events that the network sees in training, over and over
 NOTHING = 1e-9  # of information
 CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 TEXT = (
@@ -44,7 +45,7 @@ TEXT = (
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"events": 1_200, "epochs": 2, "grid": 7, "replicas": 5},
-    "quick": {"events": 10_000, "epochs": 8, "grid": 17},
+    "quick": {"events": 10_000, "grid": 17},
     "default": {},
     "benchmark": {"events": 200_000, "grid": 25},
 }
@@ -61,7 +62,7 @@ class EftFromLhe:
         level: what is seen: parton (momenta of the file), or jets and more behind Pythia and truth, atlas or cms.
         expected: number of events that the limits are expected from, where all coefficients are 0.
         events: of the file to use, at most.
-        epochs: passes over the training events, which are half of all.
+        epochs: passes over the training events, which are half of all; 12 to 200, the more the fewer events, if none.
         grid: points of each coefficient.
         replicas: resampled test samples for the errors of the limits.
         seed: of everything random.
@@ -72,13 +73,13 @@ class EftFromLhe:
     level: str = "parton"
     expected: float = 100.0
     events: int = 60_000
-    epochs: int = 12
+    epochs: int | None = None
     grid: int = 21
     replicas: int = 50
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_numbers(self, events=500, epochs=1, grid=5, replicas=2, seed=0)
+        check_numbers(self, events=500, grid=5, replicas=2, seed=0)
         if self.level not in LEVELS:
             raise unknown("level", self.level, LEVELS)
         if self.level != "parton" and self.file is None:
@@ -117,7 +118,7 @@ class EftFromLhe:
         """One line that says what the run will take on this machine."""
         shower = "" if self.level == "parton" else " through Pythia and a detector where the cache has none"
         return (
-            f"eft-from-lhe: up to {self.events:,} events{shower}, one training of {self.epochs} epochs, "
+            f"eft-from-lhe: up to {self.events:,} events{shower}, one training, "
             f"{self.grid} x {self.grid} points; everything goes to {context.result.path}"
         )
 
@@ -237,7 +238,8 @@ def _limits(result: Result, data: Weighted, pair: tuple[str, ...], options: EftF
     training, test = whole[order[: len(order) // 2]], order[len(order) // 2 :]
     axes = tuple(np.linspace(-end, end, options.grid) for end in _reach(whole, options))
     points, box = grid(*axes), np.array([[axis[0], axis[-1]] for axis in axes])
-    how = FitOptions(**{**vars(OPTIONS), "epochs": options.epochs, "seed": options.seed})
+    epochs = options.epochs or int(np.clip(PRESENTED // len(training), 12, 200))
+    how = FitOptions(**{**vars(OPTIONS), "epochs": epochs, "seed": options.seed})
     learned = train_ratio(training, box=box, options=how, directory=result.checkpoint("ratio"))
     tables = {"weights": ExactRatio(whole.components[test], whole.sigma, morphing).log_ratio(test, points)}
     if data.truth is not None:
