@@ -17,12 +17,17 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import binom, kve, zeta
 from torch import Tensor
+
+from partonic.core.errors import InputError
+
+Floats = NDArray[np.float64]
 
 JOIN = 20.0
 """m^2/T^2 at which the two forms meet."""
@@ -44,68 +49,108 @@ class _Expansion:
         constants: of 1, y and y^2.
         zero: whether there is a mode of frequency zero.
         frequencies: those taken exactly, of both signs, in units of T.
-        series: coefficients of y^3, y^4, ... from the other frequencies.
-        high: Chebyshev series of exp(sqrt y) y^(-3/4) J in 1/sqrt y, mapped from [0, 1/sqrt(JOIN)] to [-1, 1].
+        series: polynomial of the other frequencies, from y^0 on; those of its derivatives follow.
+        high: Chebyshev series, in 1/sqrt y mapped from [0, 1/sqrt(JOIN)] to [-1, 1], of exp(sqrt y) y^(-p) times the
+            function and its derivatives.
     """
 
     sign: int
     constants: tuple[float, float, float]
     zero: bool
     frequencies: tuple[float, ...]
-    series: tuple[float, ...]
-    high: tuple[float, ...]
+    series: tuple[Floats, ...]
+    high: tuple[Floats, ...]
 
 
 def thermal_boson(y: Tensor) -> Tensor:
-    """J_b at y = m^2/T^2, real part; elementwise.
+    """J_b at y = m^2/T^2, real part; elementwise, differentiable three times.
 
     Its second derivative is infinite at y = 0. Below ``LOWEST`` it is constant.
     """
-    return _evaluate(_expansion(1), y)
+    return _Differentiable.apply(y, 1, 0)  # type: ignore[no-any-return]
 
 
 def thermal_fermion(y: Tensor) -> Tensor:
-    """J_f at y = m^2/T^2, real part; elementwise. Below ``LOWEST`` it is constant."""
-    return _evaluate(_expansion(-1), y)
+    """J_f at y = m^2/T^2, real part; elementwise, differentiable three times. Below ``LOWEST`` it is constant."""
+    return _Differentiable.apply(y, -1, 0)  # type: ignore[no-any-return]
 
 
-def _evaluate(table: _Expansion, y: Tensor) -> Tensor:
+class _Differentiable(torch.autograd.Function):
+    """A derivative of one of the functions, whose own derivative is the next one."""
+
+    generate_vmap_rule = False
+
+    @staticmethod
+    def forward(y: Tensor, sign: int, order: int) -> Tensor:
+        """The values."""
+        return torch.from_numpy(derivative(sign, order, y.detach().numpy()))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int, int], output: Tensor) -> None:  # noqa: ARG004
+        """What the next derivative needs."""
+        y, ctx.sign, ctx.order = inputs
+        ctx.save_for_backward(y)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        """Chain rule."""
+        (y,) = ctx.saved_tensors
+        return grads[0] * _Differentiable.apply(y, ctx.sign, ctx.order + 1), None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], y: Tensor, sign: int, order: int) -> Any:  # noqa: ARG004
+        """Elementwise."""
+        return _Differentiable.apply(y, sign, order), in_dims[0]
+
+
+def derivative(sign: int, order: int, y: Floats) -> Floats:
+    """A derivative of one of the functions, elementwise.
+
+    Args:
+        sign: 1 for bosons, -1 for fermions.
+        order: 0 to 3; 0 is the function.
+        y: m^2/T^2.
+
+    Raises:
+        InputError: another order.
+    """
+    if not 0 <= order <= 3:
+        raise InputError(f"thermal functions have derivatives of order 0 to 3 here, not {order}")
+    table = _expansion(sign)
+    y = np.asarray(y, dtype=np.float64)
     heavy = y > JOIN
-    light = _low(table, torch.where(heavy, JOIN, y.clamp_min(LOWEST)))
-    return torch.where(heavy, _high(table, torch.where(heavy, y.clamp_max(HIGHEST), JOIN)), light)
+    found = _low(table, order, np.where(heavy, JOIN, np.maximum(y, LOWEST)))
+    if order > 0:
+        found = np.where(y < LOWEST, 0.0, found)
+    if heavy.any():
+        found = np.where(heavy, _high(table, order, np.where(heavy, np.minimum(y, HIGHEST), JOIN)), found)
+    return np.asarray(found)
 
 
-def _low(table: _Expansion, y: Tensor) -> Tensor:
-    total = torch.zeros_like(y)
-    for coefficient in reversed(table.series):
-        total = (total + coefficient) * y
-    total = total * y * y
-    first, second, third = table.constants
-    distance = torch.where(y == 0, 1.0, y.abs())
-    total = total + first + second * y + y * y * (third - table.sign * torch.log(distance) / 32)
+def _low(table: _Expansion, order: int, y: Floats) -> Floats:
+    total = np.polynomial.polynomial.polyval(y, table.series[order])
+    logarithm = np.log(np.where(y == 0, 1.0, np.abs(y)))
+    turns = (y * y * logarithm, y * (2 * logarithm + 1), 2 * logarithm + 3, 2 / np.where(y == 0, np.inf, y))
+    total = total - table.sign / 32 * turns[order]
     share = -table.sign * math.pi / 3
     if table.zero:
-        total = total + share / 2 * _power(y)
+        total = total + share / 2 * _power(y, order)
     for frequency in table.frequencies:
-        expected = frequency**3 + 1.5 * frequency * y + 0.375 * y * y / frequency
-        total = total + share * (_power(y + frequency**2) - expected)
-    return total
+        total = total + share * _power(y + frequency**2, order)
+    return np.asarray(total)
 
 
-def _power(x: Tensor) -> Tensor:
-    """x^(3/2), 0 where x is negative; derivatives are finite there, too."""
-    positive = x > 0
-    safe = torch.where(positive, x, 1.0)
-    return torch.where(positive, safe * torch.sqrt(safe), 0.0)
+def _power(x: Floats, order: int) -> Floats:
+    """Derivatives of x^(3/2), 0 where x is not positive."""
+    power = (1.5, 0.5, -0.5, -1.5)[order]
+    factor = (1.0, 1.5, 0.75, -0.375)[order]
+    return np.asarray(np.where(x > 0, factor * np.where(x > 0, x, 1.0) ** power, 0.0))
 
 
-def _high(table: _Expansion, y: Tensor) -> Tensor:
-    mass = torch.sqrt(y)
-    t = 2 * math.sqrt(JOIN) / mass - 1
-    later, last = torch.zeros_like(t), torch.zeros_like(t)
-    for coefficient in reversed(table.high[1:]):
-        later, last = 2 * t * later - last + coefficient, later
-    return torch.exp(-mass) * mass * torch.sqrt(mass) * (t * later - last + table.high[0])
+def _high(table: _Expansion, order: int, y: Floats) -> Floats:
+    mass = np.sqrt(y)
+    polynomial = np.polynomial.chebyshev.chebval(2 * math.sqrt(JOIN) / mass - 1, table.high[order])
+    return np.asarray(np.exp(-mass) * mass ** (1.5 - order) * polynomial)
 
 
 @functools.cache
@@ -120,15 +165,21 @@ def _expansion(sign: int) -> _Expansion:
         step, offset = 2 * math.pi, EXACT + 0.5
     orders = np.arange(1, TERMS + 1)
     modes = step ** (-2.0 * orders - 1) * zeta(2.0 * orders + 1, offset)  # sum of frequency^(-2l-1)
-    series = -sign * math.pi / 3 * binom(1.5, orders + 2) * modes
-    return _Expansion(sign, constants, sign > 0, frequencies, tuple(series.tolist()), tuple(_chebyshev(sign).tolist()))
+    share = -sign * math.pi / 3
+    series = np.concatenate([constants, share * binom(1.5, orders + 2) * modes])
+    for frequency in frequencies:  # what the exact modes hold of 1, y and y^2 is in the constants already
+        series[:3] -= share * np.array([frequency**3, 1.5 * frequency, 0.375 / frequency])
+    polynomials = tuple(np.polynomial.polynomial.polyder(series, order) for order in range(4))
+    high = tuple(_chebyshev(sign, order) for order in range(4))
+    return _Expansion(sign, constants, sign > 0, frequencies, polynomials, high)
 
 
-def _chebyshev(sign: int) -> NDArray[np.float64]:
+def _chebyshev(sign: int, order: int) -> Floats:
     """From the sum over Boltzmann factors exp(-k sqrt y), whose terms are Bessel functions."""
     nodes = np.cos(np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))
     mass = 2 * math.sqrt(JOIN) / (nodes + 1)
     k = np.arange(1, 13)[:, None]
     signs = np.ones_like(k) if sign > 0 else (-1.0) ** (k + 1)
-    values = -(signs / k**2 * kve(2, k * mass) * np.exp((1 - k) * mass)).sum(0) * np.sqrt(mass)
-    return np.polynomial.chebyshev.chebfit(nodes, values, DEGREE)
+    bessel = kve(abs(2 - order), k * mass) * np.exp((1 - k) * mass)
+    terms = -signs * (-0.5) ** order * k ** (order - 2.0) * mass ** (2.0 - order) * bessel
+    return np.polynomial.chebyshev.chebfit(nodes, terms.sum(0) * mass ** (order - 1.5), DEGREE)
