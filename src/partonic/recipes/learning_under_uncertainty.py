@@ -264,7 +264,7 @@ class LearningUnderUncertainty:
         exact = Scan(axes, self.events * mean**2 + axes[1] ** 2, np.zeros((0, *mean.shape)))
         figure = contours({"exact": exact, "learned": plane}, (LEVEL, 0.95), ("mu", "nu"), point=(0.0, 0.0))
         caption = "Expected regions of mu and nu: exact, and of the parameterised network."
-        alt = "Two tilted ellipses each: a larger mu goes with a smaller nu. The learned ones lie on the exact ones."
+        alt = "Tilted ellipses of 68.3 and 95 %: a larger mu goes with a smaller nu; the exact one and the learned one."
         save_figure(result, "plane", figure, caption, alt)
         blind = result.summary["coverage of 68.3 % intervals, blind"]
         profiled = result.summary["coverage of 68.3 % intervals, profiled"]
@@ -274,11 +274,13 @@ class LearningUnderUncertainty:
 
     def _words(self, result: Result) -> str:
         told = {way: result.summary[f"width of the {way} interval over the exact one"] for way in WAYS}
-        return (
+        words = (
             f"Over the exact half width of {self.exact_width:.4f} the profiled network's is {told['profiled']}, the "
-            f"blind one's {told['blind']} and the smeared one's {told['smeared']}. The latter two are narrower because "
-            "they leave out what is not known, not because they know more."
+            f"blind one's {told['blind']} and the smeared one's {told['smeared']}."
         )
+        if max(told["blind"].value, told["smeared"].value) < 1:
+            words += " The latter two are narrower because they leave out what is not known, not for knowing more."
+        return words
 
 
 COVERAGE = (

@@ -1,5 +1,7 @@
 """Profile likelihoods beside the Gaussian with a nuisance parameter, whose profile is a closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,8 @@ from partonic.inference.minuit import minuit_fit
 from partonic.inference.nuisance import Nuisances, Variation, luminosity, shift_variation, weight_variation
 from partonic.inference.profile import EventSums, normalisation, profile_points, profiled_scan
 from partonic.simulators.gaussian_nuisance import GaussianNuisance
+from partonic.simulators.wbf import Constants, WeakBosonFusion
+from partonic.simulators.wbf.theory import basis
 
 AXIS = np.linspace(-1.2, 1.2, 25)
 N, SHIFT = 40, 0.2
@@ -157,3 +161,25 @@ def test_bad_input_is_named():
         minuit_fit(lambda v: torch.log(v[0]), {"nu": -1.0})
     with pytest.raises(FitError, match=r"no valid minimum after \d+ calls; it stands at nu ="):
         minuit_fit(lambda v: -torch.exp(v[0]), {"nu": 0.0})
+
+
+@pytest.mark.slow
+def test_the_factorisation_scale_of_weak_boson_fusion_is_profiled():
+    """Components of the same events at half and twice the scale; what is not known widens the interval of f_W."""
+    constants = Constants()
+    nominal = WeakBosonFusion(constants)
+    events = nominal.simulate((0.0, 0.0), 3000, np.random.default_rng(5))
+    at = {factor: WeakBosonFusion(replace(constants, scale=factor * constants.scale)) for factor in (0.5, 2.0)}
+    up, down = (at[factor].unscaled(events)[:, 0] for factor in (2.0, 0.5))
+    variation = weight_variation("scale", nominal.unscaled(events)[:, 0], up, down)
+    assert 0.005 < np.abs(variation.linear).mean() < 0.3
+    axis = np.linspace(-0.6, 0.6, 13)
+    points = basis(np.column_stack([axis, 0 * axis]))
+    density = nominal.truth(events) @ points.T
+    sections = points @ events.gold["components"].mean(axis=0)
+    table = (np.log(density) - np.log(density[:, [6]])).T - np.log(sections / sections[6])[:, None]
+    rates = 1000 * sections / sections[6]
+    plain = expected_scan((axis,), table, 1000, rates=rates, replicas=0)
+    wider = profiled_scan((axis,), table, [variation, luminosity(0.02, 3000)], 1000, rates=rates, replicas=0)
+    widths = [np.diff([end.value for end in scan.interval(0.6826894921)])[0] for scan in (plain, wider)]
+    assert 1.02 * widths[0] < widths[1] < 4 * widths[0]

@@ -328,6 +328,17 @@ class WeakBosonFusion:
         scale = np.einsum("nk,nk->n", marginal.mean(axis=0), proposal)
         return Integrated(marginal / scale[:, None])
 
+    def unscaled(self, events: Events) -> Floats:
+        """The components of p(x|theta) up to a factor that no scale and no parton density changes, (n, 6 or 15).
+
+        So what two simulators give for the same events can be compared, as for an uncertainty of the scale.
+
+        Args:
+            events: what :meth:`simulate` of this or of a simulator with other densities or scale gave.
+        """
+        result: Floats = self._marginal(events).mean(axis=0)
+        return result
+
     def truth(self, events: Events) -> Floats:
         """The components of p(x|theta), scaled as the gold of the sample, in pb, (n, 6 or 15).
 
