@@ -20,7 +20,7 @@ from partonic.integrate.integrand import Integrand
 from partonic.integrate.mixture import TINY, Component, Mixture
 from partonic.phasespace.vegas import Grid
 
-ROUNDS = 6
+ROUNDS, LEAST_ROUND = 6, 250
 ENOUGH = 0.05  # effective share of points above which a grid has met all that there is
 GOOD = 0.5  # effective share of points above which no separate modes are looked for
 BROAD = 0.05  # share of the grids that stay as they are when others follow modes: they meet a mode that is lost
@@ -201,24 +201,32 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
         InputError: the integrand is 0 everywhere, or its values are no finite numbers.
     """
     asked: list[Asked] = []
-    n = calls // (2 * ROUNDS)
+    n, start = max(LEAST_ROUND, calls // (2 * ROUNDS)), mixture
     mixture, means = _rounds(integrand, mixture, n, random, asked)
-    before = effective(asked[-1])
+    first, before = effective(asked[0]), _recent(asked)
+    if first > before:  # too few points for a grid
+        mixture, before = start, first
     if before > GOOD:
         mixture, after = _rounds(integrand, mixture, n, random, asked)
         return _pilot(mixture, asked, means[ROUNDS // 3 :] + after, (math.nan, math.nan), searched=True)
     population = anneal(integrand, mixture, calls // 2, before, random)
     searched, cooled = population is not None or before > ENOUGH, (math.nan, math.nan)
-    n = calls // (4 * ROUNDS)
+    n = max(LEAST_ROUND, calls // (4 * ROUNDS))
     if population is not None:
         cooled = population.integral
         split = with_modes(mixture, population)
         if len(split.components) > 2 * len(mixture.components):
             split, after = _rounds(integrand, split, n, random, asked)
-            if effective(asked[-1]) > GAIN * before:
+            if _recent(asked) > GAIN * before:
                 return _pilot(split, asked, after[ROUNDS // 3 :], cooled, searched=searched)
-    mixture, after = _rounds(integrand, guarded(mixture), n, random, asked)
-    return _pilot(mixture, asked, (means + after)[-ROUNDS:], cooled, searched=searched)
+    better, after = _rounds(integrand, guarded(mixture), n, random, asked)
+    better = better if _recent(asked) > before else mixture
+    return _pilot(better, asked, (means + after)[-ROUNDS:], cooled, searched=searched)
+
+
+def _recent(asked: list[Asked]) -> float:
+    """Effective share of points in the last two rounds: the lower one, as a few points can look too even."""
+    return min(effective(one) for one in asked[-2:])
 
 
 def guarded(mixture: Mixture) -> Mixture:

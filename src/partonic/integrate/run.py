@@ -215,6 +215,8 @@ class _Attempt:
             work.rounds.append(sample(self.integrand, mixture, n, self.random(3, number)))
             mixture = work.best = adapted(mixture, work.rounds[-1])
             self.save()
+        if effective(work.rounds[-1]) < effective(work.rounds[0]):
+            work.best = pilot
 
     def train(self, found: Pilot) -> None:
         """Ask and train in turns, with more steps each round: few points early on would be learned by heart."""
