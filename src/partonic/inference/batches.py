@@ -36,7 +36,7 @@ class Cutting:
         InputError: a number is below 1.
     """
 
-    size: int = 2000
+    size: int = 1024
     thetas: int = 1
     seed: int = 0
     shuffle: bool = True

@@ -34,7 +34,7 @@ NETWORKS: dict[str, type[nn.Module]] = {"quadratic": QuadraticRatio, "parameteri
 FEWEST = 100  # events to learn from
 AT_ONCE = 1_000_000  # pairs of an event and a theta that are evaluated together
 ROUNDING = 1e-6  # of the range of a parameter
-OPTIONS = FitOptions(epochs=12, weight_decay=0.0, clip=10.0)
+OPTIONS = FitOptions(epochs=12, learning_rate=3e-3, weight_decay=0.0, clip=10.0)
 
 
 @dataclass(frozen=True)
