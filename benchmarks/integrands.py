@@ -40,7 +40,8 @@ def camel(dim: int, width: float = 0.2) -> Case:
     def function(x: Tensor) -> Tensor:
         return sum(0.5 * torch.exp(-((x - m) ** 2).sum(1) / width**2) for m in (0.25, 0.75)) / norm  # type: ignore[return-value]
 
-    return Case(dim, function, (0.5 * (special.erf(0.75 / width) + special.erf(0.25 / width))) ** dim)
+    one = 0.5 * float(special.erf(0.75 / width) + special.erf(0.25 / width))
+    return Case(dim, function, one**dim)
 
 
 def signed() -> Case:
@@ -51,7 +52,7 @@ def signed() -> Case:
         return up - 0.5 * torch.exp(-((x - 0.5 - d) ** 2).sum(1) / (2 * s * s))
 
     def one(m: float) -> float:
-        return s * math.sqrt(math.pi / 2) * (special.erf((1 - m) / s / 2**0.5) + special.erf(m / s / 2**0.5))
+        return s * math.sqrt(math.pi / 2) * float(special.erf((1 - m) / s / 2**0.5) + special.erf(m / s / 2**0.5))
 
     return Case(2, function, one(0.2) ** 2 - 0.5 * one(0.8) ** 2)
 
@@ -149,7 +150,7 @@ def two_channels() -> Case:
     second = (both * np.exp(-(((a - b) / 0.2) ** 2))).sum()
     peaks = [lorentz_integral(m, g) * t for *_, m, g in RESONANCES]
     cross = root(0.3, 0.003) * root(0.6, 0.01) * root_t**2
-    return Case(8, function, (sum(peaks) + cross) * first * second, tuple(_channel(k) for k in (0, 1)))
+    return Case(8, function, float((sum(peaks) + cross) * first * second), tuple(_channel(k) for k in (0, 1)))
 
 
 def _channel(number: int) -> Separate:

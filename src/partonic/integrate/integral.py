@@ -8,7 +8,7 @@ from partonic.core.errors import PartonicError
 from partonic.core.estimate import Estimate
 from partonic.integrate.cost import Price
 from partonic.integrate.integrand import Function
-from partonic.integrate.measure import Measurement
+from partonic.integrate.measure import MeasuredIntegral
 from partonic.integrate.mixture import Mixture
 from partonic.integrate.pilot import Pilot
 
@@ -36,7 +36,7 @@ class Integral:
         seed: for what is drawn from the result.
     """
 
-    measurement: Measurement
+    measurement: MeasuredIntegral
     method: str
     reasons: tuple[str, ...]
     mixture: Mixture

@@ -16,7 +16,7 @@ from partonic.core.errors import unknown
 from partonic.core.estimate import Estimate
 from partonic.integrate.channels import Cube, CubeMap
 from partonic.integrate.integrand import Function
-from partonic.integrate.processes import BosonFusion, DrellYan, MuonPair, Process
+from partonic.integrate.processes import BosonFusion, DrellYan, EventIntegrand, MuonPair
 
 Array = NDArray[np.float64]
 WIDTH, RIDGE, PEAKS = 0.2, 0.05, (0.25, 0.75)
@@ -51,7 +51,7 @@ class KnownIntegral:
     low: float
     high: float
     curve: Callable[[Array], Array]
-    process: Process | None = None
+    process: EventIntegrand | None = None
 
 
 def exactly(value: float) -> Estimate:

@@ -115,7 +115,7 @@ class Even:
 
 
 @dataclass(frozen=True)
-class Decay:
+class Split:
     """Something that decays to two, each a particle or another decay.
 
     Args:
@@ -126,8 +126,8 @@ class Decay:
         power: where there is no resonance, the squared mass falls as 1/s^power; 0 is flat.
     """
 
-    first: int | Decay
-    second: int | Decay
+    first: int | Split
+    second: int | Split
     mass: float = 0.0
     width: float = 0.0
     power: float = 0.0
@@ -138,7 +138,7 @@ class Decay:
         return _particles(self.first) + _particles(self.second)
 
 
-def _particles(node: int | Decay) -> tuple[int, ...]:
+def _particles(node: int | Split) -> tuple[int, ...]:
     return (node,) if isinstance(node, int) else node.particles
 
 
@@ -175,7 +175,7 @@ class Chain:
 
     energy: float
     masses: tuple[float, ...]
-    tree: Decay
+    tree: Split
     exchange: Exchange | None = None
 
     def __post_init__(self) -> None:
@@ -200,11 +200,11 @@ class Chain:
         """3 particles - 4."""
         return 3 * len(self.masses) - 4
 
-    def _least(self, node: int | Decay) -> float:
+    def _least(self, node: int | Split) -> float:
         """Smallest mass, in GeV."""
         return sum(self.masses[i] for i in _particles(node))
 
-    def _map(self, node: Decay, highest: Tensor) -> VariableMap:
+    def _map(self, node: Split, highest: Tensor) -> VariableMap:
         """Of the squared mass of a decay, up to a squared mass that may differ from point to point."""
         least = self._least(node) ** 2
         high: Limit = torch.clamp(highest, min=least + EDGE * self.energy**2)
@@ -219,7 +219,7 @@ class Chain:
         frame[:, 0] = self.energy
         columns = list(x.unbind(1))
 
-        def squared(node: Decay, highest: Tensor) -> tuple[Tensor, Tensor]:
+        def squared(node: Split, highest: Tensor) -> tuple[Tensor, Tensor]:
             drawn = self._map(node, highest)
             s = drawn.forward(columns.pop(0))
             return s, drawn.density(s)
@@ -235,17 +235,17 @@ class Chain:
         momenta = y.reshape(len(y), -1, 4)
         found: list[Tensor] = []
 
-        def total(node: int | Decay) -> Tensor:
+        def total(node: int | Split) -> Tensor:
             return momenta[:, list(_particles(node))].sum(1)
 
-        def squared(node: Decay, highest: Tensor) -> tuple[Tensor, Tensor]:
+        def squared(node: Split, highest: Tensor) -> tuple[Tensor, Tensor]:
             p4 = total(node)
             s = (p4[:, 0] ** 2 - (p4[:, 1:] ** 2).sum(1)).clamp_min(self._least(node) ** 2)
             known = self._map(node, highest)
             found.append(known.inverse(s).clamp(0, 1))
             return s, known.density(s)
 
-        def angles(node: Decay, frame: Tensor, m: Tensor, p: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
+        def angles(node: Split, frame: Tensor, m: Tensor, p: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
             seen = boost(total(node.first), frame, back=True)[:, 1:]
             cos = (seen[:, 2] / seen.norm(dim=1).clamp_min(1e-300)).clamp(-1, 1)
             phi = torch.remainder(torch.atan2(seen[:, 1], seen[:, 0]) / (2 * math.pi), 1.0)
@@ -260,10 +260,10 @@ class Chain:
 
     def _walk(
         self,
-        node: Decay,
+        node: Split,
         frame: Tensor,
-        squared: Callable[[Decay, Tensor], tuple[Tensor, Tensor]],
-        angles: Callable[[Decay, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
+        squared: Callable[[Split, Tensor], tuple[Tensor, Tensor]],
+        angles: Callable[[Split, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
         put: Callable[[int, Tensor], None],
     ) -> Tensor:
         """The density of a decay and of all that follow; the functions draw, or read, masses and directions."""
@@ -288,7 +288,7 @@ class Chain:
         return density
 
     def _angles(
-        self, columns: list[Tensor], node: Decay, frame: Tensor, m: Tensor, p: Tensor, energy: Tensor
+        self, columns: list[Tensor], node: Split, frame: Tensor, m: Tensor, p: Tensor, energy: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Momentum of the first product, drawn, and the density of its direction."""
         number, phi = columns.pop(0), 2 * math.pi * columns.pop(0)
@@ -301,7 +301,7 @@ class Chain:
         p4 = torch.cat([energy[:, None], direction * p[:, None]], 1)
         return boost(p4, frame), self._polar(node, cos, m, p, energy)[1]
 
-    def _polar(self, node: Decay, cos: Tensor, m: Tensor, p: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
+    def _polar(self, node: Split, cos: Tensor, m: Tensor, p: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
         """The number that gives a cosine, and the density of the direction."""
         if node is not self.tree or self.exchange is None:
             return 0.5 * (1 + cos), torch.full_like(cos, 1 / (4 * math.pi))
@@ -319,9 +319,9 @@ class Chain:
         return ((energy - (t + energy * energy - p * p) / m) / p).clamp(-1, 1)
 
 
-def _inner(tree: Decay) -> list[Decay]:
+def _inner(tree: Split) -> list[Split]:
     """All decays but the whole."""
-    inner = [node for node in (tree.first, tree.second) if isinstance(node, Decay)]
+    inner = [node for node in (tree.first, tree.second) if isinstance(node, Split)]
     return inner + [deeper for node in inner for deeper in _inner(node)]
 
 

@@ -44,7 +44,7 @@ class Repetition:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class MeasuredIntegral:
     """An integral, and what its weights look like.
 
     Args:
@@ -99,7 +99,7 @@ def measure(
     seed: int,
     done: list[Repetition] | None = None,
     save: Callable[[], None] = lambda: None,
-) -> Measurement:
+) -> MeasuredIntegral:
     """Integrate with a fixed density.
 
     Args:
@@ -123,7 +123,7 @@ def measure(
     return summary(found, mixture.shares)
 
 
-def summary(found: list[Repetition], shares: Tensor) -> Measurement:
+def summary(found: list[Repetition], shares: Tensor) -> MeasuredIntegral:
     """What repetitions say together.
 
     Raises:
@@ -139,7 +139,7 @@ def summary(found: list[Repetition], shares: Tensor) -> Measurement:
     each = (shares / torch.bincount(component, minlength=len(shares)).clamp_min(1))[component]
     size = weights.abs()
     first, second = float(each @ size), float(each @ size**2)
-    return Measurement(
+    return MeasuredIntegral(
         Estimate.symmetric(float(means.mean()), error, f"{len(means)} shifted Sobol nets"),
         first,
         first**2 / second,

@@ -24,7 +24,7 @@ from partonic.core.errors import InputError
 from partonic.events.events import Events
 from partonic.events.ragged import Ragged
 from partonic.integrate.channels import Cube, CubeMap
-from partonic.integrate.maps import Chain, Decay, Separate
+from partonic.integrate.maps import Chain, Separate, Split
 from partonic.phasespace.maps import BreitWigner, Flat, Power
 from partonic.simulators import pdf
 from partonic.simulators.pdf import Densities
@@ -38,7 +38,7 @@ UP, DOWN = (2 / 3, 0.5), (-1 / 3, -0.5)
 QUARKS = {1: DOWN, 2: UP, 3: DOWN, 4: UP, 5: DOWN}
 
 
-class Process(Protocol):
+class EventIntegrand(Protocol):
     """An integrand whose points are events."""
 
     @property
@@ -105,7 +105,7 @@ class MuonPair:
     @property
     def channels(self) -> tuple[CubeMap, ...]:
         """Momenta of two particles, evenly in all directions."""
-        return (Chain(self.energy, (0.0, 0.0), Decay(0, 1)),)
+        return (Chain(self.energy, (0.0, 0.0), Split(0, 1)),)
 
     @property
     def beams(self) -> tuple[tuple[int, float], tuple[int, float]]:

@@ -17,7 +17,7 @@ from partonic.integrate.channels import Cube, CubeMap, check_channels
 from partonic.integrate.cost import Price, expected, paid
 from partonic.integrate.integral import Integral
 from partonic.integrate.integrand import Function, Integrand
-from partonic.integrate.measure import Measurement, measure
+from partonic.integrate.measure import MeasuredIntegral, measure
 from partonic.integrate.mixture import Mixture, untrained
 from partonic.integrate.pilot import Pilot, adapted, effective, run_pilot, sample
 from partonic.integrate.stored import NAME, Work, load, save
@@ -154,7 +154,7 @@ class _Attempt:
         if self.path is not None:
             save(self.work, self.identity, self.path)
 
-    def go(self, before: list[Measurement]) -> Integral:
+    def go(self, before: list[MeasuredIntegral]) -> Integral:
         """Adapt, decide, train, measure, judge; ``before`` are the results of attempts that failed."""
         work, options = self.work, self.options
         if work.pilot is None:

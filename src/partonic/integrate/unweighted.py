@@ -15,7 +15,7 @@ from partonic.core.rng import generator
 from partonic.events.events import NOMINAL, Events
 from partonic.integrate.integral import Integral
 from partonic.integrate.integrand import Integrand
-from partonic.integrate.processes import Process
+from partonic.integrate.processes import EventIntegrand
 from partonic.io import lhe_write
 from partonic.phasespace.unweight import find_cap, keep
 
@@ -111,7 +111,7 @@ def unweight(integral: Integral, n: int, *, overweight: float = 1e-3, seed: int 
     )
 
 
-def events(process: Process, drawn: UnweightedPoints) -> Events:
+def events(process: EventIntegrand, drawn: UnweightedPoints) -> Events:
     """Events of a process, whose mean weight is the cross section in pb.
 
     Args:
@@ -132,7 +132,7 @@ def events(process: Process, drawn: UnweightedPoints) -> Events:
     return made.with_weights({NOMINAL: scale * drawn.signs.numpy()}).with_provenance(**facts)
 
 
-def write_lhe(path: Path | str, process: Process, drawn: UnweightedPoints) -> int:
+def write_lhe(path: Path | str, process: EventIntegrand, drawn: UnweightedPoints) -> int:
     """Write events as a Les Houches file; gives their number.
 
     Args:

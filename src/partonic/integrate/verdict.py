@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from partonic.integrate.measure import Measurement
+from partonic.integrate.measure import MeasuredIntegral
 from partonic.integrate.pilot import Pilot
 
 APART = 4.0  # standard deviations
@@ -14,7 +14,7 @@ LEAST_EFFECTIVE = 0.05
 HEAVIEST = 0.02
 
 
-def judge(pilot: Pilot, found: Measurement, before: Sequence[Measurement] = ()) -> list[str]:
+def judge(pilot: Pilot, found: MeasuredIntegral, before: Sequence[MeasuredIntegral] = ()) -> list[str]:
     """Reasons against a measurement, none if there is none.
 
     Args:

@@ -7,17 +7,17 @@ import torch
 
 from partonic.core.errors import InputError
 from partonic.integrate.channels import check_channels
-from partonic.integrate.maps import Chain, Decay, Even, Exchange, Separate
+from partonic.integrate.maps import Chain, Even, Exchange, Separate, Split
 from partonic.phasespace.maps import BreitWigner, Flat, Power
 from partonic.phasespace.rambo import volume
 
 E = 500.0
 CHAINS = {
-    "flat": Chain(E, (0.0, 0.0, 0.0), Decay(Decay(0, 1), 2)),
-    "power": Chain(E, (0.0,) * 4, Decay(Decay(0, 1, power=0.3), Decay(2, 3, power=0.3))),
-    "resonances": Chain(E, (0.0,) * 4, Decay(Decay(0, 1, 91.2, 40.0), Decay(3, 2, 80.4, 40.0))),
-    "cascade": Chain(E, (0.0,) * 4, Decay(Decay(Decay(0, 2, 200.0, 200.0), 1, 300.0, 200.0), 3)),
-    "exchange": Chain(E, (0.0,) * 3, Decay(0, Decay(1, 2)), Exchange(300.0, 1.0)),
+    "flat": Chain(E, (0.0, 0.0, 0.0), Split(Split(0, 1), 2)),
+    "power": Chain(E, (0.0,) * 4, Split(Split(0, 1, power=0.3), Split(2, 3, power=0.3))),
+    "resonances": Chain(E, (0.0,) * 4, Split(Split(0, 1, 91.2, 40.0), Split(3, 2, 80.4, 40.0))),
+    "cascade": Chain(E, (0.0,) * 4, Split(Split(Split(0, 2, 200.0, 200.0), 1, 300.0, 200.0), 3)),
+    "exchange": Chain(E, (0.0,) * 3, Split(0, Split(1, 2)), Exchange(300.0, 1.0)),
 }
 
 
@@ -49,7 +49,7 @@ def test_chains_and_even_momenta_agree():
 
 def test_two_massive_particles():
     m = (173.0, 80.0)
-    chain = Chain(E, m, Decay(0, 1))
+    chain = Chain(E, m, Split(0, 1))
     y, density = chain.forward(numbers(100, 2))
     p = math.sqrt((E**2 - sum(m) ** 2) * (E**2 - (m[0] - m[1]) ** 2)) / (2 * E)
     assert torch.allclose(1 / density, torch.full_like(density, p / (4 * math.pi * E)))
@@ -60,7 +60,7 @@ def test_two_massive_particles():
 
 def test_an_exchange_flattens_its_propagator():
     mass = 80.0
-    chain = Chain(E, (0.0, 0.0), Decay(0, 1), Exchange(mass))
+    chain = Chain(E, (0.0, 0.0), Split(0, 1), Exchange(mass))
     y, density = chain.forward(numbers(5_000, 2))
     t = 0.5 * E * (E - 2 * y[:, 3])
     weights = (t + mass**2) ** -2.0 / density
@@ -68,7 +68,7 @@ def test_an_exchange_flattens_its_propagator():
 
 
 def test_a_resonance_is_flattened():
-    chain = Chain(E, (0.0,) * 3, Decay(Decay(0, 1, 91.2, 2.5), 2))
+    chain = Chain(E, (0.0,) * 3, Split(Split(0, 1, 91.2, 2.5), 2))
     y, density = chain.forward(numbers(5_000, 5))
     p = y.reshape(-1, 3, 4)[:, :2].sum(1)
     s = p[:, 0] ** 2 - (p[:, 1:] ** 2).sum(1)
@@ -80,12 +80,12 @@ def test_a_resonance_is_flattened():
 @pytest.mark.parametrize(
     ("chain", "said"),
     [
-        (lambda: Chain(E, (0.0, 0.0), Decay(0, 0)), "each of the 2 particles"),
-        (lambda: Chain(E, (0.0, 0.0, 0.0), Decay(0, 1)), "each of the 3 particles"),
-        (lambda: Chain(E, (300.0, 300.0), Decay(0, 1)), "does not suffice"),
-        (lambda: Chain(E, (0.0,) * 3, Decay(Decay(0, 1, 600.0, 2.5), 2)), "out of range.*between 0 and 500"),
-        (lambda: Chain(E, (50.0,) * 3, Decay(Decay(0, 1, 91.2, 2.5), 2)), "out of range.*between 100 and 450"),
-        (lambda: Chain(E, (0.0,) * 3, Decay(Decay(0, 1, 91.2), 2)), "width"),
+        (lambda: Chain(E, (0.0, 0.0), Split(0, 0)), "each of the 2 particles"),
+        (lambda: Chain(E, (0.0, 0.0, 0.0), Split(0, 1)), "each of the 3 particles"),
+        (lambda: Chain(E, (300.0, 300.0), Split(0, 1)), "does not suffice"),
+        (lambda: Chain(E, (0.0,) * 3, Split(Split(0, 1, 600.0, 2.5), 2)), "out of range.*between 0 and 500"),
+        (lambda: Chain(E, (50.0,) * 3, Split(Split(0, 1, 91.2, 2.5), 2)), "out of range.*between 100 and 450"),
+        (lambda: Chain(E, (0.0,) * 3, Split(Split(0, 1, 91.2), 2)), "width"),
         (lambda: Exchange(0.0), "mass above 0"),
         (lambda: Even(1, E), "2 particles or more"),
         (lambda: Even(3, 0.0), "above 0 GeV"),

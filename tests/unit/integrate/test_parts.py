@@ -14,7 +14,7 @@ from partonic.integrate.anneal import anneal
 from partonic.integrate.channels import Cube
 from partonic.integrate.cost import Price
 from partonic.integrate.integrand import Integrand
-from partonic.integrate.measure import Measurement, measure
+from partonic.integrate.measure import MeasuredIntegral, measure
 from partonic.integrate.mixture import Component, Mixture, untrained
 from partonic.integrate.pilot import Pilot, adapted, effective, mean, modes, run_pilot, sample
 from partonic.integrate.train import FlowInputs, FlowOptions, Replay, begin, learn, seen_by, weights_of, with_flows
@@ -168,7 +168,7 @@ def test_a_measurement_repeats_and_is_right():
 
 
 def measured(value=1.0, error=0.01, **changes):
-    good = Measurement(Estimate.symmetric(value, error, "test"), value, 0.5, 0.2, 1e-4, 0.0, 10_000)
+    good = MeasuredIntegral(Estimate.symmetric(value, error, "test"), value, 0.5, 0.2, 1e-4, 0.0, 10_000)
     return replace(good, **changes)
 
 
