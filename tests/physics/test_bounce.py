@@ -10,6 +10,7 @@ from partonic.core.errors import InputError, UnknownNameError
 from partonic.transitions.bounce import bounce
 from partonic.transitions.growth import grow
 from partonic.transitions.known_bounces import KNOWN, benchmark_point, bowls, known_bounce, quartic, random_potential
+from partonic.transitions.network import network_bounce
 from partonic.transitions.polygonal import polygonal_bounce
 from partonic.transitions.potential import Potential
 from partonic.transitions.scaled import scaled
@@ -114,6 +115,18 @@ def test_random_potentials_are_solved_and_the_bound_holds():
         assert found.action.error < 1e-6 * found.action.value
 
 
+@pytest.mark.parametrize("name", ["quartic-0.2", "quartic-0.499", "two-fields-thick"])
+def test_a_network_finds_the_same_bounce(name):
+    case = known_bounce(name)
+    potential = case.make()
+    found = bounce(potential, [0.0] * potential.fields, case.true, d=case.dimensions)
+    network = network_bounce(found)
+    assert network.action.value == pytest.approx(found.action.value, rel=1e-10)
+    assert network.action.error < 1e-6 * network.action.value
+    assert network.residual < 1e-8
+    assert np.allclose(network.phi, found.profile(network.radius), atol=1e-8)
+
+
 def test_twenty_fields():
     potential = bowls(np.random.default_rng(1).uniform(0.1, 0.9, 20), 0.3)
     found = bounce(potential, [0.0] * 20, [1.0] * 20)
@@ -212,6 +225,8 @@ def test_what_is_not_solved_says_so():
         (lambda: polygonal_bounce(quartic(0.2), 0.0, 1.0, pieces=2), "4 pieces or more"),
         (lambda: polygonal_bounce(quartic(0.001), 0.0, 1.0, pieces=10), "too few to see the barrier"),
         (lambda: grow(bounce(quartic(0.2), [0.0], [1.0]), -1.0), "a duration above 0"),
+        (lambda: network_bounce(bounce(quartic(0.6), [0.0], [1.0])), "can only check a solved bounce"),
+        (lambda: network_bounce(bounce(quartic(0.2), [0.0], [1.0]), features=1), "two features an element"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(does, said):
