@@ -285,6 +285,7 @@ def _scan(axes: tuple[Floats, ...], table: Floats, weight: Floats, rates: Floats
     return expected_scan(axes, table, options.expected, weight, rates=rates, **how)  # type: ignore[arg-type]
 
 
+SHORT = {"truth": "exact", "weights": "generator", "learned": "learned", "number": "number alone"}
 NAMES = {
     "truth": "the exact likelihood of what is seen",
     "weights": "all that the generator knows, flavours too",
@@ -347,10 +348,11 @@ def _sections(result: Result, scans: dict[str, Scan], pair: tuple[str, ...], lea
     from partonic.report.plots_inference import contours
     from partonic.report.style import save_figure
 
-    figure = contours({NAMES[name]: scan for name, scan in scans.items()}, SHARES, pair, point=(0.0, 0.0))
+    figure = contours({SHORT[name]: scan for name, scan in scans.items()}, SHARES, pair, point=(0.0, 0.0))
     areas = "; ".join(f"{NAMES[name]}: {scan.area(0.95)}" for name, scan in scans.items())
     caption = (
-        f"Expected regions of {pair[0]} and {pair[1]}, all other coefficients at 0, from shape and number of events."
+        f"Expected regions of {pair[0]} and {pair[1]}, all other coefficients at 0, from shape and number of events. "
+        f"{'; '.join(f'{SHORT[name]}: {NAMES[name]}' for name in scans)}."
     )
     save_figure(result, "regions", figure, caption, f"Areas at 95 %: {areas}.")
     text = (
