@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,16 +98,19 @@ def minuit_fit(
         for name in names
     }
     for name in minos:
-        try:
-            fit.minos(name)
-        except RuntimeError as error:
-            raise FitError(f"MINOS finds no interval of '{name}': {error}") from error
-        ends = fit.merrors[name]
-        if not ends.is_valid:
-            raise FitError(
-                f"MINOS finds no interval of '{name}'; the likelihood does not rise by 1/2 within its limits"
-            )
-        values[name] = Estimate(fit.values[name], fit.values[name] + ends.lower, fit.values[name] + ends.upper, "minos")
+        values[name] = _minos(fit, name)
     p = len(names)
     covariance = np.zeros((p, p)) if fit.covariance is None else np.array(fit.covariance)
     return MinuitFit(values, float(fit.fval), covariance)
+
+
+def _minos(fit: Any, name: str) -> Estimate:
+    """The interval where the profile likelihood of a parameter has risen by 1/2."""
+    try:
+        fit.minos(name)
+    except RuntimeError as error:
+        raise FitError(f"MINOS finds no interval of '{name}': {error}") from error
+    ends = fit.merrors[name]
+    if not ends.is_valid:
+        raise FitError(f"MINOS finds no interval of '{name}'; the likelihood does not rise by 1/2 within its limits")
+    return Estimate(fit.values[name], fit.values[name] + ends.lower, fit.values[name] + ends.upper, "minos")
