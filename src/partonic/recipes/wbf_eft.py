@@ -319,7 +319,7 @@ class _Study:
         save_figure(
             self.result,
             figure,
-            ellipses(drawn, names, point=(0.0, 0.0)),
+            ellipses(drawn, names, point=(0.0, 0.0), methods=list(self.ratios)),
             "Ellipses of 68 % from the Fisher information at the Standard Model; that of the rate alone has a flat "
             "direction and is not shown. Where the limits above are wider than these, the likelihood is no Gaussian.",
             f"Ellipses of {', '.join(drawn)}.",

@@ -44,6 +44,7 @@ def contours(
         InputError: there is nothing to draw, or a scan has one parameter.
     """
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
 
     if not scans or any(len(scan.axes) != 2 for scan in scans.values()):
         raise InputError("contours need one scan or more, of two parameters")
@@ -57,6 +58,7 @@ def contours(
             if q.min() < cut < q.max():
                 panel.contour(first, second, q.T, levels=[cut], **drawn)
         panel.plot(*point, "+", color=MUTED, markersize=8)
+        panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.set(title=f"{level:.1%}".replace(".0%", "%"), xlabel=plain(parameters[0]), box_aspect=1)
     axes[0, 0].set_ylabel(plain(parameters[1]))
     handles = [Line2D([], [], **_look(i)) for i in range(len(scans))]
@@ -65,13 +67,20 @@ def contours(
 
 
 @styled
-def ellipses(matrices: Mapping[str, Information], parameters: Sequence[str], *, point: tuple[float, float]) -> Canvas:
+def ellipses(
+    matrices: Mapping[str, Information],
+    parameters: Sequence[str],
+    *,
+    point: tuple[float, float],
+    methods: Sequence[str] = (),
+) -> Canvas:
     """Ellipses of 68 % that Fisher matrices of two parameters promise.
 
     Args:
         matrices: name -> information; the truth first.
         parameters: names of the two.
         point: theta of the information.
+        methods: all methods in the order of the other figures, so that each keeps its colour.
 
     Raises:
         InputError: there is nothing to draw, or an information is not of two parameters or singular.
@@ -80,9 +89,10 @@ def ellipses(matrices: Mapping[str, Information], parameters: Sequence[str], *, 
         raise InputError("there is no Fisher information to draw")
     figure, axes = canvas(width=4.6, height=4.6)
     ax = axes[0, 0]
-    for i, (name, information) in enumerate(matrices.items()):
+    order = list(dict.fromkeys([*methods, *matrices]))
+    for name, information in matrices.items():
         border = information.ellipse(centre=point)
-        ax.plot(border[:, 0], border[:, 1], label=plain(name), **_look(i))
+        ax.plot(border[:, 0], border[:, 1], label=plain(name), **_look(order.index(name)))
     ax.plot(*point, "+", color=MUTED, markersize=8)
     ax.set(xlabel=plain(parameters[0]), ylabel=plain(parameters[1]), box_aspect=1)
     legend_above(figure, ax, columns=3)
