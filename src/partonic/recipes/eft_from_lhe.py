@@ -252,6 +252,7 @@ def _limits(result: Result, data: Weighted, pair: tuple[str, ...], options: EftF
     scans = {name: _scan(axes, table, weight, rates, options) for name, table in tables.items()}
     shape = {name: _scan(axes, tables[name], weight, None, options) for name in tables if name != "number"}
     _tables(result, scans, shape, pair)
+    _warn(result, shape["learned"], len(training))
     _closure(result, learned, morphing, tables, points, weight, box)
     return _sections(result, scans, pair, learned)
 
@@ -283,6 +284,21 @@ def _scan(axes: tuple[Floats, ...], table: Floats, weight: Floats, rates: Floats
 
     how = {"replicas": options.replicas, "seed": options.seed}
     return expected_scan(axes, table, options.expected, weight, rates=rates, **how)  # type: ignore[arg-type]
+
+
+def _warn(result: Result, scan: Scan, events: int) -> None:
+    """Say where the learned ratio excludes the theta of the very events it is evaluated on."""
+    from scipy.interpolate import RectBivariateSpline
+
+    from partonic.inference.intervals import threshold
+
+    at_zero = float(RectBivariateSpline(*scan.axes, scan.q)(0.0, 0.0)[0, 0]) - float(scan.q.min())
+    if at_zero > threshold(SHARES[0], 2):
+        sentence = (
+            f"The learned likelihood of {events:,} training events excludes the theta of the test events at 68 % (its "
+            f"statistic is {at_zero:.2g} there): take more events or epochs before you believe its limits."
+        )
+        result.facts["warnings"] = [sentence]
 
 
 SHORT = {"truth": "exact", "weights": "generator", "learned": "learned", "number": "number alone"}

@@ -10,8 +10,9 @@ from partonic.core.errors import FileError, InputError, UnknownNameError
 from partonic.core.recipe import Context
 from partonic.core.result import Result
 from partonic.inference.benchmarks import components_of
+from partonic.inference.limits import Scan
 from partonic.io import lhe
-from partonic.recipes.eft_from_lhe import EftFromLhe
+from partonic.recipes.eft_from_lhe import EftFromLhe, _warn
 from partonic.recipes.weighted_events import from_file, own_events
 
 LHE = Path(__file__).parents[2] / "data" / "smeftsim_vbfh_200.lhe.gz"
@@ -34,6 +35,16 @@ def test_the_page_of_a_real_file(finished):
     assert -1e-5 < float(basis["smallest eigenvalue of an event's form over its weight"]) < 0
     assert finished.summary["cross section in pb"].value == pytest.approx(3.343019)
     assert finished.summary["cross section in pb"].error == pytest.approx(8.537726e-3)
+
+
+def test_a_ratio_that_excludes_the_truth_is_warned_of(finished):
+    axis = np.linspace(-1, 1, 9)
+    a, b = np.meshgrid(axis, axis, indexing="ij")
+    for shift, warned in ((0.0, False), (0.5, True)):
+        finished.facts.pop("warnings", None)
+        _warn(finished, Scan((axis, axis), 40 * ((a - shift) ** 2 + b**2), np.zeros((0, 9, 9))), 77)
+        assert ("warnings" in finished.facts) is warned
+    assert "77 training events excludes" in finished.facts["warnings"][0]
 
 
 def test_the_cross_section_is_the_mean_of_the_weights(finished):
