@@ -264,8 +264,23 @@ def fitted_parameters(model: BinnedModel, fit: Minima, row: int = 0) -> Mapping[
         elif not bool(fit.free[row, i]):
             note = "fixed" if bool(model.parameters.fixed[i]) else "at a bound"
         error = float(torch.sqrt(variances[i].clamp(min=0.0)))
-        found[name] = Estimate.symmetric(value, error, "curvature", note)
+        low, high = value - error, value + error
+        if note == "at a bound":
+            below = value <= float(model.parameters.lower[i])
+            low, high = (value, value + _rise(fit, row, i)) if below else (value - _rise(fit, row, i), value)
+        found[name] = Estimate(value, low, high, "curvature", note)
     return found
+
+
+def _rise(fit: Minima, row: int, i: int) -> float:
+    """How far a parameter at a bound may move into its range until the likelihood, profiled, has risen by 1/2."""
+    free = fit.free[row].clone()
+    free[i] = True
+    block = fit.hessian[row][free][:, free]
+    place = int(free[:i].sum())
+    curvature = 1 / float(torch.linalg.pinv(block)[place, place].clamp(min=1e-300))
+    slope = abs(float(fit.gradient[row, i]))
+    return float((np.sqrt(slope**2 + curvature) - slope) / curvature)
 
 
 def _ready(model: BinnedModel, kind: str, mu: Floats) -> tuple[BinnedModel, int]:

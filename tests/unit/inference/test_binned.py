@@ -156,6 +156,9 @@ def test_parameters_come_with_errors_and_what_holds_them():
     assert fitted["lumi"].error == pytest.approx(0.02, rel=0.05)
     worse = hypothesis_tests(model_of(counting(2.0)), 1.0)
     assert worse.mu_hat.note == "at a bound"
+    rise = 6 * worse.mu_hat.high - 2 * np.log(1 + 0.6 * worse.mu_hat.high)  # of a count of 2 on 10 + 6 mu
+    assert rise == pytest.approx(0.5, abs=0.02)
+    assert worse.mu_hat.low == 0
 
 
 def test_bad_input_is_named():
