@@ -224,7 +224,7 @@ class _Study:
         rows = []
         for name, scan in scans.items():
             row: dict[str, Any] = {"method": name, "error of ln r squared": errors.get(name, "-")}
-            row |= {f"{share:.1%} area": scan.area(share) for share in SHARES}
+            row |= {f"{100 * share:g} % area": scan.area(share) for share in SHARES}
             for i, parameter in enumerate(self.morphing.parameters):
                 low, high = scan.along(i, others=0.0).interval(0.95)
                 row |= {f"{parameter} from": low, f"{parameter} to": high}
@@ -334,9 +334,9 @@ class _Study:
             rng = generator(self.options.seed, 7)
             scans = toy_scans(axes, table, None, self.options.events, self.options.toys, rng)
             row: dict[str, Any] = {"method": name}
-            row |= {f"{share:.1%}": scans.coverage(_origin(axes), share) for share in SHARES[:2]}
+            row |= {f"{100 * share:g} %": scans.coverage(_origin(axes), share) for share in SHARES[:2]}
             rows.append(row)
-        self.result.summary[f"coverage at 95 %, {rows[0]['method']}, {self.level} level"] = rows[0]["95.0%"]
+        self.result.summary[f"coverage at 95 %, {rows[0]['method']}, {self.level} level"] = rows[0]["95 %"]
         name = f"coverage-{self.level}"
         self.result.add_table(
             name,
