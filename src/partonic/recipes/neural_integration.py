@@ -117,7 +117,8 @@ class NeuralIntegration:
         )
         for name in self.integrals:
             problem = known(name)
-            found = integrate(problem.function, problem.channels, options, directory=result.checkpoint(name))
+            folder = result.checkpoint(name)
+            found = integrate(problem.function, problem.channels, options, executor=context.executor, directory=folder)
             rows.append(_row(problem, found))
             result.summary[f"{name}: integral over exact"] = _ratio(found.estimate, problem.exact)
             result.summary[f"{name}: effective share of points"] = _plain(found.effective, "of the final points")
