@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from partonic.core.config import merge
 from partonic.core.errors import InputError
@@ -134,8 +135,8 @@ class _Study:
         self.x, self.label = self._events(recipe.test, 2)
         self.logs = {"exact": self.truth(self.x), **self.of(self.x)}
         self.caption = (
-            f"Log-likelihood ratios of {len(self.x):,} events, half of each density, in {d} dimensions. The mean of r "
-            "over p0 is 1 for the true one; a classifier cannot tell p1 from reweighted p0 if the AUC is 0.5."
+            f"Ratios r of {len(self.x):,} events, half of each density, in {d} dimensions, and s = r / (1 + r). The "
+            "mean of r over p0 is 1 for the true one; a classifier cannot tell p1 from reweighted p0 if the AUC is 0.5."
         )
 
     def _events(self, n: int, stream: int) -> tuple[Floats, Floats]:
@@ -181,16 +182,15 @@ class _Study:
         above, below = self.label == 1, self.label == 0
         rows = []
         for name, logs in self.logs.items():
-            squares = (logs - self.logs["exact"]) ** 2
-            error = float(squares.std(ddof=1) / np.sqrt(len(squares)))
-            wrong = Estimate.symmetric(float(squares.mean()), error, "standard error")
             row: dict[str, Any] = {"ratio": name}
-            row["squared error of ln r"] = None if name == "exact" else wrong
+            if name != "exact":
+                row["squared error of ln r"] = _mean((logs - self.logs["exact"]) ** 2)
+                row["squared error of s"] = _mean((expit(logs) - expit(self.logs["exact"])) ** 2)
             row["mean of r over p0"] = mean_ratio(logs[below])[0]
             row["AUC of reweighted events"] = classifier_test(self.x[above], self.x[below], logs[below])
             rows.append(row)
             if name == "classifier":
-                self.result.summary[f"squared error of ln r, {self.d} dimensions"] = wrong
+                self.result.summary[f"squared error of s, {self.d} dimensions"] = row["squared error of s"]
         return rows
 
     def measure(self) -> dict[str, list[Estimate]]:
@@ -205,10 +205,8 @@ class _Study:
             q = _statistic(logs, grid).reshape(len(grid), recipe.toys, recipe.events).sum(axis=2)
             best = grid[q.argmin(axis=0)]
             covered[name] = _covered(q[-1] - q.min(axis=0))
-            error = float(best.std(ddof=1) / np.sqrt(recipe.toys))
-            mean = Estimate.symmetric(float(best.mean()), error, "standard error")
             held = covered[name][LEVELS.index(LEVEL)]
-            rows.append({"ratio": name, "mean measured share": mean, "coverage of 68.3 %": held})
+            rows.append({"ratio": name, "mean measured share": _mean(best), "coverage of 68.3 %": held})
             self.result.summary[f"coverage of 68.3 % intervals, {self.d} dimensions, {name}"] = held
         caption = (
             f"The share of signal measured in {recipe.toys} experiments of {recipe.events} events with a true share of "
@@ -224,9 +222,9 @@ class _Study:
         from partonic.report.style import save_figure
 
         exact, learned = self.logs["exact"], {name: self.logs[name] for name in WAYS}
-        wrong = self.result.summary[f"squared error of ln r, {self.d} dimensions"]
-        caption = "Learned log-likelihood ratio less the exact one, against the exact one: median and central 68 %."
-        alt = f"The classifier's ratio is off by a mean square of {wrong}; the line at 0 is the truth."
+        wrong = self.result.summary[f"squared error of s, {self.d} dimensions"]
+        caption = "Learned less exact log-likelihood ratio against the exact one: median and central 68 %."
+        alt = f"The line at 0 is the truth. The classifier's s = r / (1 + r) is off by a mean square of {wrong}."
         save_figure(self.result, f"ratio-{self.d}", agreement(exact, learned), caption, alt)
         scans = {name: self._scan(logs) for name, logs in self.logs.items()}
         caption = f"Expected likelihood of the share of signal in {self.recipe.events} events."
@@ -252,6 +250,11 @@ def _statistic(logs: Floats, grid: Floats) -> Floats:
     r"""Twice the negative log-likelihood of each event, :math:`-2 \ln[(1 - \theta) + \theta r]`, (m, n)."""
     with np.errstate(divide="ignore"):
         return -2 * np.logaddexp(np.log(1 - grid)[:, None], np.log(grid)[:, None] + logs)
+
+
+def _mean(values: Floats) -> Estimate:
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
+    return Estimate.symmetric(float(values.mean()), error, "standard error")
 
 
 def _covered(statistics: Floats) -> list[Estimate]:

@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
 BINS = 25
 OUTER = 0.005  # share of the events that is left out at either end
+LARGEST = 8.0  # of the logarithms that are drawn: beyond, either density hardly has an event
 
 
 @styled
 def agreement(exact: Array, learned: Mapping[str, Array]) -> Canvas:
     """Learned less exact log-likelihood ratio against the exact one: median (line) and central 68 % (band).
 
+    Drawn where the exact one is between -8 and 8.
+
     Args:
         exact: of each event, (n,).
         learned: name -> of the same events, (n,).
 
     Raises:
-        InputError: there is nothing to draw, or the lengths differ.
+        InputError: there is nothing to draw, too little in that range, or the lengths differ.
     """
     truth = np.asarray(exact, dtype=np.float64)
     if not learned or len(truth) < BINS or any(np.shape(values) != truth.shape for values in learned.values()):
@@ -36,6 +39,11 @@ def agreement(exact: Array, learned: Mapping[str, Array]) -> Canvas:
     figure, axes = canvas(height=3.9)
     ax = axes[0, 0]
     inner = np.argsort(truth)[int(OUTER * len(truth)) : len(truth) - int(OUTER * len(truth))]
+    inner = inner[np.abs(truth[inner]) <= LARGEST]
+    if len(inner) < BINS:
+        raise InputError(
+            f"{len(inner)} events have an exact ln r between -{LARGEST:g} and {LARGEST:g}, too few to draw"
+        )
     parts = np.array_split(inner, BINS)
     middle = [float(np.median(truth[part])) for part in parts]
     for i, (name, values) in enumerate(learned.items()):
