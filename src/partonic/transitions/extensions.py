@@ -146,13 +146,8 @@ def two_higgs_doublets(
         *_gauge_bosons(lambda phi: (phi**2).sum(-1), 2.0),
         Species("top", "fermion", 12, lambda phi: (YUKAWA**2 / (2 * sin**2) * phi[..., 1] ** 2)[..., None]),
     ]
-    terms = [
-        lambda phi: phi[..., 0] ** 2,
-        lambda phi: phi[..., 1] ** 2,
-        lambda phi: phi[..., 0] ** 4,
-        lambda phi: phi[..., 1] ** 4,
-        lambda phi: phi[..., 0] ** 2 * phi[..., 1] ** 2,
-    ]
+    powers = ((2, 0), (0, 2), (4, 0), (0, 4), (2, 2))
+    terms = [lambda phi, a=a, b=b: phi[..., 0] ** a * phi[..., 1] ** b for a, b in powers]  # type: ignore[misc]
     return _renormalised(tree, species, terms, (VEV * cos, VEV * sin), daisy, "two Higgs doublets")
 
 
