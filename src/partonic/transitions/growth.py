@@ -69,7 +69,7 @@ def grow(bounce: Bounce, duration: float, *, points: int = 2000, snapshots: int 
     size = float(bounce.radius[-1])
     reach = (size + 1.05 * duration) / unit
     h = reach / points
-    r = (np.arange(points) + 0.5) * h
+    r = np.asarray((np.arange(points) + 0.5) * h, dtype=np.float64)
     scale = 1 + stretch if bounce.dimensions == 3 else 1.0
     x = (bounce.profile(r * unit / scale) - units.false) / units.length
     lattice = _Lattice(units, r, h)

@@ -108,7 +108,8 @@ def _departure(corners: Array, first: float, release: float) -> tuple[float, flo
 def _march(corners: Array, heights: Array, departure: tuple[float, float], d: int) -> tuple[list[_Piece], bool]:
     """The pieces from a departure outwards, and whether the field passes the false vacuum with speed left."""
     r, x = departure
-    speed, chain = 0.0, []
+    speed = 0.0
+    chain: list[_Piece] = []
     begin = min(int(np.searchsorted(-corners, -x, side="right")) - 1, len(corners) - 2)
     for i in range(begin, len(corners) - 1):
         k = float((heights[i + 1] - heights[i]) / (corners[i + 1] - corners[i]))

@@ -133,8 +133,8 @@ class RadialProblem:
         return int((factors.U.diagonal() < 0).sum())
 
     def _gather(self, each: Array) -> Array:
-        found: Array = np.bincount(self.numbers.ravel(), weights=each.ravel(), minlength=self.count)
-        return found
+        found = np.bincount(self.numbers.ravel(), weights=each.ravel(), minlength=self.count)
+        return np.asarray(found, dtype=np.float64)
 
 
 def newton(problem: RadialProblem, nodal: Array, size: float = 1.0, steps: int = STEPS) -> Radial:

@@ -62,7 +62,7 @@ def thin_wall(potential: Potential, false: float, true: float, T: float = 0.0, d
         return math.sqrt(max(2 * float(u.value(x * u.true)), 0.0)) * length
 
     tension = quad(root, 0, crossing, limit=200)[0]
-    return sphere(d) / d * tension**d * ((d - 1) / depth) ** (d - 1) * u.action_unit(d)
+    return float(sphere(d) / d * tension**d * ((d - 1) / depth) ** (d - 1) * u.action_unit(d))
 
 
 def shoot(

@@ -63,7 +63,7 @@ def make_basis(coefficients: int, modes: int, nodes: int) -> Basis:
     rows = [legendre.legval(z, 2 * legendre.legder(np.eye(modes)[k])) for k in range(modes)]
     first = np.stack(rows, 1) if rows else values
     slopes: Array = legendre.legvander(z, coefficients)[:, 1:]
-    weights: Array = w / 2 * ds
+    weights = np.asarray(w / 2 * ds, dtype=np.float64)
     return Basis(s, weights, cumulative, slopes, flat * values, (1 - 2 * s)[:, None] * values + flat * first)
 
 
