@@ -103,7 +103,7 @@ class DensityEstimator:
         points = torch.from_numpy(check_inside(theta, self.box, self.parameters).astype(np.float32))
         rows = max(1, AT_ONCE // len(points))
         with torch.inference_mode():
-            pieces = torch.from_numpy(values.astype(np.float32)).split(rows)
+            pieces = torch.split(torch.from_numpy(values.astype(np.float32)), rows)
             parts = [self.network(piece, points[:, None]).double() for piece in pieces]
         result: Floats = torch.cat(parts, dim=1).numpy()
         return result

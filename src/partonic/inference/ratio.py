@@ -75,11 +75,11 @@ class ExactRatio:
         """
         if len(np.asarray(x)) != len(self.components):
             raise InputError(f"the ratio is known for {len(self.components):,} events, not for {len(np.asarray(x)):,}")
-        result: Floats = self._log_density(np.atleast_2d(theta)) - self._log_density(np.atleast_2d(self.reference))
+        result: Floats = self._log_density(theta) - self._log_density(self.reference)
         return result
 
     def _log_density(self, theta: Any) -> Floats:
-        basis = self.morphing.basis(np.asarray(theta, dtype=np.float64))
+        basis = self.morphing.basis(np.atleast_2d(np.asarray(theta, dtype=np.float64)))
         density, section = basis @ self.components.T, basis @ self.sigma
         if not (np.all(density > 0) and np.all(section > 0)):
             raise InputError("the density of an event is not above 0 at a theta: there is no ratio")
@@ -145,7 +145,7 @@ class RatioEstimator:
         start = torch.from_numpy(self.reference.astype(np.float32))
         parts = []
         with torch.enable_grad():
-            for part in values.split(AT_ONCE // 10):
+            for part in torch.split(values, AT_ONCE // 10):
                 theta = start.expand(1, len(part), -1).clone().requires_grad_()
                 (slope,) = torch.autograd.grad(self.network(part, theta).sum(), theta)
                 parts.append(slope[0])
@@ -185,7 +185,7 @@ class RatioEstimator:
         values, points = (torch.from_numpy(a.astype(np.float32)) for a in (x, theta))
         rows = max(1, AT_ONCE // len(points))
         with torch.inference_mode():
-            parts = [self.network(part, points[:, None]).double() for part in values.split(rows)]
+            parts = [self.network(part, points[:, None]).double() for part in torch.split(values, rows)]
         result: Floats = torch.cat(parts, dim=1).numpy()
         return result
 
@@ -278,7 +278,7 @@ def train_ratio(
 
 def objective(method: str, strength: float | None = None) -> Callable[[nn.Module, objectives.RatioBatch], Tensor]:
     """The objective of a method, of :mod:`partonic.objectives.ratio`."""
-    chosen = getattr(objectives, "alice" if method == "quadratic" else method)
+    chosen: Callable[..., Tensor] = getattr(objectives, "alice" if method == "quadratic" else method)
     if method not in WITH_SCORE:
         return chosen
     return partial(chosen, strength=WITH_SCORE[method] if strength is None else strength)
@@ -315,7 +315,7 @@ def as_reference(reference: ArrayLike | None, sample: Sample) -> Floats:
     return values
 
 
-def split(sample: Sample, validation: float, seed: int) -> tuple[Any, Any]:
+def split(sample: Any, validation: float, seed: int) -> tuple[Any, Any]:
     """Events to train on and events to choose the best epoch with (None where ``validation`` is 0).
 
     Raises:

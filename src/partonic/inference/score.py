@@ -148,7 +148,7 @@ class ScoreEstimator:
         if values.shape[1] != self.options["features"]:
             raise InputError(f"the score is of {self.options['features']} observables, not of {values.shape[1]}")
         with torch.inference_mode():
-            parts = [self.network(part) for part in torch.from_numpy(values.astype(np.float32)).split(AT_ONCE)]
+            parts = [self.network(part) for part in torch.split(torch.from_numpy(values.astype(np.float32)), AT_ONCE)]
         result: Floats = torch.cat(parts).double().numpy()
         return result
 

@@ -129,14 +129,16 @@ class SallinoRatio:
         if not np.any(direction):
             return np.zeros(len(score))
         ratio = histogram_ratio(inner, lambda t: t @ direction, (self.bins,), self.estimator.reference)
-        return ratio.log_ratio(score, theta)[0]
+        row: Floats = ratio.log_ratio(score, theta)[0]
+        return row
 
 
 def _quantiles(values: Floats, weight: Floats, count: int) -> Floats:
     """Inner edges of bins of equal sums of weights, (count - 1,)."""
     order = np.argsort(values)
     sums = np.cumsum(weight[order])
-    return np.interp(np.arange(1, count) / count * sums[-1], sums, values[order])
+    edges: Floats = np.interp(np.arange(1, count) / count * sums[-1], sums, values[order])
+    return edges
 
 
 def _place(values: Floats, edges: Sequence[Floats]) -> NDArray[np.int64]:

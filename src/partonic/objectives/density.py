@@ -9,7 +9,8 @@ from partonic.objectives.ratio import STRENGTH, RatioBatch, score_error, with_sl
 
 def nde(model: nn.Module, batch: RatioBatch) -> Tensor:
     r"""NDE: the negative log likelihood, :math:`-w_0 \ln \hat p(x|\theta)`, a scalar."""
-    return -(batch.numerator * model(batch.x, batch.theta)).mean()
+    loss: Tensor = -(batch.numerator * model(batch.x, batch.theta)).mean()
+    return loss
 
 
 def scandal(model: nn.Module, batch: RatioBatch, strength: float = STRENGTH) -> Tensor:

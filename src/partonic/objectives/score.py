@@ -38,4 +38,5 @@ def sally(model: nn.Module, batch: ScoreBatch) -> Tensor:
     SALLY takes all components of the learned score, SALLINO its product with one direction in theta.
     """
     error = ((model(batch.x) - batch.score) * batch.unit).square().sum(dim=-1)
-    return (batch.weight * error).mean()
+    loss: Tensor = (batch.weight * error).mean()
+    return loss
