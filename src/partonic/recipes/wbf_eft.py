@@ -211,9 +211,8 @@ class _Study:
         from partonic.report.style import save_figure
 
         options, level = self.options, self.level
-        nominal = {"replicas": options.replicas, "seed": options.seed}
         scans: dict[str, Scan] = {
-            name: expected_scan(axes, table, options.events, **nominal)  # type: ignore[arg-type]
+            name: expected_scan(axes, table, options.events, replicas=options.replicas, seed=options.seed)
             for name, table in self.tables_of_ratio.items()
         }
         sigma = self.morphing.basis(points) @ self.sample.sigma
