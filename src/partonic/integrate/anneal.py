@@ -60,7 +60,7 @@ class _Walkers:
 
     def asked(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Points, and log |f|/q there."""
-        drawn = {int(c): self.mixture.draw(int(c), u[self.component == c]) for c in self.component.unique()}
+        drawn = {int(c): self.mixture.draw(int(c), u[self.component == c]) for c in torch.unique(self.component)}
         first = next(iter(drawn.values()))[0]
         y, density = u.new_empty(len(u), first.shape[1]), u.new_empty(len(u))
         for c, (points, q) in drawn.items():

@@ -75,7 +75,7 @@ class Integrand:
             InputError: the values are not n real, finite numbers.
             WorkerError: worker processes died again and again.
         """
-        chunks = list(y.split(self.chunk))
+        chunks = list(torch.split(y, self.chunk))
         spread = self.workers > 1 or self.given is not None
         clock = time.monotonic if spread else time.process_time
         began = clock()

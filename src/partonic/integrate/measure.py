@@ -74,7 +74,7 @@ class MeasuredIntegral:
 def nets(mixture: Mixture, calls: int, seed: int) -> list[Tensor]:
     """For each component a scrambled Sobol net of as many points as its share of one repetition says, as integers."""
     counts = [max(1, round(one.share * calls / REPEATS)) for one in mixture.components]
-    engine = torch.quasirandom.SobolEngine(mixture.dim, scramble=True, seed=seed)
+    engine = torch.quasirandom.SobolEngine(mixture.dim, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
     points = engine.draw(max(counts), dtype=torch.float64)
     return [(points[:count] * 2**BITS).long() for count in counts]
 
@@ -83,10 +83,10 @@ def repetition(integrand: Integrand, mixture: Mixture, bases: list[Tensor], seed
     """Ask the integrand at one set of shifted points."""
     rng = generator(seed, number)
     drawn = []
-    for component, base in enumerate(bases):
+    for number_of, base in enumerate(bases):
         shift = torch.from_numpy(rng.integers(0, 2**BITS, mixture.dim))
         inside = torch.from_numpy(rng.random(tuple(base.shape)))
-        drawn.append(mixture.draw(component, ((base ^ shift) + inside) / 2**BITS))
+        drawn.append(mixture.draw(number_of, ((base ^ shift) + inside) / 2**BITS))
     y, q = (torch.cat(part) for part in zip(*drawn, strict=True))
     component = torch.repeat_interleave(torch.arange(len(bases)), torch.tensor([len(base) for base in bases]))
     return Repetition(integrand(y) / q, component)

@@ -105,7 +105,7 @@ class Mixture:
     def draw(self, number: int, u: Tensor) -> tuple[Tensor, Tensor]:
         """Points of one component, (n, m), and the density of the mixture there, (n,)."""
         points, densities = [], []
-        for part in u.split(BLOCK):
+        for part in torch.split(u, BLOCK):
             y, own = self._made(number, part)
             log = self.log_densities(y, number, own)
             points.append(y)
@@ -145,7 +145,7 @@ class Mixture:
 
     def density(self, y: Tensor) -> Tensor:
         """Density of the mixture at points, (n,)."""
-        return torch.cat([torch.exp(self.log_densities(part)) @ self.shares for part in y.split(BLOCK)])
+        return torch.cat([torch.exp(self.log_densities(part)) @ self.shares for part in torch.split(y, BLOCK)])
 
 
 def untrained(channels: Sequence[CubeMap], cells: int = 64) -> Mixture:

@@ -90,8 +90,8 @@ def sample(integrand: Integrand, mixture: Mixture, n: int, random: torch.Generat
         count = max(2, round(component.share * n))
         u = torch.rand(count, mixture.dim, generator=random, dtype=torch.float64)
         parts.append((*mixture.draw(number, u), torch.full((count,), number)))
-    y, q, component = (torch.cat(part) for part in zip(*parts, strict=True))
-    return Asked(y, integrand(y), q, component, mixture.shares)
+    y, q, made_by = (torch.cat(part) for part in zip(*parts, strict=True))
+    return Asked(y, integrand(y), q, made_by, mixture.shares)
 
 
 def mean(seen: Asked) -> tuple[float, float]:
@@ -270,7 +270,7 @@ def with_modes(mixture: Mixture, population: Population) -> Mixture:
         points = population.points[channel_of == component.channel]
         x = mixture.channels[component.channel].inverse(points)[0]
         labels = modes(component.grid.inverse(x)) if len(x) >= 40 else torch.zeros(len(x))
-        found = labels.unique()
+        found = torch.unique(labels)
         for label in found:
             mine = x[labels == label]
             grid = _grid_of(mine, component.grid.cells) if len(found) > 1 else component.grid

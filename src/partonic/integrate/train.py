@@ -116,7 +116,7 @@ class Replay:
         places = (torch.arange(len(self) * self.batch) + float(rng.random())) / (len(self) * self.batch)
         rows = torch.searchsorted(self.running, places.double()).clamp_(max=len(self.points) - 1)
         rows = rows[torch.from_numpy(rng.permutation(len(rows)))]
-        for part in rows.split(self.batch)[skip:]:
+        for part in torch.split(rows, self.batch)[skip:]:
             yield self.points[part]
 
 

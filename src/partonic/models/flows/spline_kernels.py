@@ -132,7 +132,7 @@ class FastSpline(torch.autograd.Function):
         return values, torch.from_numpy(log)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, by_value: Tensor, by_log: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """Gradients with respect to the argument and the free parameters."""
         x, exponentials = ctx.saved_tensors
