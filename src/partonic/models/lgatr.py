@@ -30,7 +30,7 @@ TIME = (1.0, 0.0, 0.0, 0.0)
     input="packed",
     needs=("lgatr", "lgatr"),
     invariant=("permutation", "azimuth", "lorentz"),
-    training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-2, "size": 32},
+    training={"epochs": 12, "learning_rate": 5e-3, "weight_decay": 1e-2, "size": 16},
 )
 class LGATr(nn.Module):
     """Logits of a jet: the mean scalar part of one multivector for each output; needs the extra ``[lgatr]``.

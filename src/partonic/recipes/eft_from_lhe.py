@@ -283,7 +283,7 @@ def _scan(axes: tuple[Floats, ...], table: Floats, weight: Floats, rates: Floats
     from partonic.inference.limits import expected_scan
 
     how = {"replicas": options.replicas, "seed": options.seed}
-    return expected_scan(axes, table, options.expected, weight, rates=rates, **how)  # type: ignore[arg-type]
+    return expected_scan(axes, table, options.expected, weight, rates=rates, **how)
 
 
 def _warn(result: Result, scan: Scan, events: int) -> None:

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -185,7 +186,7 @@ class _Study:
                 ratio = train_ratio(self.sample, method=name, box=BOX, options=how, directory=folder)
                 if name == "quadratic":
                     self.scores[name] = ratio.score(self.x)
-            self._add(name, lambda theta, ratio=ratio: ratio.log_ratio(self.x, theta), started)
+            self._add(name, partial(ratio.log_ratio, self.x), started)
         started = time.process_time()
         columns = [self.fusion.observables.index(name) for name in HISTOGRAM]
         self.histogram = histogram_ratio(self.sample, lambda x: x[:, columns], _bins(len(self.sample), 12, 10))

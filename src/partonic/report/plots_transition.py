@@ -40,9 +40,9 @@ def phase_lines(phases: Sequence[tuple[Array, Array]], marked: Mapping[str, floa
                 linestyle=dashes_of(k),
                 label=f"Phase {i + 1}, field {k + 1}",
             )
-    for k, (name, hot) in enumerate(marked.items()):
-        if np.isfinite(hot):
-            ax.axvline(hot, color="0.4", linewidth=1, linestyle=dashes_of(k), label=plain(name))
+    for k, (name, at) in enumerate(marked.items()):
+        if np.isfinite(at):
+            ax.axvline(at, color="0.4", linewidth=1, linestyle=dashes_of(k), label=plain(name))
     ax.set(xlabel="Temperature [GeV]", ylabel="Field [GeV]")
     legend_above(figure, ax, columns=2)
     return figure

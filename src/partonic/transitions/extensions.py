@@ -6,7 +6,8 @@ Masses are in GeV. Counterterms keep the vacuum and the masses of its neutral sc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -147,8 +148,12 @@ def two_higgs_doublets(
         Species("top", "fermion", 12, lambda phi: (YUKAWA**2 / (2 * sin**2) * phi[..., 1] ** 2)[..., None]),
     ]
     powers = ((2, 0), (0, 2), (4, 0), (0, 4), (2, 2))
-    terms = [lambda phi, a=a, b=b: phi[..., 0] ** a * phi[..., 1] ** b for a, b in powers]  # type: ignore[misc]
+    terms = [partial(_monomial, power) for power in powers]
     return _renormalised(tree, species, terms, (VEV * cos, VEV * sin), daisy, "two Higgs doublets")
+
+
+def _monomial(powers: tuple[int, int], phi: Tensor) -> Tensor:
+    return phi[..., 0] ** powers[0] * phi[..., 1] ** powers[1]
 
 
 def _gauge_bosons(square: Callable[[Tensor], Tensor], debye: float) -> list[Species]:
@@ -170,7 +175,7 @@ def _gauge_bosons(square: Callable[[Tensor], Tensor], debye: float) -> list[Spec
 def _renormalised(
     tree: Callable[[Tensor], Tensor],
     species: list[Species],
-    terms: list[Callable[[Tensor], Tensor]],
+    terms: Sequence[Callable[[Tensor], Tensor]],
     vacuum: tuple[float, float],
     daisy: Daisy,
     name: str,

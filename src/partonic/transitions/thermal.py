@@ -67,12 +67,12 @@ def thermal_boson(y: Tensor) -> Tensor:
 
     Its second derivative is infinite at y = 0. Below ``LOWEST`` it is constant.
     """
-    return _Differentiable.apply(y, 1, 0)  # type: ignore[no-any-return]
+    return _applied(y, 1, 0)
 
 
 def thermal_fermion(y: Tensor) -> Tensor:
     """J_f at y = m^2/T^2, real part; elementwise, differentiable three times. Below ``LOWEST`` it is constant."""
-    return _Differentiable.apply(y, -1, 0)  # type: ignore[no-any-return]
+    return _applied(y, -1, 0)
 
 
 class _Differentiable(torch.autograd.Function):
@@ -95,12 +95,17 @@ class _Differentiable(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         """Chain rule."""
         (y,) = ctx.saved_tensors
-        return grads[0] * _Differentiable.apply(y, ctx.sign, ctx.order + 1), None, None
+        return grads[0] * _applied(y, ctx.sign, ctx.order + 1), None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], y: Tensor, sign: int, order: int) -> Any:  # noqa: ARG004
         """Elementwise."""
-        return _Differentiable.apply(y, sign, order), in_dims[0]
+        return _applied(y, sign, order), in_dims[0]
+
+
+def _applied(y: Tensor, sign: int, order: int) -> Tensor:
+    values: Tensor = _Differentiable.apply(y, sign, order)  # type: ignore[no-untyped-call]
+    return values
 
 
 def derivative(sign: int, order: int, y: Floats) -> Floats:

@@ -146,7 +146,11 @@ def transition(
             false,
             true,
             high,
-            *([nothing] * 5),
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
             math.nan,
             degrees,
             search.sorted(),
@@ -321,7 +325,20 @@ def _without(found: list[Phase], begun: float, degrees: float) -> Transition:
         status, message = "no barrier", "one phase goes over into the other without a barrier: the transition is smooth"
     nothing = _unknown(message)
     return Transition(
-        status, message, None, None, math.nan, *([nothing] * 5), math.nan, degrees, (), time.process_time() - begun
+        status,
+        message,
+        None,
+        None,
+        math.nan,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        math.nan,
+        degrees,
+        (),
+        time.process_time() - begun,
     )
 
 

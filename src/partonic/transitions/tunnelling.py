@@ -61,8 +61,8 @@ def make_basis(coefficients: int, modes: int, nodes: int) -> Basis:
     flat = (s * (1 - s))[:, None]
     values = legendre.legvander(z, max(modes - 1, 0))[:, :modes]
     rows = [legendre.legval(z, 2 * legendre.legder(np.eye(modes)[k])) for k in range(modes)]
-    first = np.stack(rows, 1) if rows else values
-    slopes: Array = legendre.legvander(z, coefficients)[:, 1:]
+    first = np.asarray(np.stack(rows, 1) if rows else values, dtype=np.float64)
+    slopes = np.asarray(legendre.legvander(z, coefficients)[:, 1:], dtype=np.float64)
     weights = np.asarray(w / 2 * ds, dtype=np.float64)
     return Basis(s, weights, cumulative, slopes, flat * values, (1 - 2 * s)[:, None] * values + flat * first)
 

@@ -104,12 +104,12 @@ class WaveSpectrum:
     @property
     def hubble_frequency(self) -> float:
         """The Hubble rate at the transition, as a frequency today, Hz."""
-        return 1.65e-5 * (self.strength.temperature / 100) * (self.strength.degrees / 100) ** (1 / 6)
+        return float(1.65e-5 * (self.strength.temperature / 100) * (self.strength.degrees / 100) ** (1 / 6))
 
     @property
     def redshifted(self) -> float:
         """Energy density in waves today over that at the transition, times h^2."""
-        return 3.57e-5 * HUBBLE**2 * (100 / self.strength.degrees) ** (1 / 3)
+        return float(3.57e-5 * HUBBLE**2 * (100 / self.strength.degrees) ** (1 / 3))
 
     @property
     def duration(self) -> float:
@@ -123,7 +123,8 @@ class WaveSpectrum:
         if self.template == "2019":
             peak = 26e-6 / self.radius * (self.strength.temperature / 100) * (self.strength.degrees / 100) ** (1 / 6)
             x = f / peak
-            return SOUND_2019 * EFFICIENCY_2019 * size * x**3 * (7 / (4 + 3 * x**2)) ** 3.5
+            sound: Floats = SOUND_2019 * EFFICIENCY_2019 * size * x**3 * (7 / (4 + 3 * x**2)) ** 3.5
+            return sound
         first, second = (
             0.2 * self.hubble_frequency / self.radius,
             0.5 * self.hubble_frequency / self.radius / self._shell,
@@ -139,7 +140,8 @@ class WaveSpectrum:
             peak = 2.7e-5 * rate / self.wall_velocity * (self.strength.temperature / 100) * (g / 100) ** (1 / 6)
             x = f / peak
             shape = x**3 / ((1 + x) ** (11 / 3) * (1 + 8 * math.pi * f / self.hubble_frequency))
-            return 3.35e-4 / rate * part**1.5 * (100 / g) ** (1 / 3) * self.wall_velocity * shape
+            turbulent: Floats = 3.35e-4 / rate * part**1.5 * (100 / g) ** (1 / 3) * self.wall_velocity * shape
+            return turbulent
         if part == 0:
             return np.zeros_like(f)
         first = math.sqrt(3 * part) / (2 * EDDIES) * self.hubble_frequency / self.radius
@@ -156,7 +158,8 @@ class WaveSpectrum:
             peak = 1.65e-5 * rate * 0.62 / (1.8 - 0.1 * wall + wall**2) * (self.strength.temperature / 100)
             x = f / (peak * (g / 100) ** (1 / 6))
             size = 1.67e-5 / rate**2 * energy**2 * (100 / g) ** (1 / 3) * 0.11 * wall**3 / (0.42 + wall**2)
-            return size * 3.8 * x**2.8 / (1 + 2.8 * x**3.8)
+            collided: Floats = size * 3.8 * x**2.8 / (1 + 2.8 * x**3.8)
+            return collided
         x = f / (0.11 * self.hubble_frequency * rate)
         size = COLLISIONS_2024 * self.redshifted * energy**2 / rate**2
         return size * x**2.4 * (0.5 + 0.5 * x**1.2) ** -4

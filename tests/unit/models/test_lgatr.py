@@ -5,6 +5,8 @@ import torch
 from toy_jets import toy_jets
 
 pytest.importorskip("lgatr")
+from partonic.fit.tagger import train_tagger
+from partonic.metrics.tagging import auc
 from partonic.models.lgatr import SCALE, LGATr
 from partonic.represent.packed import Packed
 
@@ -38,3 +40,9 @@ def test_the_published_network_is_built():
     network = LGATr(blocks=12, multivectors=16, scalars=32, heads=8)
     assert len(network.transformer.blocks) == 12
     assert sum(weight.numel() for weight in network.parameters()) > 5e5
+
+
+def test_learns_an_easy_difference(tmp_path):
+    train, validation, test = toy_jets(600, seed=1), toy_jets(100, seed=2), toy_jets(300, seed=3)
+    training = train_tagger("lgatr", train, validation, tmp_path / "lgatr", seed=1, epochs=5)
+    assert auc(training.trained.scores(test), test.column("label")).value > 0.75

@@ -131,8 +131,8 @@ class ConditionalDensity(nn.Module):
         """Draws (n, b, v) at context (b, c)."""
         given = self._given(context).repeat(n, 1)
         noise = torch.randn((len(given), len(self.offset)), generator=random).to(given)
-        pairs = zip(noise.split(AT_ONCE), given.split(AT_ONCE), strict=True)
-        return torch.cat([self._draw(*pair) for pair in pairs]).reshape(n, len(context), -1)
+        parts = [slice(start, start + AT_ONCE) for start in range(0, len(given), AT_ONCE)]
+        return torch.cat([self._draw(noise[part], given[part]) for part in parts]).reshape(n, len(context), -1)
 
     def _draw(self, noise: Tensor, given: Tensor) -> Tensor:
         white = self._of(given).transform.inv(noise)

@@ -169,4 +169,5 @@ def _rapidity(p: Tensor) -> Tensor:
 def _cosine(lepton: Tensor, pair: Tensor) -> Tensor:
     """Cosine of the angle of a lepton to the flight of its pair, in the rest frame of the pair."""
     own = boost(lepton.T, pair.T, back=True).T[1:]
-    return (own * pair[1:]).sum(0) / (own.norm(dim=0) * pair[1:].norm(dim=0)).clamp_min(1e-300)
+    cosine: Tensor = (own * pair[1:]).sum(0) / (own.norm(dim=0) * pair[1:].norm(dim=0)).clamp_min(1e-300)
+    return cosine

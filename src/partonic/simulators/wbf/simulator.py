@@ -203,7 +203,7 @@ class WeakBosonFusion:
             gold = product(gold, self._leptons.components(products).T.numpy())
         proposal = self._proposal(points, plan)
         gold = gold / (gold @ proposal)[:, None]
-        columns = {"channel": channel, "proposal": np.repeat(proposal[None], n, axis=0)}
+        columns: dict[str, Any] = {"channel": channel, "proposal": np.repeat(proposal[None], n, axis=0)}
         if len(points) == 1:
             columns["theta"] = np.repeat(points, n, axis=0)
         provenance = {
