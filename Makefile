@@ -56,6 +56,11 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/taggers.py
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/published.py
+	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/posterior.py
+	$(BIN)/python benchmarks/equations.py
+	$(BIN)/python benchmarks/bounce.py
+	$(BIN)/python benchmarks/integrate.py
 	$(BIN)/partonic run top-tagging --jets 40000
 
 fuzz: $(VENV)/.dev

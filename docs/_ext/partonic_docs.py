@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -95,7 +96,7 @@ def presets() -> Rows:
         for preset in PRESETS:
             chosen = recipes.get(name).cls.preset(preset)
             changes = [f"{key} {_number(value)}" for key, value in vars(chosen).items() if value != vars(usual)[key]]
-            cells.append(", ".join(changes) or _size(usual))
+            cells.append(", ".join(changes) or _usual(recipes.get(name).cls))
         rows.append((f"`{name}`", *cells))
     return rows
 
@@ -106,10 +107,13 @@ def _number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _size(recipe: object) -> str:
-    """How many jets a recipe takes, or how often it does what."""
-    name = next(name for name in ("jets", "sizes", "seeds") if hasattr(recipe, name))
-    return f"{name} {_number(getattr(recipe, name))}"
+def _usual(recipe: Any) -> str:
+    """The default values of what the other presets change."""
+    from partonic.recipes.launch import PRESETS
+
+    usual, others = vars(recipe.preset("default")), [vars(recipe.preset(name)) for name in PRESETS]
+    changed = [key for key, value in usual.items() if any(other[key] != value for other in others)]
+    return ", ".join(f"{key} {_number(usual[key])}" for key in changed if usual[key] not in (None, ()))
 
 
 def formats() -> Rows:

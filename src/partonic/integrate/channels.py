@@ -30,7 +30,7 @@ class CubeMap(Protocol):
         ...
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Points, (n, m), and their density |dx/dy|, (n,), from x in the unit cube, (n, dim)."""
+        """Points, (n, m), and their density ``|dx/dy|``, (n,), from x in the unit cube, (n, dim)."""
         ...
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,7 +66,7 @@ class Cube:
 
 
 def check_channels(channels: Sequence[CubeMap], seed: int = 0) -> None:
-    """Find channels that are wrong: with inverses that give other points, or densities that are not |dx/dy|.
+    """Find channels that are wrong: with inverses that give other points, or densities that are not ``|dx/dy|``.
 
     The density is compared with differences of the map where y has as many numbers as x. Where it has more (momenta),
     each channel is compared with the others: the mean of g_b/g_a over points of a channel a must not exceed 1.

@@ -17,7 +17,7 @@ from partonic.transitions.polish import Polished, polish, polish_again
 from partonic.transitions.potential import Potential
 from partonic.transitions.profile import guess
 from partonic.transitions.radial import sphere
-from partonic.transitions.scaled import Array, Scaled, scaled
+from partonic.transitions.scaled import Array, ScaledPotential, scaled
 from partonic.transitions.tunnelling import TunnellingPath, TunnellingProblem, tunnel
 
 Status = Literal["solved", "upper bound only", "no barrier", "no deeper vacuum"]
@@ -67,7 +67,7 @@ class Bounce:
     derrick: float = math.nan
     negative_modes: int = 0
     seconds: float = 0.0
-    units: Scaled | None = None
+    units: ScaledPotential | None = None
     polished: Polished | None = None
 
     @property
@@ -170,7 +170,7 @@ def bounce(
     return _bound(units, path, T, d, high, seconds)
 
 
-def _solved(units: Scaled, polished: Polished, T: float, d: int, true: Array, seconds: float) -> Bounce:
+def _solved(units: ScaledPotential, polished: Polished, T: float, d: int, true: Array, seconds: float) -> Bounce:
     radial, unit = polished.radial, units.action_unit(d)
     value = polished.action * unit
     error = polished.error * abs(value)
@@ -192,7 +192,9 @@ def _solved(units: Scaled, polished: Polished, T: float, d: int, true: Array, se
     )
 
 
-def _bound(units: Scaled, path: TunnellingPath | None, T: float, d: int, true: Array, seconds: float) -> Bounce:
+def _bound(
+    units: ScaledPotential, path: TunnellingPath | None, T: float, d: int, true: Array, seconds: float
+) -> Bounce:
     empty = np.empty((0, units.fields))
     value = path.action * units.action_unit(d) if path is not None else math.inf
     rough = guess(units, path, d) if path is not None else None

@@ -12,7 +12,7 @@ import numpy as np
 
 from partonic.core.errors import InputError
 from partonic.transitions.bounce import Bounce
-from partonic.transitions.scaled import Array, Scaled
+from partonic.transitions.scaled import Array, ScaledPotential
 
 COURANT = 0.4  # time step in units of the distance of the grid
 
@@ -95,7 +95,7 @@ def grow(bounce: Bounce, duration: float, *, points: int = 2000, snapshots: int 
 
 @dataclass(frozen=True)
 class _Lattice:
-    units: Scaled
+    units: ScaledPotential
     r: Array
     h: float
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from partonic.transitions.elements import Mesh
 from partonic.transitions.profile import Guess, first_mesh, vacuum_masses
 from partonic.transitions.radial import Radial, RadialProblem, newton
-from partonic.transitions.scaled import Array, Scaled
+from partonic.transitions.scaled import Array, ScaledPotential
 
 ROUGH = 1e-7  # elements whose two highest coefficients are larger are cut in two
 ROUNDS = 6  # of cutting
@@ -38,7 +38,7 @@ class Polished:
     masses: tuple[float, float]
 
 
-def polish(potential: Scaled, rough: Guess, d: int, bound: float) -> Polished | None:
+def polish(potential: ScaledPotential, rough: Guess, d: int, bound: float) -> Polished | None:
     """Solve from a guess; None where Newton's method does not lead to a bounce below an upper bound of the action.
 
     Args:
@@ -54,7 +54,7 @@ def polish(potential: Scaled, rough: Guess, d: int, bound: float) -> Polished | 
     return found
 
 
-def polish_again(potential: Scaled, before: Scaled, polished: Polished, d: int) -> Polished | None:
+def polish_again(potential: ScaledPotential, before: ScaledPotential, polished: Polished, d: int) -> Polished | None:
     """Solve from the solution for a neighbouring potential; None where that does not lead to a bounce."""
     radial = polished.radial
     old, new = before.true * before.length, potential.true * potential.length
@@ -66,7 +66,7 @@ def polish_again(potential: Scaled, before: Scaled, polished: Polished, d: int) 
     return _solve(potential, d, Mesh(mesh.breaks * ratio), phi, 1.0)
 
 
-def _solve(potential: Scaled, d: int, mesh: Mesh, nodal: Array, size: float) -> Polished | None:
+def _solve(potential: ScaledPotential, d: int, mesh: Mesh, nodal: Array, size: float) -> Polished | None:
     """Newton's method on meshes that are cut where they are rough, then once more on one twice as fine."""
     problem = RadialProblem(potential, d, mesh)
     found = newton(problem, nodal, size)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from partonic.transitions.elements import Mesh
-from partonic.transitions.scaled import Array, Scaled
+from partonic.transitions.scaled import Array, ScaledPotential
 from partonic.transitions.tunnelling import TunnellingPath
 
 SMALL = 1e-8  # displacement from the false vacuum at which the mesh ends, in units of the distance of the vacua
@@ -43,8 +43,8 @@ class Guess:
         return found
 
 
-def guess(potential: Scaled, path: TunnellingPath, d: int) -> Guess | None:
-    """The profile of a tunnelling potential, r = (d - 1) sqrt(2 (U - U_t)) / |dU_t / dl|, where it increases outwards.
+def guess(potential: ScaledPotential, path: TunnellingPath, d: int) -> Guess | None:
+    """The profile of a tunnelling potential, ``r = (d - 1) sqrt(2 (U - U_t)) / |dU_t / dl|``, where it grows outwards.
 
     Args:
         potential: in its own units.
@@ -85,7 +85,7 @@ def _rounded(rough: Guess) -> Guess:
     return Guess(np.concatenate([inside, r]), np.concatenate([bowl, phi]), rough.masses)
 
 
-def vacuum_masses(potential: Scaled) -> tuple[float, float]:
+def vacuum_masses(potential: ScaledPotential) -> tuple[float, float]:
     """The smallest masses at the false and the true vacuum (0 for flat directions)."""
     found = []
     for x in (np.zeros(potential.fields), potential.true):
@@ -95,7 +95,7 @@ def vacuum_masses(potential: Scaled) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def first_mesh(potential: Scaled, rough: Guess) -> Mesh:
+def first_mesh(potential: ScaledPotential, rough: Guess) -> Mesh:
     """Elements that follow the arc length across the wall and grow away from it."""
     arc = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(rough.phi, axis=0), axis=1))])
     arc /= arc[-1]
@@ -115,7 +115,7 @@ def first_mesh(potential: Scaled, rough: Guess) -> Mesh:
     return Mesh(np.concatenate([inside[:-1], wall, outside[1:]]))
 
 
-def _close(potential: Scaled, rough: Guess) -> bool:
+def _close(potential: ScaledPotential, rough: Guess) -> bool:
     """Whether the centre of the bubble lies in the true vacuum."""
     return float(np.linalg.norm(rough.phi[0] - potential.true)) < 0.05
 

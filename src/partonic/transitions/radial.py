@@ -17,7 +17,7 @@ from scipy.sparse.linalg import splu
 from scipy.special import kve
 
 from partonic.transitions.elements import Mesh, reference
-from partonic.transitions.scaled import Array, Scaled
+from partonic.transitions.scaled import Array, ScaledPotential
 
 STEPS = 40
 DONE = 1e-10  # a Newton step of this part of the distance between the vacua ends the iteration
@@ -57,7 +57,7 @@ class RadialProblem:
         mesh: elements.
     """
 
-    def __init__(self, potential: Scaled, d: int, mesh: Mesh) -> None:
+    def __init__(self, potential: ScaledPotential, d: int, mesh: Mesh) -> None:
         self.potential, self.d, self.mesh = potential, d, mesh
         n = potential.fields
         self.weights = mesh.weights * mesh.points ** (d - 1)

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Scaled:
+class ScaledPotential:
     r""":math:`U(x) = (V(\phi_f + \ell x) - V(\phi_f)) / h`, NumPy in and out.
 
     Args:
@@ -79,7 +79,7 @@ class Scaled:
         return torch.from_numpy(np.ascontiguousarray(self.false + self.length * x))
 
 
-def scaled(potential: Potential, false: Array, true: Array, aim: Array, T: float) -> Scaled:
+def scaled(potential: Potential, false: Array, true: Array, aim: Array, T: float) -> ScaledPotential:
     """The potential between two vacua in its own units: of the way to the aim, what the barrier takes.
 
     Args:
@@ -98,4 +98,6 @@ def scaled(potential: Potential, false: Array, true: Array, aim: Array, T: float
     width = min(1.0, 4 * float(share[above[-1]])) if len(above) else 1.0
     length = width * float(np.linalg.norm(aim - false))
     height = max(float(rise.max()), 1e-9 * float(np.ptp(along)), 1e-300)
-    return Scaled(potential, T, false, (true - false) / length, (aim - false) / length, length, height, float(along[0]))
+    return ScaledPotential(
+        potential, T, false, (true - false) / length, (aim - false) / length, length, height, float(along[0])
+    )

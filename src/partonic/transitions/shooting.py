@@ -13,7 +13,7 @@ from scipy.special import ive
 from partonic.core.errors import InputError
 from partonic.transitions.potential import Potential
 from partonic.transitions.radial import sphere
-from partonic.transitions.scaled import Array, Scaled, scaled
+from partonic.transitions.scaled import Array, ScaledPotential, scaled
 
 CLOSE = 1e-6  # nearer to the true vacuum than that (scaled fields) the equation is linear
 BISECTIONS = 60
@@ -118,7 +118,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Shooter:
-    u: Scaled
+    u: ScaledPotential
     d: int
     sign: float
     end: float
@@ -172,7 +172,7 @@ class _Shooter:
         return r, self.end * (1 - CLOSE), -rate * CLOSE * self.end
 
 
-def one_field(potential: Potential, false: float, true: float, T: float) -> Scaled:
+def one_field(potential: Potential, false: float, true: float, T: float) -> ScaledPotential:
     """The potential of one field between two vacua in its own units.
 
     Raises:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from scipy.optimize import minimize
 
-from partonic.transitions.scaled import Array, Scaled
+from partonic.transitions.scaled import Array, ScaledPotential
 
 PENALTY = 1e4  # for V_t above V
 GENTLE = 0.14  # largest first guess of eps in V_t' ~ s (1 - s + eps)
@@ -110,7 +110,9 @@ class TunnellingProblem:
         nodes: of the integral.
     """
 
-    def __init__(self, potential: Scaled, d: int, coefficients: int = 8, modes: int = 5, nodes: int = 64) -> None:
+    def __init__(
+        self, potential: ScaledPotential, d: int, coefficients: int = 8, modes: int = 5, nodes: int = 64
+    ) -> None:
         self.potential, self.d = potential, d
         self.modes = modes if potential.fields > 1 else 0
         self.basis = make_basis(coefficients, self.modes, nodes)
@@ -216,7 +218,7 @@ class TunnellingProblem:
         return found
 
 
-def releases(potential: Scaled) -> list[float]:
+def releases(potential: ScaledPotential) -> list[float]:
     """Parts of the straight way to the aim where U is below 0: release points to begin from."""
     share = np.concatenate([np.geomspace(1e-6, 1e-2, 200, endpoint=False), np.linspace(1e-2, 1, 2000)])
     u = potential.value(share[:, None] * potential.aim)

@@ -134,4 +134,4 @@ def test_options_out_of_range(options):
 
 def test_an_unknown_method():
     with pytest.raises(UnknownNameError, match="did you mean 'grid'"):
-        IntegrateOptions(method="gird")
+        IntegrateOptions(method="grdi")
