@@ -325,7 +325,8 @@ def _optimiser(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
     ]
     if options.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=options.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=options.learning_rate)
+    fused = torch.device(options.device).type in ("cpu", "cuda") and all(p.is_floating_point() for p in trainable)
+    return torch.optim.AdamW(groups, lr=options.learning_rate, fused=fused)
 
 
 def _check(model: nn.Module, data: object, validation: object, options: FitOptions) -> None:

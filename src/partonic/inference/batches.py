@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from partonic.inference.samples import LabelledSample, MorphedSample
 from partonic.objectives.ratio import RatioBatch
 
 Floats = NDArray[np.float64]
+Stream = Callable[[], np.random.Generator]
 
 LARGEST = 15.0  # of the logarithm of a joint ratio
 
@@ -72,12 +74,12 @@ class SampleBatches(ABC):
         if self.cutting.shuffle:
             order = torch.from_numpy(generator(self.cutting.seed, number).permutation(self.rows))
         for step in range(skip, len(self)):
-            rng = generator(self.cutting.seed, number, step)
-            yield self.batch(order[step * self.size : (step + 1) * self.size], rng)
+            stream = partial(generator, self.cutting.seed, number, step)
+            yield self.batch(order[step * self.size : (step + 1) * self.size], stream)
 
     @abstractmethod
-    def batch(self, rows: Tensor, rng: np.random.Generator) -> Any:
-        """The batch of some rows."""
+    def batch(self, rows: Tensor, stream: Stream) -> Any:
+        """The batch of some rows; ``stream`` gives its source of randomness."""
 
 
 class MorphedBatches(SampleBatches):
@@ -103,8 +105,9 @@ class MorphedBatches(SampleBatches):
         self.unit = (0.5 * self.range).float()
         self.fixed = None if reference is None else torch.from_numpy(reference)
 
-    def batch(self, rows: Tensor, rng: np.random.Generator) -> RatioBatch:
+    def batch(self, rows: Tensor, stream: Stream) -> RatioBatch:
         """The batch of some rows."""
+        rng = stream()
         components = self.components[rows]
         theta = self._draw(rows, rng)
         other = self.fixed if self.fixed is not None else self._draw(rows, rng)
@@ -156,30 +159,24 @@ class LabelledBatches(SampleBatches):
 
     def __init__(self, sample: LabelledSample, box: Floats, cutting: Cutting) -> None:
         super().__init__(len(sample), cutting)
-        first = sample.label == 1
-        share = np.where(first, sample.weight[first].sum(), sample.weight[~first].sum())
-        self.x, self.theta = (torch.from_numpy(a.astype(np.float32)) for a in (sample.x, sample.theta))
-        self.weight = torch.from_numpy((sample.weight / share * len(sample)).astype(np.float32))
-        self.label = torch.from_numpy(sample.label.astype(np.float32))
-        known = np.full(len(sample), np.nan) if sample.log_ratio is None else sample.log_ratio
-        self.log_ratio = torch.from_numpy(np.clip(known, -LARGEST, LARGEST).astype(np.float32))
+        first, p = sample.label == 1, len(box)
+        total = np.where(first, sample.weight[first].sum(), sample.weight[~first].sum())
+        weight = sample.weight / total * len(sample)
+        log_ratio = np.full(len(sample), np.nan)
+        share = sample.label
+        if sample.log_ratio is not None:
+            log_ratio = np.clip(sample.log_ratio, -LARGEST, LARGEST)
+            # The probability of either label is known too: it stands in for the drawn one.
+            share = 1 / (1 + np.exp(-log_ratio))
         score = np.full(sample.theta.shape, np.nan) if sample.score is None else sample.score
-        self.score = torch.from_numpy(score.astype(np.float32))
-        # Where the joint ratio is known, so is the probability of either label: it stands in for the drawn one.
-        self.share = self.label if sample.log_ratio is None else torch.sigmoid(self.log_ratio)
+        single = np.stack([weight * share, weight * (1 - share), sample.label, log_ratio], axis=1)
+        table = np.concatenate([sample.x, sample.theta, score, single], axis=1)
+        self.table = torch.from_numpy(table.astype(np.float32))
+        self.widths = [sample.x.shape[1], p, p, 1, 1, 1, 1]
         self.unit = torch.from_numpy((0.5 * (box[:, 1] - box[:, 0])).astype(np.float32))
 
-    def batch(self, rows: Tensor, rng: np.random.Generator) -> RatioBatch:  # noqa: ARG002
-        """The batch of some rows."""
-        weight, share = self.weight[rows], self.share[rows]
-        return RatioBatch(
-            self.x[rows],
-            self.theta[rows][None],
-            None,
-            (weight * share)[None],
-            (weight * (1 - share))[None],
-            self.label[rows][None],
-            self.log_ratio[rows][None],
-            self.score[rows][None],
-            self.unit,
-        )
+    def batch(self, rows: Tensor, stream: Stream) -> RatioBatch:  # noqa: ARG002
+        """The batch of some rows, taken from one table."""
+        x, theta, score, *single = self.table[rows].split_with_sizes(self.widths, dim=1)
+        numerator, denominator, label, log_ratio = (column.T for column in single)
+        return RatioBatch(x, theta[None], None, numerator, denominator, label, log_ratio, score[None], self.unit)

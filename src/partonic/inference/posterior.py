@@ -18,7 +18,7 @@ from partonic.core.rng import generator
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.inference import stored
-from partonic.inference.batches import Cutting, SampleBatches
+from partonic.inference.batches import Cutting, SampleBatches, Stream
 from partonic.inference.networks import ParameterisedRatio
 from partonic.inference.priors import FlatPrior, NormalPrior, Prior
 from partonic.inference.samples import as_observables
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 METHODS = ("npe", "nle", "nre")
 PRIORS: dict[str, type[FlatPrior] | type[NormalPrior]] = {"flat": FlatPrior, "normal": NormalPrior}
 FEWEST = 100  # simulated pairs
-OPTIONS = FitOptions(epochs=40, learning_rate=1e-3, patience=5, averaging=0.99, weight_decay=0.0)
+OPTIONS = FitOptions(epochs=40, learning_rate=3e-3, patience=5, averaging=0.99, weight_decay=0.0)
 CUTTING = Cutting(size=200)
 CHAINS, STARTS, WARMING, LEAPS, APART = 100, 2_000, 30, 6, 3
 
@@ -225,7 +225,7 @@ class PairBatches(SampleBatches):
         super().__init__(len(values), cutting)
         self.values, self.context = values, context
 
-    def batch(self, rows: Tensor, rng: np.random.Generator) -> DensityBatch:  # noqa: ARG002
+    def batch(self, rows: Tensor, stream: Stream) -> DensityBatch:  # noqa: ARG002
         """The batch of some rows."""
         return DensityBatch(self.values[rows], self.context[rows], torch.ones(len(rows)))
 

@@ -16,7 +16,7 @@ from partonic.core.errors import FileError, InputError
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.inference import stored
-from partonic.inference.batches import Cutting, SampleBatches
+from partonic.inference.batches import Cutting, SampleBatches, Stream
 from partonic.inference.networks import WIDTHS, ScoreNetwork
 from partonic.inference.ratio import OPTIONS, fit_facts, split
 from partonic.inference.samples import MorphedSample, as_observables, as_weights, of_shape
@@ -115,7 +115,7 @@ class ScoreBatches(SampleBatches):
         arrays = (sample.x, sample.score, sample.weight / sample.weight.mean(), unit)
         self.x, self.score, self.weight, self.unit = (torch.from_numpy(a.astype(np.float32)) for a in arrays)
 
-    def batch(self, rows: Tensor, rng: np.random.Generator) -> ScoreBatch:  # noqa: ARG002
+    def batch(self, rows: Tensor, stream: Stream) -> ScoreBatch:  # noqa: ARG002
         """The batch of some rows."""
         return ScoreBatch(self.x[rows], self.score[rows], self.weight[rows], self.unit)
 

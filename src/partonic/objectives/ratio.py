@@ -103,7 +103,8 @@ def _classifier(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
 
 
 def _exact_classifier(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
-    return 0.5 * (batch.numerator * softplus(-log_ratio) + batch.denominator * softplus(log_ratio)).mean()
+    below = softplus(-log_ratio)
+    return 0.5 * ((batch.numerator + batch.denominator) * below + batch.denominator * log_ratio).mean()
 
 
 def _regression(log_ratio: Tensor, batch: RatioBatch) -> Tensor:

@@ -44,7 +44,7 @@ TOLD = {
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"pairs": 500, "epochs": 1, "draws": 200, "events": 1, "ranked": 50,
              "problems": ("gaussian-linear", "two-moons"), "methods": ("npe", "nre", "abc")},
-    "quick": {"pairs": 4_000, "epochs": 15, "ranked": 200},
+    "quick": {"pairs": 4_000, "epochs": 25, "ranked": 200},
     "default": {},
     "benchmark": {"pairs": 100_000, "ranked": 2_000, "events": 20, "checked": ("npe", "nle", "nre")},
 }  # fmt: skip
@@ -134,7 +134,7 @@ class PosteriorToys:
         rows, shown = [], {"exact": exact[0]}
         for way in self.methods:
             found = [self._draw(problem, learned.get(way), event, rng) for event in seen]
-            shown[way.upper()] = found[0]
+            shown[way.upper()] = found[0].theta
             rows.append({"method": way.upper(), **_compared(found, exact, self.seed)})
             result.summary[f"AUC of {way.upper()} on {name}"] = rows[-1]["AUC against exact draws"]
         result.add_table(
@@ -166,14 +166,14 @@ class PosteriorToys:
             ).save(file)  # fmt: skip
         return Posterior.load(file)
 
-    def _draw(self, problem: _Problem, posterior: Posterior | None, event: Floats, rng: np.random.Generator) -> Floats:
+    def _draw(self, problem: _Problem, posterior: Posterior | None, event: Floats, rng: np.random.Generator) -> _Draws:
         if posterior is not None:
-            return posterior.sample(event, self.draws, rng)
+            return _Draws(posterior.sample(event, self.draws, rng), np.full(self.draws, 1 / self.draws))
         from partonic.inference.rejection import reject
 
         keep = max(len(event) + 2, int(KEPT * self.pairs))
         kept = reject(problem.simulate, problem.prior, event, simulations=self.pairs, keep=keep, rng=rng)
-        return kept.resampled(self.draws, rng)
+        return _Draws(kept.theta, kept.weight / kept.weight.sum())
 
     def _checks(
         self,
@@ -229,6 +229,26 @@ class PosteriorToys:
         return tuple(f"{name}-{kind}" for kind in drawn), (f"{name}-checks",)
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """Draws of a posterior (n, p) and their weights (n,), which add up to 1."""
+
+    theta: Floats
+    weight: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """Of each parameter, (p,)."""
+        result: Floats = self.weight @ self.theta
+        return result
+
+    @property
+    def width(self) -> Floats:
+        """Standard deviation of each parameter, (p,)."""
+        result: Floats = np.sqrt(self.weight @ (self.theta - self.mean) ** 2)
+        return result
+
+
 class _Problem:
     """A simulator with its prior and exact posterior."""
 
@@ -260,18 +280,16 @@ class _Problem:
         return rng.normal(mean, spread, (n, len(mean)))
 
 
-def _compared(found: list[Floats], exact: list[Floats], seed: int) -> dict[str, Estimate]:
+def _compared(found: list[_Draws], exact: list[Floats], seed: int) -> dict[str, Estimate]:
     """Learned draws of some events beside exact ones."""
     from partonic.inference.closure import classifier_test
 
     width = np.array([one.std(axis=0) for one in exact])
-    shift = np.array([one.mean(axis=0) for one in found]) - np.array([one.mean(axis=0) for one in exact])
-    ratio = np.array([one.std(axis=0) for one in found]) / width
-    return {
-        "error of the mean": _mean(np.abs(shift) / width),
-        "width": _mean(ratio),
-        "AUC against exact draws": classifier_test(found[0], exact[0], np.zeros(len(exact[0])), seed=seed),
-    }
+    shift = np.array([one.mean for one in found]) - np.array([one.mean(axis=0) for one in exact])
+    ratio = np.array([one.width for one in found]) / width
+    none = np.zeros(len(exact[0]))
+    told = classifier_test(found[0].theta, exact[0], none, weight_theta=found[0].weight, seed=seed)
+    return {"error of the mean": _mean(np.abs(shift) / width), "width": _mean(ratio), "AUC against exact draws": told}
 
 
 def _mean(values: Floats) -> Estimate:

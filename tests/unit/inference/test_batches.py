@@ -1,5 +1,7 @@
 """Batches: their weights, ratios and scores against finite differences of the polynomial, event by event."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ def test_morphed_batches(reference):
     events = weighted()
     batches = MorphedBatches(events, BOX, reference, Cutting(size=20, thetas=3, shuffle=False))
     rows = torch.arange(40, 60)
-    batch = batches.batch(rows, generator(3))
+    batch = batches.batch(rows, partial(generator, 3))
     assert batch.theta.shape == (3, 20, 2)
     assert (batch.other is None) == (reference is not None)
     for m, b in [(0, 0), (1, 7), (2, 19)]:
@@ -46,7 +48,7 @@ def test_morphed_batches(reference):
 
 def test_labels_are_drawn_with_the_probability_of_the_ratio():
     batch = MorphedBatches(sample(20_000), BOX, np.zeros(2), Cutting(size=20_000)).batch(
-        torch.arange(20_000), generator(1)
+        torch.arange(20_000), partial(generator, 1)
     )
     expected = torch.sigmoid(batch.log_ratio)
     error = (expected * (1 - expected)).sum().sqrt()
@@ -61,7 +63,7 @@ def test_scores_are_not_made_where_nobody_wants_them():
 
 def test_events_that_cannot_be_from_either_point_weigh_nothing():
     events = MorphedSample(np.zeros(200), np.tile([[1.0, 0, 0, 0, 0, 0], [0.0] * 6], (100, 1)), MORPHING)
-    batch = MorphedBatches(events, BOX, np.zeros(2), Cutting()).batch(torch.arange(200), generator(1))
+    batch = MorphedBatches(events, BOX, np.zeros(2), Cutting()).batch(torch.arange(200), partial(generator, 1))
     assert (batch.numerator[0, 1::2] == 0).all()
     assert all(torch.isfinite(v).all() for v in (batch.numerator, batch.log_ratio, batch.score, batch.label))
 
