@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,15 +66,24 @@ def singlet_model(mass: float = 90.0, portal: float = 0.3, quartic: float = 0.5)
     return CosmicModel(singlet(mass, portal, quartic), starts, np.linspace(40.0, 160.0, 13))
 
 
-MODELS: dict[str, Callable[[], CosmicModel]] = {"high-temperature": high_temperature, "singlet": singlet_model}
+MODELS: dict[str, Callable[..., CosmicModel]] = {"high-temperature": high_temperature, "singlet": singlet_model}
 
 
-def model(name: str) -> CosmicModel:
-    """A model by its name, with its default numbers.
+def model(name: str, **numbers: float) -> CosmicModel:
+    """A model by its name.
+
+    Args:
+        name: high-temperature or singlet.
+        numbers: what differs from its defaults.
 
     Raises:
-        UnknownNameError: there is none of that name.
+        UnknownNameError: there is none of that name, or it has no such number.
+        InputError: a number is out of range.
     """
     if name not in MODELS:
         raise unknown("model of a transition", name, MODELS)
-    return MODELS[name]()
+    known = [*inspect.signature(MODELS[name]).parameters]
+    for number in numbers:
+        if number not in known:
+            raise unknown(f"number of the model {name}", number, known)
+    return MODELS[name](**numbers)
