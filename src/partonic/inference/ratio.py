@@ -365,7 +365,7 @@ def _check(method: str, sample: Sample, box: Floats, reference: Floats, doubly: 
     if method == "quadratic" or doubly:
         what = "the quadratic form" if method == "quadratic" else "training on pairs of points"
         raise InputError(f"{what} needs events with components; these have labels")
-    if method != "carl" and sample.log_ratio is None:
+    if method not in ("carl", "cascal") and sample.log_ratio is None:
         raise InputError(f"{method} needs the joint ratio of each event, which is unknown here; carl does without")
     if method in WITH_SCORE and sample.score is None:
         raise InputError(f"{method} needs the joint score of each event, which is unknown here; alice does without")

@@ -180,6 +180,18 @@ def test_labels_know_less():
         train_ratio(plain, box=(-3, 3), reference=[1.0])
 
 
+def test_cascal_learns_from_labels_and_scores_alone():
+    rng = np.random.default_rng(1)
+    theta, label = rng.uniform(-1, 1, (6000, 1)), np.arange(6000) % 2
+    x = rng.normal(size=6000) + label * theta[:, 0]
+    known = LabelledSample(x[:, None], theta, label, np.zeros(1), score=x[:, None] - theta)
+    how = {"options": FitOptions(epochs=12, threads=1), "widths": (32, 32), "cutting": Cutting(size=100)}
+    found = train_ratio(known, method="cascal", box=(-1, 1), **how)
+    points, events = np.array([[0.8], [-0.5]]), np.linspace(-2, 2, 41)
+    exact = points * events - 0.5 * points**2
+    assert np.mean((found.log_ratio(events, points) - exact) ** 2) < 0.03 < np.mean(exact**2)
+
+
 def test_the_quadratic_form_is_positive_and_1_at_zero():
     torch.manual_seed(0)
     network = QuadraticRatio(2, [list(row) for row in MORPHING.powers], [1.0, 0, 0, 0, 0, 0], [1.0, 1.0], [8])
