@@ -61,6 +61,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/equations.py
 	$(BIN)/python benchmarks/bounce.py
 	$(BIN)/python benchmarks/integrate.py
+	$(BIN)/python benchmarks/lattice.py
 	$(BIN)/partonic run top-tagging --jets 40000
 
 fuzz: $(VENV)/.dev

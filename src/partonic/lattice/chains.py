@@ -1,0 +1,127 @@
+"""What chains of configurations are worth: independence Metropolis, effective sample size, autocorrelation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from partonic.core.errors import InputError
+from partonic.core.estimate import Estimate
+
+Floats = NDArray[np.float64]
+
+REPLICAS = 200
+WINDOW = 1.5  # S of the automatic window
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A Markov chain made of independent proposals.
+
+    Args:
+        rows: which proposal each state of the chain is, (n,).
+        acceptance: share of proposals that were accepted.
+    """
+
+    rows: NDArray[np.int64]
+    acceptance: float
+
+
+def independence_metropolis(log_weights: ArrayLike, rng: np.random.Generator) -> Accepted:
+    r"""Accept or repeat proposals of a model such that the chain has the exact distribution.
+
+    Args:
+        log_weights: :math:`-S - \ln q` of each proposal, (n,), up to a constant.
+        rng: source of randomness.
+
+    Raises:
+        InputError: there are fewer than two proposals, or the first is impossible.
+    """
+    logs = _logs(log_weights)
+    drawn = np.log(rng.random(len(logs)))
+    rows = np.zeros(len(logs), dtype=np.int64)
+    if not np.isfinite(logs[0]):
+        raise InputError("the first proposal is impossible: a chain cannot start there")
+    here, moves = 0, 0
+    for i in range(1, len(logs)):
+        if drawn[i] < logs[i] - logs[here]:
+            here, moves = i, moves + 1
+        rows[i] = here
+    return Accepted(rows, moves / (len(logs) - 1))
+
+
+def effective_sample_size(log_weights: ArrayLike, rng: np.random.Generator) -> Estimate:
+    """Kish's share of a weighted sample, between 1/n and 1, with its interval by bootstrap; it is heavy-tailed.
+
+    Args:
+        log_weights: (n,), up to a constant.
+        rng: source of the bootstrap.
+
+    Raises:
+        InputError: there are fewer than two weights, or none is above 0.
+    """
+    logs = _logs(log_weights)
+    weight = np.exp(logs - logs.max())
+    n = len(weight)
+    replicas = [_share(weight[rng.integers(0, n, n)]) for _ in range(REPLICAS)]
+    low, high = np.quantile(replicas, [0.1587, 0.8413])
+    value = _share(weight)
+    return Estimate(value, min(float(low), value), max(float(high), value), "bootstrap", f"{n:,} samples")
+
+
+def autocorrelation_time(values: ArrayLike) -> Estimate:
+    """Integrated autocorrelation time of a chain, 0.5 for independent values, by the Gamma method (hep-lat/0306017).
+
+    Args:
+        values: (n,) of one chain or (chains, n) of several.
+
+    Raises:
+        InputError: a chain is shorter than ten values, not finite, or constant.
+    """
+    chains = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if chains.ndim != 2 or chains.shape[1] < 10 or not np.all(np.isfinite(chains)):
+        raise InputError(f"chains are finite arrays (chains, 10 or more), not of the shape {chains.shape}")
+    count, n = chains.shape
+    flat = chains - chains.mean()
+    padded = np.fft.rfft(flat, 2 * n, axis=1)
+    gamma = np.fft.irfft(padded * padded.conj(), axis=1)[:, :n].mean(axis=0) / np.arange(n, 0, -1)
+    if gamma[0] <= 0:
+        raise InputError("the chain is constant: it has no autocorrelation time")
+    rho = gamma / gamma[0]
+    total = 0.5 + np.cumsum(rho[1:])
+    lag = np.arange(1, n)
+    slow = np.maximum(total, 0.5 + 1e-12)
+    decay = WINDOW / np.log((2 * slow + 1) / (2 * slow - 1))
+    slope = np.exp(-lag / decay) - decay / np.sqrt(lag * n * count)
+    window = int(np.argmax(slope < 0)) if np.any(slope < 0) else n - 2
+    tau = float(max(total[window], 1e-12))
+    error = tau * np.sqrt(4 * max(window + 1 + 0.5 - tau, 0.5) / (n * count))
+    return Estimate.symmetric(tau, float(error), "Gamma method")
+
+
+def mean_of_chain(values: ArrayLike) -> Estimate:
+    """Mean of a chain with the error that its autocorrelation leaves.
+
+    Args:
+        values: (n,) of one chain or (chains, n) of several.
+
+    Raises:
+        InputError: as for :func:`autocorrelation_time`.
+    """
+    chains = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    tau = autocorrelation_time(chains)
+    error = float(np.sqrt(2 * max(tau.value, 0.5) * chains.var() / chains.size))
+    return Estimate.symmetric(float(chains.mean()), error, "Gamma method", f"autocorrelation time {tau.value:.3g}")
+
+
+def _share(weight: Floats) -> float:
+    return float(weight.sum() ** 2 / (weight**2).sum() / len(weight))
+
+
+def _logs(log_weights: ArrayLike) -> Floats:
+    logs = np.asarray(log_weights, dtype=np.float64)
+    if logs.ndim != 1 or len(logs) < 2 or np.any(np.isnan(logs)) or not np.isfinite(logs.max()):
+        raise InputError(f"two weights or more are needed, at least one above 0, not the shape {logs.shape}")
+    return logs

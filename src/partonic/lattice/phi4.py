@@ -1,0 +1,95 @@
+r"""The scalar field theory with a quartic coupling on a square lattice with periodic boundaries.
+
+.. math:: S = \sum_x \Big[ m^2 \phi_x^2 + \lambda \phi_x^4
+   + \sum_\mu \phi_x (2\phi_x - \phi_{x+\mu} - \phi_{x-\mu}) \Big] \qquad \text{(arXiv:2101.08176)}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from partonic.core import hamiltonian
+from partonic.core.errors import InputError
+
+SPREAD = 0.3  # of the fields with which chains start
+LEAPS = 10  # of a trajectory
+
+
+@dataclass(frozen=True)
+class Phi4:
+    """The theory on a lattice.
+
+    Args:
+        side: L, sites in each direction, even and 2 or more.
+        mass2: m^2, may be negative.
+        coupling: lambda, above 0.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+
+    side: int = 8
+    mass2: float = -4.0
+    coupling: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.side < 2 or self.side % 2:
+            raise InputError(f"a lattice has an even number of sites in each direction, 2 or more, not {self.side}")
+        if not self.coupling > 0:
+            raise InputError(f"the coupling must be above 0, not {self.coupling}: the action would have no minimum")
+
+    def action(self, phi: Tensor) -> Tensor:
+        """The action (b,) of fields (b, L, L).
+
+        Raises:
+            InputError: the fields have another shape.
+        """
+        if phi.ndim != 3 or phi.shape[1:] != (self.side, self.side):
+            raise InputError(f"fields are (configurations, {self.side}, {self.side}), not {tuple(phi.shape)}")
+        square = phi.square()
+        kinetic = sum(2 * phi * (phi - phi.roll(1, dims=axis)) for axis in (1, 2))
+        return (self.mass2 * square + self.coupling * square.square() + kinetic).sum(dim=(1, 2))
+
+    def chains(
+        self, count: int, steps: int, random: torch.Generator, *, warming: int = 100, every: int = 1
+    ) -> tuple[Tensor, float]:
+        """Fields of many chains of hybrid Monte Carlo, (steps, count, L, L), and the share of accepted trajectories.
+
+        Args:
+            count: chains, each from a start of its own.
+            steps: fields kept of each.
+            random: source of randomness.
+            warming: trajectories in which the step size is found and the starts are forgotten.
+            every: trajectories from one kept field to the next.
+
+        Raises:
+            InputError: a number is below 1.
+        """
+        if min(count, steps, warming, every) < 1:
+            raise InputError(f"chains need numbers of 1 or more, not {count}, {steps}, {warming} and {every}")
+        start = SPREAD * torch.randn((count, self.side, self.side), generator=random, dtype=torch.float64)
+        chains = hamiltonian.init(self.action, start)
+        chains, size = hamiltonian.warmed(self.action, chains, warming, LEAPS, random)
+        kept, accepted = [], 0.0
+        for _ in range(steps):
+            for _ in range(every):
+                chains = hamiltonian.step(self.action, chains, size, LEAPS, random)
+                accepted += float(chains.accepted.double().mean())
+            kept.append(chains.position)
+        return torch.stack(kept), accepted / (steps * every)
+
+
+def magnetisation(phi: Tensor) -> Tensor:
+    """Mean of the field over the lattice, (...), of fields (..., L, L)."""
+    return phi.mean(dim=(-2, -1))
+
+
+def two_point(phi: Tensor) -> Tensor:
+    """Correlation of the field with itself at each distance along an axis, (L,), connected, of fields (n, L, L)."""
+    flat = phi - phi.mean()
+    along = [(flat * flat.roll(r, dims=2)).mean() for r in range(phi.shape[-1])]
+    across = [(flat * flat.roll(r, dims=1)).mean() for r in range(phi.shape[-1])]
+    return 0.5 * (torch.stack(along) + torch.stack(across))
