@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+LONGEST = 7  # decimals of a number; smaller errors are given by their power of ten
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -52,7 +54,7 @@ class Estimate:
         )
 
     def __str__(self) -> str:
-        """Give the value and its error, rounded to two digits of the error: ``0.9812 +- 0.0011``."""
+        """Give the value and its error, rounded to two digits of that: ``0.9812 +- 0.0011``, ``(1.20 +- 0.30)e-9``."""
         bounds = [f"> {self.low:.3g}"] if math.isfinite(self.low) else []
         bounds += [f"< {self.high:.3g}"] if math.isfinite(self.high) else []
         if not math.isfinite(self.value):
@@ -64,6 +66,20 @@ class Estimate:
         if not math.isfinite(smallest):
             return f"{self.value:.6g}"
         digits = max(0, 1 - math.floor(math.log10(smallest)))
-        if abs(up - down) < 0.2 * max(up, down):
+        even = abs(up - down) < 0.2 * max(up, down)
+        if digits > LONGEST:
+            return self._short(even, down, up)
+        if even:
             return f"{self.value:.{digits}f} +- {self.error:.{digits}f}"
         return f"{self.value:.{digits}f} +{up:.{digits}f} -{down:.{digits}f}"
+
+    def _short(self, even: bool, down: float, up: float) -> str:
+        """With so small an error that decimals do not serve."""
+        largest = max(abs(self.value), down, up)
+        if max(down, up) > 1e-5 * largest and largest < 1e-3:
+            power = max(-300, math.floor(math.log10(largest)))
+            value, less, more = (number / 10.0**power for number in (self.value, down, up))
+            digits = min(LONGEST, max(0, 1 - math.floor(math.log10(max(min(less, more), 1e-6)))))
+            errors = f"+- {(less + more) / 2:.{digits}f}" if even else f"+{more:.{digits}f} -{less:.{digits}f}"
+            return f"({value:.{digits}f} {errors})e{power}"
+        return f"{self.value:.7g} +- {self.error:.1e}" if even else f"{self.value:.7g} +{up:.1e} -{down:.1e}"

@@ -69,3 +69,16 @@ def test_every_finite_estimate_can_be_read(value, down, up):
     text = str(Estimate(value, value - down, value + up, "bootstrap"))
     assert "nan" not in text
     assert "inf" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (81.0673864812, 81.0673864720, 81.0673864904, "81.06739 +- 9.2e-09"),
+        (1.03e-11, 0.3e-11, 3.0e-11, "(1.03 +1.97 -0.73)e-11"),
+        (1e-9, 7e-10, 1.3e-9, "(1.00 +- 0.30)e-9"),
+        (0.0, -3e-12, 3e-12, "(0.0 +- 3.0)e-12"),
+    ],
+)
+def test_small_errors_do_not_take_many_decimals(value, low, high, text):
+    assert str(Estimate(value, low, high, "x")) == text
