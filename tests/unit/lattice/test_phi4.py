@@ -13,7 +13,7 @@ from partonic.lattice.chains import (
     independence_metropolis,
     mean_of_chain,
 )
-from partonic.lattice.flow import Z2Flow, train_flow
+from partonic.lattice.flow import START, Noise, ReverseKL, Z2Flow, train_flow
 from partonic.lattice.phi4 import Phi4, magnetisation, two_point
 
 
@@ -55,6 +55,8 @@ def test_flow_is_even_and_its_density_is_that_of_its_draws():
     mirrored, same = flow(-noise)
     torch.testing.assert_close(mirrored, -phi)
     torch.testing.assert_close(same, log_q)
+    torch.testing.assert_close(flow.log_prob(phi), log_q)
+    torch.testing.assert_close(flow.log_prob(phi, constant=True), log_q)
     for i in range(5):
         jacobian = torch.autograd.functional.jacobian(lambda z: flow(z[None])[0][0].flatten(), noise[i])
         log_det = torch.linalg.slogdet(jacobian.reshape(16, 16))[1]
@@ -62,10 +64,27 @@ def test_flow_is_even_and_its_density_is_that_of_its_draws():
         torch.testing.assert_close(log_q[i], gauss - log_det)
 
 
+def test_a_perfect_flow_has_no_gradient():
+    class Free(Phi4):
+        def action(self, phi):
+            return 0.5 * (phi / np.exp(START)).square().sum(dim=(1, 2))
+
+    flow = Z2Flow(4, 4, 8)
+    batch = Noise(torch.randn(10, 4, 4, generator=torch.Generator().manual_seed(1)))
+    loss = ReverseKL(Free(4))(flow, batch)
+    assert loss.item() == pytest.approx(-8 * np.log(2 * np.pi) - 16 * START, rel=1e-5)
+    loss.backward()
+    assert all(p.grad is None or p.grad.abs().max() < 1e-5 for p in flow.parameters())
+    flow.width.data += 0.1
+    flow.zero_grad()
+    ReverseKL(Free(4))(flow, batch).backward()
+    assert flow.width.grad > 1.0
+
+
 def test_training_brings_the_flow_nearer_and_chains_of_it_are_exact():
     theory = Phi4(4)
     options = FitOptions(epochs=5, learning_rate=5e-3, weight_decay=0.0, schedule="cosine", threads=1)
-    flow, done = train_flow(theory, steps=400, size=256, layers=6, hidden=32, options=options)
+    flow, done = train_flow(theory, steps=200, size=256, layers=6, hidden=32, options=options)
     assert done.history[-1]["loss"] < done.history[1]["loss"]
     phi, log_q = flow.sample(8000, torch.Generator().manual_seed(1))
     logs = (-theory.action(phi) - log_q).double().numpy()
