@@ -19,6 +19,8 @@ from partonic.core.errors import InputError, WorkerError
 from partonic.core.parallel import _Work, one_thread, ordered
 
 DIVIDE = partial(partial, divmod, 100)
+MODULUS = 2**521 - 1
+POWER = partial(partial, pow, 3, mod=MODULUS)  # long enough that a worker is at work when it is killed
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -92,14 +94,16 @@ def test_workers_that_always_hang_are_one_clear_error():
 @pytest.mark.parametrize("fault", ["kill", "stop"])
 def test_a_lost_worker_costs_one_chunk(fault, capfd):
     sent = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[fault]  # a stopped process hangs
-    results = ordered(DIVIDE, range(1, 40), 2, patience=2 if fault == "stop" else None)
+    items = [(1 << 100_000) + i for i in range(39)]
+    results = ordered(POWER, items, 2, patience=2 if fault == "stop" else None)
     given = []
     for i, result in enumerate(results):
         given.append(result)
         if i in (3, 20):
             for child in multiprocessing.active_children()[: 2 if fault == "stop" else 1]:
                 os.kill(child.pid, sent)
-    assert given == [divmod(100, i) for i in range(1, 40)]
+    first = pow(3, items[0], MODULUS)
+    assert given == [first * 3**i % MODULUS for i in range(39)]
     assert 1 <= capfd.readouterr().err.count("done again") <= 2  # an idle worker may go unnoticed at the end
     assert not multiprocessing.active_children()
 
