@@ -21,7 +21,6 @@ from partonic.core.progress import progress
 from partonic.core.recipe import Context
 from partonic.core.registry import register_recipe
 from partonic.core.result import Result
-from partonic.recipes.common import check_numbers
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ CHECK = (
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"points": (4, 3)},
-    "quick": {},
-    "default": {"points": (31, 25)},
+    "quick": {"points": (17, 13)},
+    "default": {},
     "benchmark": {"model": "high-temperature", "x": "zero", "x_range": (50.0, 1e8), "y": "e", "y_range": (0.02, 0.11),
                   "points": (15, 15)},
 }  # fmt: skip
@@ -74,14 +73,13 @@ class TransitionScan:
     x_range: tuple[float, float] = (10.0, 1e9)
     y: str = "barrier"
     y_range: tuple[float, float] = (0.3, 1.1)
-    points: tuple[int, int] = (17, 13)
+    points: tuple[int, int] = (31, 25)
     wall_velocity: float = 0.95
     template: Literal["2019", "2024"] = "2024"
     years: float = 4.0
     degrees: float = 106.75
 
     def __post_init__(self) -> None:
-        check_numbers(self)
         for name, (low, high) in (("x_range", self.x_range), ("y_range", self.y_range)):
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise InputError(f"{name} goes from a lower to a higher number, not from {low} to {high}")
@@ -98,7 +96,7 @@ class TransitionScan:
     @classmethod
     def preset(cls, name: str) -> Self:
         """The options of a preset."""
-        return merge(cls(), PRESETS[name]) if name != "quick" else cls()
+        return merge(cls(), PRESETS[name])
 
     def check(self) -> None:
         """Find an unknown model or parameter.
