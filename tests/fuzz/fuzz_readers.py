@@ -32,7 +32,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 GIB = 1 << 30
 BATCH = 500  # files of one child
-PATIENCE = 60.0  # seconds for one file, on a busy machine
+PATIENCE = 60.0  # CPU-seconds for one file
+BLOCKED = 10  # a file may take so many times as long by the clock: other programs may need the processor, too
 
 LENGTHS = (
     0,
@@ -214,6 +215,12 @@ def child(work: Path) -> None:
         print(json.dumps(["end", outcome]), flush=True)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has taken, as the system counts it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Children:
     """Child processes, one after the other, each for a batch of tasks."""
 
@@ -270,13 +277,16 @@ class Children:
 
     def line(self, process: subprocess.Popen[bytes], starting: bool) -> bytes | None:
         """The child's next line; empty at its end, ``None`` if it takes too long."""
-        end = time.monotonic() + self.patience * (3 if starting else 1)
+        patience = self.patience * (3 if starting else 1)
+        end, worked = time.monotonic() + BLOCKED * patience, cpu_seconds(process.pid) + patience
         text = b""
         stream = process.stdout
         assert stream is not None
         while not text.endswith(b"\n"):
-            if not select.select([stream], [], [], max(0.0, end - time.monotonic()))[0]:
-                return None
+            if not select.select([stream], [], [], 1.0)[0]:
+                if time.monotonic() > end or cpu_seconds(process.pid) > worked:
+                    return None
+                continue
             part = os.read(stream.fileno(), 1)
             if not part:
                 return b""
