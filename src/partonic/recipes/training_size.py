@@ -16,21 +16,24 @@ from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
+from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.tagger import labels_of, train_tagger
 from partonic.fit.trials import drawn, epochs_for, kept_scores
 from partonic.io.formats import recognise
 from partonic.io.splits import split_files
-from partonic.metrics.trials import measure
+from partonic.metrics.trials import Trials, measure
 from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
 from partonic.report.page import write_page
-from partonic.report.scaling import Grid, curves_section, pairs_section
+from partonic.report.scaling import Grid, curves_section, known_section, pairs_section
 from partonic.represent.constituents import constituents
+from partonic.simulators.poisson_jets import PoissonJets
 from partonic.simulators.samples import samples
 
 JETS_PER_SECOND = 115.0  # simulated on one core, to say beforehand what a run will take
 LEAST_VALIDATION = 200
+KNOWN = PoissonJets()
 TEXT = (
     "A tagger that knows physics beforehand (that energies and directions transform together under boosts, that the "
     "order of particles means nothing) has less to learn from jets. It shows where jets are few; with many, flexible "
@@ -39,8 +42,9 @@ TEXT = (
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"sizes": (40, 80, 160), "models": ("pfn", "pelican-1k"), "repeated": 80, "steps": 4, "test_jets": 200,
-             "seeds": 2, "epochs": 1},
-    "quick": {"sizes": (300, 1_000, 3_000), "repeated": 1_000, "steps": 150, "test_jets": 6_000, "seeds": 2},
+             "truth_jets": 200, "seeds": 2, "epochs": 1},
+    "quick": {"sizes": (300, 1_000, 3_000), "repeated": 1_000, "steps": 150, "test_jets": 6_000,
+              "truth_jets": 6_000, "seeds": 2},
     "default": {},
     "benchmark": {"test_jets": 200_000, "window": "faithful", "seeds": 5, "repeated": 30_000},
 }  # fmt: skip
@@ -59,6 +63,7 @@ class TrainingSize:
         steps: gradient steps of a training, at least: with few jets they are shown more often than the model's usual
             number of epochs, so that small samples are learned out, too.
         test_jets: jets that all trainings are measured on.
+        truth_jets: jets of known likelihood ratio to measure on what was trained on up to ``repeated`` such jets.
         data: files of jets with labels instead of a simulation, as the published Landscape files.
         seed: of the simulation, the splits and the first training.
         detector: atlas, cms, or truth for none.
@@ -72,6 +77,7 @@ class TrainingSize:
     repeated: int = 10_000
     steps: int = 1_500
     test_jets: int = 60_000
+    truth_jets: int = 40_000
     data: tuple[Path, ...] = ()
     seed: int = 1
     detector: Literal["atlas", "cms", "truth"] = "atlas"
@@ -79,7 +85,7 @@ class TrainingSize:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        check_numbers(self, seeds=1, repeated=0, steps=1, test_jets=100, seed=0)
+        check_numbers(self, seeds=1, repeated=0, steps=1, test_jets=100, truth_jets=100, seed=0)
         if len(set(self.sizes)) < 3 or min(self.sizes) < 20:
             raise InputError(
                 f"a power law needs three or more sizes of 20 jets or more, not {', '.join(map(str, self.sizes))}"
@@ -112,11 +118,11 @@ class TrainingSize:
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
-        number = sum(self._seeds(size) for size in self.sizes) * len(self.models)
+        number = (sum(self._seeds(size) for size in self.sizes) + len(self._known_sizes())) * len(self.models)
         trainings = f"{number} trainings of up to {self.sizes[-1]:,} jets"
         if self.data:
             return f"training-size on {', '.join(str(path) for path in self.data)}: {trainings}"
-        jets = sum(self._parts().values())
+        jets = sum(self._parts(self.sizes[-1]).values())
         return simulated_cost("training-size", jets, jets / JETS_PER_SECOND, trainings, context)
 
     def run(self, context: Context) -> Result:
@@ -134,6 +140,7 @@ class TrainingSize:
             [self._scores(context, parts, labels, model, size, number) for number in range(1, self._seeds(size) + 1)]
             for model, size in cells
         ]
+        known = self._known(context)
         if rank() > 0:
             return result  # the first process measures what all have trained
         pools = [self.models.index(model) for model, _ in cells]
@@ -142,6 +149,7 @@ class TrainingSize:
         sections = [
             curves_section(grid, "The number of training jets", TEXT),
             pairs_section(grid, "Who wins where jets are few?"),
+            known_section(Grid(result, known, self.models, self._known_sizes()), len(known.values) - 1),
         ]
         self._describe(result, grid, parts)
         write_page(result, [section for section in sections if section is not None])
@@ -151,16 +159,33 @@ class TrainingSize:
         """Trainings of each model at a size."""
         return self.seeds if size <= self.repeated else 1
 
-    def _parts(self) -> dict[str, int]:
+    def _known_sizes(self) -> tuple[int, ...]:
+        """Numbers of jets of known likelihood ratio to train on."""
+        return tuple(size for size in self.sizes if size <= self.repeated) or self.sizes[:1]
+
+    def _known(self, context: Context) -> Trials:
+        """The same taggers on jets whose likelihood ratio is known, and in the last group that ratio itself."""
+        sizes = self._known_sizes()
+        rng = generator(self.seed, 1)
+        wanted = {**self._parts(sizes[-1]), "test": self.truth_jets}
+        parts = {
+            name: KNOWN.simulate(rng.permutation(np.arange(n) % 2).astype(float), n, rng) for name, n in wanted.items()
+        }
+        labels = {name: labels_of(part) for name, part in parts.items()}
+        groups = [
+            [self._scores(context, parts, labels, model, size, 1, "known-")] for size in sizes for model in self.models
+        ]
+        return measure([*groups, [KNOWN.log_ratio(parts["test"])]], labels["test"], pools=range(len(groups) + 1))
+
+    def _parts(self, most: int) -> dict[str, int]:
         """Jets to train on, to choose the best epoch on and to measure on."""
-        most = self.sizes[-1]
         return {"train": most, "validation": max(most // 4, LEAST_VALIDATION), "test": self.test_jets}
 
     def _samples(self, context: Context) -> dict[str, Events]:
         """Train, validation and test jets, memory-mapped; simulated first where the cache has none."""
         if self.data:
             return split_files(self.data, self.seed, collections=["constituents"], check=constituents)
-        wanted = self._parts()
+        wanted = self._parts(self.sizes[-1])
         total = sum(wanted.values()) + 2  # so that rounding leaves no part short
         files = samples(
             {"top": (total + 1) // 2, "qcd": (total + 1) // 2},
@@ -180,9 +205,10 @@ class TrainingSize:
         model: str,
         size: int,
         number: int,
+        prefix: str = "",
     ) -> NDArray[np.float64]:
         """The test jets' scores of one training, (jets,); trained and scored where that has not been done."""
-        directory = context.result.checkpoint(f"{model}-{size}-{number}")
+        directory = context.result.checkpoint(f"{prefix}{model}-{size}-{number}")
         few = {
             "train": drawn(labels["train"], size, number, self.seed),
             "validation": drawn(labels["validation"], max(size // 4, LEAST_VALIDATION), 1, self.seed),

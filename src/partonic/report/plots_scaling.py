@@ -38,12 +38,18 @@ class Learning:
 
 
 @styled
-def learning_curves(panels: Sequence[tuple[str, Sequence[Learning]]], *, logarithmic: bool = True) -> Canvas:
+def learning_curves(
+    panels: Sequence[tuple[str, Sequence[Learning]]],
+    *,
+    logarithmic: bool = True,
+    best: Sequence[Estimate] = (),
+) -> Canvas:
     """Errors or gains against the number of training jets, one panel a quantity, one colour a model.
 
     Args:
         panels: label of the y axis and the models of each panel, in the same order of models.
         logarithmic: the y axes, too.
+        best: of each panel the value that nothing can go beyond, drawn as a line with its band; none if empty.
 
     Raises:
         InputError: there is nothing to draw, or sizes and values differ in length.
@@ -53,6 +59,9 @@ def learning_curves(panels: Sequence[tuple[str, Sequence[Learning]]], *, logarit
     from matplotlib.ticker import NullFormatter
 
     figure, axes = canvas(1, len(panels), width=3.6 * len(panels) + 0.6, height=3.9)
+    for i, limit in enumerate(best):
+        axes[0, i].axhspan(limit.low, limit.high, color="0.5", alpha=0.25, linewidth=0)
+        axes[0, i].axhline(limit.value, color="0.2", linewidth=1.2, label="exact likelihood ratio")
     for ax, (label, curves) in zip(axes[0], panels, strict=True):
         for i, curve in enumerate(curves):
             same_lengths(sizes=np.asarray(curve.sizes), values=np.asarray(curve.values, dtype=object))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -58,27 +58,12 @@ class Grid:
 
 def curves_section(grid: Grid, title: str, text: str) -> Section:
     """Errors against the number of training jets with the fitted laws, the numbers and the parameters as tables."""
-    panels = [
-        (
-            AXES[quantity],
-            [
-                Learning(
-                    tagger,
-                    grid.sizes,
-                    [grid.trials.estimate(grid.place(tagger, size), quantity) for size in grid.sizes],
-                    grid.laws.get((tagger, quantity)),
-                )
-                for tagger in grid.taggers
-            ],
-        )
-        for quantity in QUANTITIES
-    ]
     lines = "Lines: the fitted power laws. " if grid.laws else ""
     first, last = ({t: grid.trials.auc(grid.place(t, size)) for t in grid.taggers} for size in _ends(grid))
     save_figure(
         grid.result,
         "learning",
-        learning_curves(panels),
+        learning_curves(_panels(grid)),
         "What a perfect tagger would not miss (left) and the background that passes where half of the signal does "
         f"(right) against the number of training jets; lower is better. {lines}Errors: test sample and scatter of "
         "trainings.",
@@ -103,6 +88,25 @@ def curves_section(grid: Grid, title: str, text: str) -> Section:
         )
         tables.append("laws")
     return Section(title, text, ("learning",), tuple(tables))
+
+
+def _panels(grid: Grid) -> list[tuple[str, list[Learning]]]:
+    """Both errors of each tagger against the number of training jets."""
+    return [
+        (
+            AXES[quantity],
+            [
+                Learning(
+                    tagger,
+                    grid.sizes,
+                    [grid.trials.estimate(grid.place(tagger, size), quantity) for size in grid.sizes],
+                    grid.laws.get((tagger, quantity)),
+                )
+                for tagger in grid.taggers
+            ],
+        )
+        for quantity in QUANTITIES
+    ]
 
 
 def _ends(grid: Grid) -> tuple[int, int]:
@@ -168,3 +172,43 @@ def pairs_section(grid: Grid, title: str) -> Section | None:
         "gains", f"Each tagger against {reference} on the same test jets, trained on as many jets.", rows
     )
     return Section(title, "", ("gains",), ("gains",))
+
+
+def known_section(grid: Grid, exact: int) -> Section:
+    """Taggers beside the best possible one, trained on few and on many jets whose likelihood ratio is known.
+
+    Args:
+        grid: the taggers on such jets.
+        exact: the group of the trials that holds the exact likelihood ratio.
+    """
+    best = [grid.trials.estimate(exact, quantity) for quantity in QUANTITIES]
+    area = replace(grid.trials.auc(exact), note="")  # nothing was trained
+    rows: list[dict[str, Any]] = []
+    for tagger in grid.taggers:
+        for size in grid.sizes:
+            place = grid.place(tagger, size)
+            missed = grid.trials.gain(exact, place)
+            rows.append({"model": tagger, "training jets": size, "AUC": grid.trials.auc(place), "to the best": missed})
+    save_figure(
+        grid.result,
+        "known",
+        learning_curves(_panels(grid), best=best),
+        "The same taggers, trained anew on jets whose likelihood ratio is known. No tagger can lie below the line of "
+        "the exact likelihood ratio beyond its errors. Errors: test sample.",
+        f"The exact likelihood ratio has AUC {area}; "
+        + "; ".join(f"{row['model']} from {row['training jets']:,} jets {row['AUC']}" for row in rows)
+        + ".",
+    )
+    grid.result.add_table(
+        "known",
+        f"Areas under the ROC curve where the best possible one is {area}, and what each tagger "
+        "lacks of it; the difference is paired, on the same jets.",
+        rows,
+    )
+    text = (
+        "Where would more jets lead? For real jets nobody knows. Here the number of constituents is Poisson and their "
+        "transverse momenta are independent log-normal, with other means for signal than for background: the exact "
+        "likelihood ratio is a sum over constituents, and what a tagger lacks of it is what more jets, or more steps, "
+        "can still give."
+    )
+    return Section("How far is the best possible tagger?", text, ("known",), ("known",))

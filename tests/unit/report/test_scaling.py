@@ -10,7 +10,7 @@ from partonic.metrics.trials import measure
 from partonic.recipes.training_size import TrainingSize
 from partonic.report.plots_quenching import Profile, lund_planes, profiles
 from partonic.report.plots_scaling import Learning, learning_curves
-from partonic.report.scaling import Grid, curves_section, pairs_section
+from partonic.report.scaling import Grid, curves_section, known_section, pairs_section
 
 LABELS = np.arange(1_000) % 2
 
@@ -52,6 +52,17 @@ def test_two_sizes_have_no_law_and_one_tagger_no_pair(tmp_path):
     assert curves_section(page, "Title", "").tables == ("sizes",)
     assert pairs_section(page, "Pairs") is None
     assert "power laws" not in page.result.figures["learning"].caption
+
+
+def test_what_taggers_lack_of_the_best_falls(tmp_path):
+    page = grid(tmp_path, (100, 1_000, 10_000), ("steep",))
+    section = known_section(page, page.place("steep", 10_000))
+    assert (section.figures, section.tables) == (("known",), ("known",))
+    missed = [row["to the best"].value for row in page.result.tables["known"].rows]
+    assert missed == sorted(missed, reverse=True)
+    assert missed[-1] == 0 < missed[1]
+    figure = learning_curves([("y", [Learning("a", (1, 2), [page.trials.auc(0)] * 2)])], best=[page.trials.auc(2)])
+    assert figure.axes[0].lines[0].get_ydata()[0] == page.trials.auc(2).value
 
 
 def test_figures_refuse_what_they_cannot_show():
