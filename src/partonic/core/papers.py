@@ -269,4 +269,12 @@ METHODS: dict[str, str] = {
         "1905.00911",
         "10.1142/S0217751X19502233",
     ),
+    "arXiv:hep-ex/0001020": article(
+        "Grindhammer:1993kw",
+        "Grindhammer, G. and Peters, S.",
+        "The Parameterized Simulation of Electromagnetic Showers in Homogeneous and Sampling Calorimeters",
+        "International Conference on Monte Carlo Simulation in High-Energy and Nuclear Physics",
+        1993,
+        "hep-ex/0001020",
+    ),
 }
