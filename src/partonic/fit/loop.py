@@ -115,6 +115,33 @@ def fit(
         WorkerError: another of several processes has ended.
         KeyboardInterrupt: Ctrl-C, after the step it came in and after saving; a second one stops at once.
     """
+    return carry_out(Run, model, objective, data, validation, options, directory, description)
+
+
+def carry_out(
+    kind: Callable[[State, Any, FitOptions, int, Path | None, Interrupts], Run],
+    model: nn.Module,
+    objective: Any,
+    data: Iterable[Any],
+    validation: Iterable[Any] | None,
+    options: FitOptions,
+    directory: Path | str | None,
+    description: str,
+    optimiser: Callable[[nn.Module, FitOptions], torch.optim.Optimizer] | None = None,
+) -> FitResult:
+    """A training whose steps are those of ``kind``; the rest as :func:`fit`, which see.
+
+    Args:
+        kind: :class:`Run`, or what it is overridden by.
+        model: any module.
+        objective: what the steps of ``kind`` take.
+        data: as of :func:`fit`.
+        validation: as of :func:`fit`.
+        options: as of :func:`fit`.
+        directory: as of :func:`fit`.
+        description: as of :func:`fit`.
+        optimiser: makes the optimiser of the model, that of the options if None.
+    """
     _check(model, data, validation, options)
     model.to(options.device)
     steps = len(data) if isinstance(data, Sized) else 0
@@ -127,7 +154,8 @@ def fit(
         ranks.synchronised(model),
     ):
         ranks.equalise(model)
-        state = State(model, _optimiser(model, options), copy(model.state_dict()) if options.averaging else None)
+        average = copy(model.state_dict()) if options.averaging else None
+        state = State(model, (optimiser or usual_optimiser)(model, options), average)
         saved = ranks.agreed(path if path is not None and path.exists() else None)
         if saved is not None:
             restore(state, options, steps, saved)
@@ -136,7 +164,7 @@ def fit(
         ranks.wait()
         try:
             if not state.stopped:
-                _Run(state, objective, options, steps, path, interrupts).go(data, validation, description)
+                kind(state, objective, options, steps, path, interrupts).go(data, validation, description)
         finally:
             if state.best is not None:
                 model.load_state_dict(state.best)
@@ -147,11 +175,11 @@ def fit(
 
 
 @dataclass
-class _Run:
+class Run:
     """A fit under way: its state and what does not change."""
 
     state: State
-    objective: Callable[[Any, Any], Tensor]
+    objective: Any
     options: FitOptions
     steps: int
     path: Path | None
@@ -203,13 +231,18 @@ class _Run:
     def _step(self, part: Part[Any]) -> None:
         """One update of the weights."""
         state, options = self.state, self.options
-        state.optimiser.zero_grad(set_to_none=True)
         ranks.own_random(options.seed, state.updates)
-        loss = self._loss(part.batch)
+        loss = self._loss(self.objective, part.batch)
         if options.l1:
             matrices = [p for p in state.model.parameters() if p.requires_grad and p.ndim > 1]
             loss = loss + options.l1 * sum(p.abs().sum() for p in matrices)
-        loss = loss * part.share if part.share != 1 else loss
+        self._count(*self._update(loss, part.share), part.items)
+
+    def _update(self, loss: Tensor, share: float) -> tuple[float, float]:
+        """Move the weights down the gradient of a loss; the loss of the whole batch and the norm of its gradient."""
+        state, options = self.state, self.options
+        state.optimiser.zero_grad(set_to_none=True)
+        loss = loss * share if share != 1 else loss
         loss.backward()  # type: ignore[no-untyped-call]
         trained = [p for group in state.optimiser.param_groups for p in group["params"]]
         value, self.stop = ranks.combine(trained, loss, self.interrupts.waiting)
@@ -218,13 +251,18 @@ class _Run:
         norm = nn.utils.clip_grad_norm_(weights, options.clip or math.inf).item()
         self._finite("gradient", norm)
         for group in state.optimiser.param_groups:
-            group["lr"] = options.rate(self._progress())
+            group["lr"] = options.rate(self._progress()) * group.get("factor", 1.0)
         state.optimiser.step()
+        return value, norm
+
+    def _count(self, loss: float, norm: float, items: int) -> None:
+        """Note a step that is done."""
+        state, options = self.state, self.options
         state.blend(options.decay(state.updates))
         state.updates += 1
-        state.totals.loss += value
+        state.totals.loss += loss
         state.totals.gradient_norm += norm
-        state.totals.items += part.items
+        state.totals.items += items
 
     def _close(self, validation: Iterable[Any] | None) -> None:
         """Validate, record and save the epoch that has all its steps."""
@@ -236,6 +274,7 @@ class _Run:
             "gradient_norm": totals.gradient_norm / n,
             "items": totals.items,
             "seconds": totals.seconds,
+            **{name: value / n for name, value in totals.others.items()},
         }
         if validation is not None:
             start = time.monotonic()
@@ -259,7 +298,7 @@ class _Run:
         with self.state.averaged(), _random(self.options), torch.no_grad():
             for part in _enter(validation, 0, 0):
                 self._pause()
-                losses.append(self._loss(part.batch).item() * part.share)
+                losses.append(self._loss(self.measure, part.batch).item() * part.share)
         if not losses:
             raise TrainingError("the validation data gave no batch")
         losses = ranks.total(torch.tensor(losses, dtype=torch.float64, device=self.options.device)).tolist()
@@ -267,10 +306,16 @@ class _Run:
         self._finite("validation loss", loss)
         return loss
 
-    def _loss(self, batch: Any) -> Tensor:
+    @property
+    def measure(self) -> Callable[[Any, Any], Tensor]:
+        """What is asked of a batch of the validation: the objective itself."""
+        checked: Callable[[Any, Any], Tensor] = self.objective
+        return checked
+
+    def _loss(self, objective: Callable[[Any, Any], Tensor], batch: Any) -> Tensor:
         batch = batch.to(self.options.device) if hasattr(batch, "to") else batch
         with computing(self.options.precision, self.options.device):
-            loss = self.objective(self.state.model, batch)
+            loss = objective(self.state.model, batch)
         if loss.ndim != 0:
             raise InputError(f"the objective must return a scalar, not a tensor of shape {tuple(loss.shape)}")
         return loss
@@ -316,8 +361,8 @@ def _line(record: dict[str, float]) -> str:
     return json.dumps(record) + "\n"
 
 
-def _optimiser(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
-    """The optimiser; vectors (biases, scales of normalisations) do not decay."""
+def usual_optimiser(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
+    """The optimiser of the options; vectors (biases, scales of normalisations) do not decay."""
     trainable = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trainable if p.ndim > 1], "weight_decay": options.weight_decay},

@@ -23,12 +23,13 @@ Weights = dict[str, Tensor]
 
 @dataclass
 class Totals:
-    """Sums over the steps of an epoch."""
+    """Sums over the steps of an epoch; ``others`` are those of one kind of training only, by name."""
 
     loss: float = 0.0
     gradient_norm: float = 0.0
     items: int = 0
     seconds: float = 0.0
+    others: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
