@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
-from partonic.core.rng import generator
+from partonic.fit.crossfit import cross_fit
 from partonic.inference.samples import as_observables, as_weights
-from partonic.metrics.tagging import auc
+from partonic.metrics.pair import paired
+from partonic.models.trees import TreeOptions
 
 Floats = NDArray[np.float64]
 FEW = 100  # events that carry half of the variance: below, the error itself is uncertain
@@ -54,7 +54,7 @@ def classifier_test(
 ) -> Estimate:
     """AUC of a classifier that tries to tell events of theta from reweighted ones of the reference; 0.5 if it cannot.
 
-    Boosted trees are trained on one half of the events and tested on the other.
+    Boosted trees are trained on each half of the events and tested on the other (:mod:`partonic.fit.crossfit`).
 
     Args:
         x_theta: observables of events of theta, (n, d).
@@ -65,7 +65,8 @@ def classifier_test(
         seed: of the halves and the trees.
 
     Raises:
-        InputError: the shapes disagree, a number is not finite, or a weight is negative.
+        InputError: the shapes disagree, a number is not finite, a weight is negative, or a sample has fewer than 20
+            events.
     """
     above, below = as_observables(x_theta, 2), as_observables(x_reference, 2)
     logs = np.asarray(log_ratio, dtype=np.float64)
@@ -77,9 +78,5 @@ def classifier_test(
     first, second = as_weights(weight_theta, len(above)), as_weights(weight_reference, len(below)) * np.exp(logs)
     if min(first.min(), second.min()) < 0:
         raise InputError("a weight is negative: the classifier test needs weights of 0 or above")
-    x, label = np.concatenate([above, below]), np.repeat([1, 0], [len(above), len(below)])
-    weight = np.concatenate([first / first.sum(), second / second.sum()]) * len(x)
-    half = generator(seed).random(len(x)) < 0.5
-    trees = HistGradientBoostingClassifier(max_iter=50, learning_rate=0.1, early_stopping=False, random_state=seed)
-    trees.fit(x[half], label[half], sample_weight=weight[half])
-    return auc(trees.predict_proba(x[~half])[:, 1], label[~half], weight[~half])
+    trees = TreeOptions(trees=50, learning_rate=0.1, leaves=31, l2=0.0, feature_share=1.0, seed=seed)
+    return cross_fit(paired(above, below, first, second, signed=False), seed=seed, trees=trees).auc

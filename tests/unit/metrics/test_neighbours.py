@@ -1,0 +1,74 @@
+"""Precision, recall, density and coverage against slow loops and broken generators."""
+
+import numpy as np
+import pytest
+
+from partonic.core.errors import InputError
+from partonic.metrics.neighbours import overlap
+
+
+def slow(truth, generated, k):
+    """The four numbers by loops over all pairs."""
+
+    def radius(x, i):
+        return sorted(np.linalg.norm(x[i] - x[j]) for j in range(len(x)) if j != i)[k - 1]
+
+    around = [radius(truth, i) for i in range(len(truth))]
+    around_generated = [radius(generated, j) for j in range(len(generated))]
+    distance = np.array([[np.linalg.norm(a - b) for b in generated] for a in truth])
+    inside = distance < np.array(around)[:, None]
+    return (
+        inside.any(axis=0).mean(),
+        (distance < np.array(around_generated)).any(axis=1).mean(),
+        inside.sum() / (k * len(generated)),
+        inside.any(axis=1).mean(),
+    )
+
+
+def test_against_loops():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(60, 3)), rng.normal(0.5, 0.8, size=(60, 3))
+    found = overlap(x, y, neighbours=3, scale="none")
+    values = [found.precision.value, found.recall.value, found.density.value, found.coverage.value]
+    assert values == pytest.approx(slow(x, y, 3), rel=1e-12)
+    assert found.events == (60, 60)
+
+
+def test_a_missing_mode_and_events_from_nowhere():
+    rng = np.random.default_rng(2)
+    modes = np.where(rng.random(1_000)[:, None] < 0.3, 6.0, 0.0)
+    truth = modes + rng.normal(size=(1_000, 2))
+    same = overlap(truth, rng.permutation(modes) + rng.normal(size=(1_000, 2)))
+    dropped = overlap(truth, rng.normal(size=(1_000, 2)))
+    wide = overlap(truth, modes + rng.normal(0, 3, size=(1_000, 2)))
+    assert same.coverage.value == pytest.approx(1 - 0.5**5, abs=4 * same.coverage.error + 0.005)
+    assert same.density.value == pytest.approx(1.0, abs=4 * same.density.error)
+    assert dropped.recall.value < 0.8 < 0.98 < same.recall.value
+    assert dropped.coverage.value < 0.8
+    assert dropped.precision.value > 0.98
+    assert wide.precision.value < 0.75 < wide.recall.value
+
+
+def test_weights_count_the_shares():
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=(1_000, 2))
+    generated = np.concatenate([rng.normal(size=(800, 2)), rng.normal(9, 1, size=(200, 2))])
+    weight = np.repeat([1.0, 2.0], [800, 200])
+    found = overlap(truth, generated, weight_generated=weight)
+    assert found.precision.value == pytest.approx(800 / 1200, abs=0.02)
+    absent = np.repeat([1.0, 0.0], [800, 200])
+    assert overlap(truth[:800], generated, weight_generated=absent) == overlap(truth[:800], generated[:800])
+
+
+def test_density_has_its_error():
+    rng = np.random.default_rng(4)
+    found = [overlap(*rng.normal(size=(2, 300, 2))).density for _ in range(40)]
+    assert np.std([one.value for one in found]) == pytest.approx(np.mean([one.error for one in found]), rel=0.35)
+
+
+def test_what_has_no_neighbours():
+    x = np.arange(20.0)
+    with pytest.raises(InputError, match="the overlap needs a neighbour"):
+        overlap(x, x, neighbours=0)
+    with pytest.raises(InputError, match="only 3 events of a sample have a weight above 0"):
+        overlap(x, x, weight_generated=np.repeat([1.0, 0.0], [3, 17]))
