@@ -1,0 +1,128 @@
+"""Equivariant point cloud network: particles that see each other only through a global vector (arXiv:2301.08128)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from partonic.core.errors import InputError
+from partonic.represent.segments import lengths, segments
+
+SLOPE = 0.01  # of the rectifiers below zero
+PARTICLES = 30.0  # brings sums over a jet to the size of means
+FREQUENCIES = 8  # of the time: sines and cosines of pi t, 2 pi t, ...
+
+
+class EPiC(nn.Module):
+    r"""Velocity of each particle of a cloud at a time between noise (0) and jet (1), as in arXiv:2310.00049.
+
+    In each layer the mean and the sum over the particles and the global vector of the jet give a new global vector, and
+    each particle is changed by what it is and by that vector. Thus particles can be renumbered at will, and the work
+    grows with their number only. Time, what is known of the jet and the logarithm of the number of particles enter
+    every layer. Clouds are packed: nothing is padded, and no jet knows another.
+
+    Args:
+        features: of a particle.
+        context: numbers that are known of a jet.
+        width: of what is kept for each particle, and for each jet.
+        layers: that particles see each other through.
+
+    Raises:
+        InputError: a number is out of range.
+
+    Example:
+        >>> net = EPiC(context=1, width=16, layers=2)
+        >>> net(torch.zeros(5, 3), torch.tensor([0, 2, 5]), torch.rand(2), torch.zeros(2, 1)).shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(self, features: int = 3, context: int = 0, width: int = 96, layers: int = 6) -> None:
+        super().__init__()
+        if min(features, width, layers) < 1 or context < 0:
+            raise InputError(
+                f"a network of clouds needs features, width and layers of 1 or more and a context of 0 or more, not "
+                f"{features}, {width}, {layers} and {context}"
+            )
+        given = context + 2 * FREQUENCIES + 1
+        self.sizes = {"features": features, "context": context, "width": width, "layers": layers}
+        self.enter = nn.Linear(features, width)
+        self.enter_given = nn.Linear(given, width, bias=False)
+        self.whole = nn.Linear(2 * width + given, width)
+        self.layers = nn.ModuleList(_Layer(width, given) for _ in range(layers))
+        self.leave = nn.Linear(width, features)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, values: Tensor, offsets: Tensor, time: Tensor, context: Tensor) -> Tensor:
+        """Velocity, (particles, features).
+
+        Args:
+            values: (particles, features) of the clouds on their way.
+            offsets: (jets + 1,) where the particles of each jet begin.
+            time: (jets,) from 0 to 1.
+            context: (jets, context) what is known of each jet.
+        """
+        jets = _Jets(offsets, values.dtype)
+        given = torch.cat([context, _waves(time), (jets.counts.clamp(min=1) / PARTICLES).log()], dim=1)
+        particles = leaky_relu(self.enter(values) + jets.each(self.enter_given(given)), SLOPE)
+        whole = leaky_relu(self.whole(torch.cat([jets.pool(particles), given], dim=1)), SLOPE)
+        for layer in self.layers:
+            particles, whole = layer(particles, whole, given, jets)
+        velocity: Tensor = self.leave(particles)
+        return velocity
+
+
+class _Jets:
+    """Which particle belongs to which jet.
+
+    Args:
+        offsets: (jets + 1,).
+        kind: of floating point numbers.
+    """
+
+    def __init__(self, offsets: Tensor, kind: torch.dtype) -> None:
+        self.rows = segments(offsets)
+        self.counts = lengths(offsets).to(kind).unsqueeze(1)
+
+    def pool(self, values: Tensor) -> Tensor:
+        """Mean and scaled sum over the particles of each jet, (jets, 2 width)."""
+        total = values.new_zeros(len(self.counts), values.shape[1]).index_add(0, self.rows, values)
+        return torch.cat([total / self.counts.clamp(min=1), total / PARTICLES], dim=1)
+
+    def each(self, values: Tensor) -> Tensor:
+        """Values of jets (jets, width) for each of their particles, (particles, width)."""
+        return values.index_select(0, self.rows)
+
+
+class _Layer(nn.Module):
+    """New particles and a new global vector.
+
+    Args:
+        width: of both.
+        given: numbers that are known of a jet.
+    """
+
+    def __init__(self, width: int, given: int) -> None:
+        super().__init__()
+        self.gather = nn.Linear(3 * width + given, width)
+        self.think = nn.Linear(width, width)
+        self.spread = nn.Linear(width + given, width, bias=False)
+        self.first = nn.Linear(width, width)
+        self.second = nn.Linear(width, width)
+
+    def forward(self, particles: Tensor, whole: Tensor, given: Tensor, jets: _Jets) -> tuple[Tensor, Tensor]:
+        """Particles (particles, width) and global vectors (jets, width)."""
+        seen = leaky_relu(self.gather(torch.cat([jets.pool(particles), whole, given], dim=1)), SLOPE)
+        whole = leaky_relu(whole + self.think(seen), SLOPE)
+        told = jets.each(self.spread(torch.cat([whole, given], dim=1)))
+        moved = leaky_relu(self.first(particles) + told, SLOPE)
+        return leaky_relu(particles + self.second(moved), SLOPE), whole
+
+
+def _waves(time: Tensor) -> Tensor:
+    """Sines and cosines of the time, (jets, 2 FREQUENCIES)."""
+    phase = math.pi * time.unsqueeze(1) * torch.arange(1, FREQUENCIES + 1, device=time.device, dtype=time.dtype)
+    return torch.cat([phase.sin(), phase.cos()], dim=1)
