@@ -15,6 +15,7 @@ from partonic.core.errors import InputError
 
 Floats = NDArray[np.float64]
 EDGE = 1e-9  # of the width of a range: values are kept so far from its ends
+SECTORS = 24  # of a turn, among which the rarest is sought
 FEWEST = 20  # different values for each knot of a fitted map
 
 
@@ -132,12 +133,14 @@ class Boxed:
 
     def inverse(self, u: Floats) -> Floats:
         """X of u, both (n,)."""
-        return self.low + (self.high - self.low) * expit(u)
+        values: Floats = self.low + (self.high - self.low) * expit(u)
+        return values
 
     def log_slope(self, x: Floats) -> Floats:
         """Logarithm of du/dx, (n,)."""
         u = _logit((x - self.low) / (self.high - self.low))
-        return -log_expit(u) - log_expit(-u) - math.log(self.high - self.low)
+        result: Floats = -log_expit(u) - log_expit(-u) - math.log(self.high - self.low)
+        return result
 
 
 @dataclass(frozen=True)
@@ -285,6 +288,56 @@ class Gaussianised:
     def _beyond(at: Floats, grid: Sequence[float], slopes: Floats) -> Floats:
         ends: Floats = slopes[0] * np.minimum(at - grid[0], 0) + slopes[-1] * np.maximum(at - grid[-1], 0)
         return ends
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """An angle cut open where it is rare and spread over the real line, for networks that know no circles.
+
+    Args:
+        cut: the angle where it is cut, in radians.
+        spread: map of the logit of the share of a turn behind the cut.
+    """
+
+    cut: float
+    spread: Gaussianised
+    circular = False
+
+    def _share(self, x: Floats) -> Floats:
+        return _logit(((x - self.cut) % (2 * np.pi)) / (2 * np.pi))
+
+    def forward(self, x: Floats) -> Floats:
+        """U of angles, both (n,)."""
+        return self.spread.forward(self._share(x))
+
+    def inverse(self, u: Floats) -> Floats:
+        """Angles in [-pi, pi) of u, both (n,)."""
+        return wrapped(self.cut + 2 * np.pi * expit(self.spread.inverse(u)))
+
+    def log_slope(self, x: Floats) -> Floats:
+        """Logarithm of du/dx, (n,)."""
+        share = self._share(x)
+        result: Floats = self.spread.log_slope(share) - log_expit(share) - log_expit(-share) - math.log(2 * math.pi)
+        return result
+
+
+def fit_unrolled(x: ArrayLike, weight: ArrayLike | None = None, knots: int = 24) -> Unrolled:
+    """Cut an angle open where it is rarest, and make it about Gaussian.
+
+    Args:
+        x: (n,) angles in radians.
+        weight: (n,) event weights, not negative; ones if not given.
+        knots: see :func:`fit_gaussianised`.
+
+    Raises:
+        InputError: as :func:`fit_gaussianised`.
+    """
+    angles = np.asarray(x, dtype=np.float64)
+    counts, edges = np.histogram(wrapped(angles), SECTORS, (-np.pi, np.pi), weights=weight)
+    smooth = counts + np.roll(counts, 1) + np.roll(counts, -1)
+    cut = float(edges[np.argmin(smooth)] + np.pi / SECTORS)
+    opened = _logit(((angles - cut) % (2 * np.pi)) / (2 * np.pi))
+    return Unrolled(cut, fit_gaussianised(opened, weight, knots))
 
 
 def fit_gaussianised(x: ArrayLike, weight: ArrayLike | None = None, knots: int = 24) -> Gaussianised:

@@ -33,16 +33,23 @@ class SplineCoupling(nn.Module):
         bins: of each spline.
         hidden: widths of the hidden layers of its network.
         context: number of given values that steer too.
+        circular: which variables are angles, (dim,), a turn from 0 to 1. The splines of angles have equal slopes at
+            both ends and turn by what the network says; angles that steer do so by their cosine and sine.
     """
 
-    def __init__(self, bent: Sequence[bool], bins: int, hidden: Sequence[int], context: int) -> None:
+    def __init__(
+        self, bent: Sequence[bool], bins: int, hidden: Sequence[int], context: int, circular: Sequence[bool] = ()
+    ) -> None:
         super().__init__()
+        angles = {i for i, yes in enumerate(circular) if yes}
         self.bent = [i for i, yes in enumerate(bent) if yes]
         self.kept = [i for i, yes in enumerate(bent) if not yes]
         order = self.kept + self.bent
         self.back = [order.index(i) for i in range(len(order))]
         self.bins = bins
-        widths = [max(1, len(self.kept) + context), *hidden]
+        self.turning = [i in angles for i in self.bent] if angles & set(self.bent) else []
+        self.steering = [k for k, i in enumerate(self.kept) if i in angles]
+        widths = [max(1, len(self.kept) + len(self.steering) + context), *hidden]
         layers: list[nn.Module] = []
         for into, out in pairwise(widths):
             layers += [nn.Linear(into, out), nn.SiLU(inplace=True)]
@@ -54,12 +61,27 @@ class SplineCoupling(nn.Module):
     def forward(self, x: Tensor, context: Tensor | None, *, inverse: bool) -> tuple[Tensor, Tensor]:
         """Bent points and the logarithm of the Jacobian, (n, dim) and (n,)."""
         kept, bent = x[:, self.kept], x[:, self.bent]
-        steer = 2 * kept - 1 if context is None else torch.cat([2 * kept - 1, context], -1)
+        steer = 2 * kept - 1
+        if self.steering:
+            turn = 2 * math.pi * kept[:, self.steering]
+            steer[:, self.steering] = torch.cos(turn)
+            steer = torch.cat([steer, torch.sin(turn)], -1)
+        steer = steer if context is None else torch.cat([steer, context], -1)
         if steer.shape[1] == 0:  # a single variable, and nothing given
             steer = x.new_zeros((len(x), 1))
         free = self.network(steer).reshape(len(x), len(self.bent), 3 * self.bins + 1)
-        values, logs = spline(bent, free, inverse=inverse)
+        values, logs = self._turned(bent, free, inverse) if self.turning else spline(bent, free, inverse=inverse)
         return torch.cat([kept, values], -1)[:, self.back], logs.sum(-1)
+
+    def _turned(self, bent: Tensor, free: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        """The splines where some bend angles: what would be the last slope is the turn, in radians."""
+        angle = torch.tensor(self.turning, device=bent.device)
+        turn = torch.where(angle, free[..., -1] / (2 * math.pi), 0.0)
+        last = torch.where(angle, free[..., 2 * self.bins], free[..., -1])
+        free = torch.cat([free[..., :-1], last[..., None]], -1)
+        start = bent if inverse else torch.where(angle, torch.remainder(bent + turn, 1.0), bent)
+        values, logs = spline(start, free, inverse=inverse)
+        return torch.where(angle, torch.remainder(values - turn, 1.0), values) if inverse else values, logs
 
 
 class CouplingFlow(nn.Module):
@@ -74,9 +96,10 @@ class CouplingFlow(nn.Module):
         hidden: widths of the hidden layers of each network.
         context: number of given values on which the map depends.
         rounds: how often each pair of layers comes.
+        circular: which variables are angles, a turn from 0 to 1, whose density goes on over the ends; none if empty.
 
     Raises:
-        InputError: a size is too small.
+        InputError: a size is too small, or ``circular`` does not name each variable.
 
     Example:
         >>> flow = CouplingFlow(4)
@@ -84,7 +107,13 @@ class CouplingFlow(nn.Module):
     """
 
     def __init__(
-        self, dim: int, bins: int = 10, hidden: Sequence[int] = (32, 32), context: int = 0, rounds: int = 1
+        self,
+        dim: int,
+        bins: int = 10,
+        hidden: Sequence[int] = (32, 32),
+        context: int = 0,
+        rounds: int = 1,
+        circular: Sequence[bool] = (),
     ) -> None:
         super().__init__()
         if dim < 1 or bins < 2 or context < 0 or rounds < 1 or not hidden or min(hidden) < 1:
@@ -92,6 +121,8 @@ class CouplingFlow(nn.Module):
                 "a coupling flow needs dim, rounds and hidden widths of 1 or more and 2 bins or more, "
                 f"not dim {dim}, bins {bins}, hidden {tuple(hidden)}, context {context}, rounds {rounds}"
             )
+        if circular and len(circular) != dim:
+            raise InputError(f"circular must say of each of {dim} variables whether it is an angle, not {circular}")
         self.dim = dim
         self.context = context
         self.sizes: dict[str, Any] = {
@@ -100,9 +131,10 @@ class CouplingFlow(nn.Module):
             "hidden": list(hidden),
             "context": context,
             "rounds": rounds,
+            "circular": list(circular),
         }
         rows = masks(dim) * rounds
-        self.layers = nn.ModuleList(SplineCoupling(row, bins, hidden, context) for row in rows)
+        self.layers = nn.ModuleList(SplineCoupling(row, bins, hidden, context, circular) for row in rows)
         self.double()
 
     def _checked(self, x: Tensor, context: Tensor | None) -> None:

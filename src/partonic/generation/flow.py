@@ -1,0 +1,326 @@
+r"""Normalising flows as generators: the density of events, learned by its likelihood, and events drawn from it.
+
+The coordinates are first made about Gaussian each, then a flow learns how they hang together: coupling layers of
+rational-quadratic splines (drawn in one go; angles stay on their circles) or autoregressive splines of zuko (more exact
+for their size, slower to draw; angles are cut open). Sources: arXiv:1906.04032, arXiv:2001.05486; Bayesian weights:
+arXiv:2104.04543.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from partonic.core.errors import FileError, InputError, unknown
+from partonic.generation import stored
+from partonic.generation.coordinates import Coordinates
+from partonic.generation.frame import (
+    AT_ONCE,
+    Given,
+    Running,
+    count_weights,
+    density_sample,
+    facts_of,
+    fit_coordinates,
+    given_of,
+    train,
+    use_draw,
+)
+from partonic.generation.table import Table
+from partonic.models.flows.coupling import CouplingFlow
+from partonic.objectives.generative import negative_log_density
+
+Floats = NDArray[np.float64]
+KINDS = ("coupling", "autoregressive")
+LEAST = 1e-7  # distance of a point of the unit cube from its faces
+LOG_GAUSS = -0.5 * math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class FlowOptions:
+    """How a flow is built and trained.
+
+    Args:
+        kind: ``coupling`` or ``autoregressive``.
+        hidden: widths of the hidden layers of each network.
+        bins: of each spline.
+        rounds: how often the set of coupling layers comes; number of autoregressive layers.
+        knots: of the maps that make each coordinate about Gaussian.
+        size: events of a batch.
+        epochs: passes over the sample.
+        learning_rate: the highest one.
+        averaging: decay of the moving average of the weights, 0 for none.
+        validation: share of the events that choose the best epoch.
+        patience: epochs without progress after which the training ends, 0 for never.
+        bayesian: whether weights get distributions, so that ``sample(draw=k)`` shows how well the density is known.
+        prior: width of their prior, see :class:`~partonic.models.variational.VariationalLinear`.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+        InputError: an option is out of range.
+    """
+
+    kind: str = "coupling"
+    hidden: Sequence[int] = (48, 48)
+    bins: int = 10
+    rounds: int = 1
+    knots: int = 24
+    size: int = 1024
+    epochs: int = 15
+    learning_rate: float = 4e-3
+    averaging: float = 0.99
+    validation: float = 0.1
+    patience: int = 0
+    bayesian: bool = False
+    prior: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown("kind of flow", self.kind, KINDS)
+        if self.knots < 3 or self.size < 1 or self.rounds < 1 or self.bins < 2 or not self.prior > 0:
+            raise InputError(
+                "a flow needs 3 knots, 2 bins, 1 event a batch, 1 round or more and a prior above 0, not "
+                f"{self.knots}, {self.bins}, {self.size}, {self.rounds} and {self.prior}"
+            )
+
+
+class CubeFlow(nn.Module):
+    """A coupling flow for standard coordinates: the real line goes to the unit cube by the Gaussian's integral.
+
+    Args:
+        circular: which coordinates are angles from -pi to pi.
+        context: number of given values.
+        bins: of each spline.
+        hidden: widths of the hidden layers.
+        rounds: how often the set of layers comes.
+    """
+
+    angle: Tensor
+
+    def __init__(self, circular: Sequence[bool], context: int, bins: int, hidden: Sequence[int], rounds: int) -> None:
+        super().__init__()
+        self.register_buffer("angle", torch.tensor(list(circular)))
+        self.flow = CouplingFlow(len(circular), bins, hidden, context, rounds, tuple(circular)).float()
+
+    def forward(self, u: Tensor, context: Tensor) -> Tensor:
+        """Logarithm of the density, (b,), at coordinates (b, d) and context (b, c)."""
+        turns = torch.remainder(u / (2 * math.pi) + 0.5, 1.0)
+        cube = torch.where(self.angle, turns, torch.special.ndtr(u)).clamp(LEAST, 1 - LEAST)
+        slopes = torch.where(self.angle, -math.log(2 * math.pi), LOG_GAUSS - 0.5 * u.square())
+        result: Tensor = self.flow.log_prob(cube, context if context.shape[1] else None) + slopes.sum(dim=1)
+        return result
+
+    def draw(self, context: Tensor, random: torch.Generator) -> Tensor:
+        """Coordinates (b, d) of float64 at context (b, c)."""
+        noise = torch.rand((len(context), len(self.angle)), generator=random).to(self.angle.device)
+        cube, _ = self.flow(noise, context if context.shape[1] else None)
+        cube = cube.double().clamp(LEAST, 1 - LEAST)
+        return torch.where(self.angle, (2 * cube - 1) * math.pi, torch.special.ndtri(cube))
+
+
+class AutoregressiveFlow(nn.Module):
+    """Autoregressive splines of zuko for standard coordinates on the real line.
+
+    Args:
+        circular: of each coordinate, none of which can be an angle.
+        context: number of given values.
+        bins: of each spline.
+        hidden: widths of the hidden layers.
+        rounds: number of layers.
+    """
+
+    def __init__(self, circular: Sequence[bool], context: int, bins: int, hidden: Sequence[int], rounds: int) -> None:
+        from zuko.flows import NSF
+
+        super().__init__()
+        self.dim = len(circular)
+        self.flow = NSF(self.dim, context, bins=bins, transforms=rounds, hidden_features=tuple(hidden))
+
+    def forward(self, u: Tensor, context: Tensor) -> Tensor:
+        """Logarithm of the density, (b,), at coordinates (b, d) and context (b, c)."""
+        result: Tensor = self.flow(context if context.shape[1] else None).log_prob(u)
+        return result
+
+    def draw(self, context: Tensor, random: torch.Generator) -> Tensor:
+        """Coordinates (b, d) of float64 at context (b, c)."""
+        noise = torch.randn((len(context), self.dim), generator=random).to(context)
+        drawn: Tensor = self.flow(context if context.shape[1] else None).transform.inv(noise)
+        return drawn.double()
+
+
+NETWORKS: dict[str, type[CubeFlow] | type[AutoregressiveFlow]] = {
+    "coupling": CubeFlow,
+    "autoregressive": AutoregressiveFlow,
+}
+
+
+@dataclass(frozen=True)
+class FlowGenerator:
+    """A trained flow; :func:`train_flow` makes it.
+
+    Args:
+        network: gives the logarithm of the density in the coordinates.
+        kind: ``coupling`` or ``autoregressive``.
+        sizes: what the network was built with.
+        coordinates: fitted to the sample.
+        given: scales of the context.
+        prior: width of the prior of Bayesian weights, None for others.
+        facts: plain data about the training.
+    """
+
+    network: CubeFlow | AutoregressiveFlow
+    kind: str
+    sizes: Mapping[str, Any]
+    coordinates: Coordinates
+    given: Given
+    prior: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the physical values."""
+        return self.coordinates.names
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights."""
+        return count_weights(self.network)
+
+    def sample(
+        self, n: int, rng: np.random.Generator, context: ArrayLike | None = None, draw: int | None = None
+    ) -> Floats:
+        """Draw events, physical values (n, k).
+
+        Args:
+            n: number of events, 0 or more.
+            rng: source of randomness.
+            context: given values (n, c), where the training had them.
+            draw: number of a draw of Bayesian weights; None for their means.
+
+        Raises:
+            InputError: the context does not fit, or ``draw`` asks for what the generator has not.
+        """
+        if n < 0:
+            raise InputError(f"the number of events must be 0 or more, not {n}")
+        rows = self.given.scaled(context, n)
+        random = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        with self._weights(draw), torch.inference_mode():
+            parts = [self.network.draw(part, random) for part in torch.split(rows, AT_ONCE)] if n else []
+        u = torch.cat(parts).numpy() if parts else np.zeros((0, len(self.coordinates.circular)))
+        return self.coordinates.inverse(u)
+
+    def log_density(self, values: ArrayLike, context: ArrayLike | None = None, draw: int | None = None) -> Floats:
+        """Logarithm of the density of physical values (n, k), in their units, (n,).
+
+        Args:
+            values: events.
+            context: given values (n, c), where the training had them.
+            draw: see :meth:`sample`.
+
+        Raises:
+            InputError: an event is outside of the coordinates, or as in :meth:`sample`.
+        """
+        rows = np.asarray(values, dtype=np.float64)
+        u = torch.from_numpy(self.coordinates.forward(rows).astype(np.float32))
+        given = self.given.scaled(context, len(u))
+        pieces = zip(torch.split(u, AT_ONCE), torch.split(given, AT_ONCE), strict=True)
+        with self._weights(draw), torch.inference_mode():
+            result = torch.cat([self.network(*piece) for piece in pieces]).double().numpy()
+        density: Floats = result + self.coordinates.log_jacobian(rows)
+        return density
+
+    @contextmanager
+    def _weights(self, draw: int | None) -> Iterator[None]:
+        use_draw(self.network, draw, self.prior is not None)
+        try:
+            yield
+        finally:
+            use_draw(self.network, None, self.prior is not None)
+
+    def save(self, path: Path | str) -> None:
+        """Write the generator to a file.
+
+        Raises:
+            InputError: its coordinates are not of this package.
+            FileError: the file cannot be written.
+        """
+        tree = {
+            "network": self.kind,
+            "sizes": dict(self.sizes),
+            "coordinates": stored.coordinates_tree(self.coordinates),
+            "given": [self.given.centre.tolist(), self.given.unit.tolist()],
+            "prior": self.prior,
+            "facts": dict(self.facts),
+            "state": self.network.state_dict(),
+        }
+        stored.write(path, "flow", tree)
+
+    @classmethod
+    def load(cls, path: Path | str) -> FlowGenerator:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileError: the file is missing, damaged or of another kind.
+        """
+        tree = stored.read(path, "flow")
+        try:
+            network = NETWORKS[tree["network"]](**tree["sizes"])
+            given = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
+            stored.restore(network, tree)
+            kept = (tree["network"], tree["sizes"], stored.coordinates_of(tree["coordinates"]))
+            return cls(network, *kept, given, tree["prior"], tree["facts"])
+        except stored.DAMAGE as error:
+            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+
+
+def train_flow(
+    table: Table,
+    coordinates: Coordinates,
+    options: FlowOptions | None = None,
+    *,
+    seed: int = 0,
+    directory: Path | str | None = None,
+    device: str = "cpu",
+) -> FlowGenerator:
+    """Learn the density of a sample.
+
+    Args:
+        table: the sample, weights not negative.
+        coordinates: in which it is learned.
+        options: those of :class:`FlowOptions` if None.
+        seed: of the initial weights and the order of the events.
+        directory: where the fit saves its state, to go on after an interruption.
+        device: where to train.
+
+    Raises:
+        InputError: the sample is not that of the coordinates or outside of them, has negative weights, or an option is
+            out of range.
+        TrainingError: the training diverged.
+    """
+    chosen = options or FlowOptions()
+    fitted = fit_coordinates(table, coordinates, chosen.knots, circles=chosen.kind == "coupling")
+    given = given_of(table)
+    sizes = {
+        "circular": list(fitted.circular if chosen.kind == "coupling" else [False] * len(fitted.circular)),
+        "context": table.context.shape[1],
+        "bins": chosen.bins,
+        "hidden": list(chosen.hidden),
+        "rounds": chosen.rounds,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = NETWORKS[chosen.kind](**sizes)
+    sample = density_sample(table, fitted, given)
+    where = Running(seed, device, directory, "training the flow")
+    done = train(network, negative_log_density, sample, chosen, where)
+    prior = chosen.prior if chosen.bayesian else None
+    return FlowGenerator(network, chosen.kind, sizes, fitted, given, prior, facts_of(table, done, seed))

@@ -1,0 +1,259 @@
+"""What generators that learn by gradients do alike: coordinates fitted to the sample, batches, context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from partonic.core.errors import InputError
+from partonic.fit.loop import FitResult, fit
+from partonic.fit.options import FitOptions
+from partonic.generation.batches import RowsOf, held_out
+from partonic.generation.coordinates import Coordinates, Fitted, check_names
+from partonic.generation.lines import AxisMap, Circular, fit_gaussianised, fit_unrolled
+from partonic.generation.table import Table
+from partonic.models.variational import fix_weights, make_variational
+from partonic.objectives.generative import DensityBatch
+from partonic.objectives.variational import EvidenceBound
+
+Floats = NDArray[np.float64]
+AT_ONCE = 20_000  # events that are drawn together
+
+
+class EventGenerator(Protocol):
+    """What every training of a generator gives."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the physical values."""
+        ...
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights."""
+        ...
+
+    def sample(self, n: int, rng: np.random.Generator, context: ArrayLike | None = None) -> Floats:
+        """Draw events: physical values (n, k), with the given context (n, c) where it was trained with one."""
+        ...
+
+
+class LearningOptions(Protocol):
+    """What the options of each training have."""
+
+    @property
+    def size(self) -> int:
+        """Events of a batch."""
+        ...
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the sample."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """The highest one."""
+        ...
+
+    @property
+    def averaging(self) -> float:
+        """Decay of the moving average of the weights."""
+        ...
+
+    @property
+    def validation(self) -> float:
+        """Share of the events that choose the best epoch."""
+        ...
+
+    @property
+    def patience(self) -> int:
+        """Epochs without progress after which the training ends."""
+        ...
+
+    @property
+    def bayesian(self) -> bool:
+        """Whether weights get distributions."""
+        ...
+
+    @property
+    def prior(self) -> float:
+        """Width of their prior."""
+        ...
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where and from which seed a training runs.
+
+    Args:
+        seed: of the order of the events and what is random in the network.
+        device: where to train.
+        directory: where the fit saves its state, to go on after an interruption; None saves nothing.
+        description: for the progress display.
+    """
+
+    seed: int
+    device: str
+    directory: Path | str | None
+    description: str
+
+
+@dataclass(frozen=True)
+class Given:
+    """Scales of the context, fitted to the sample.
+
+    Args:
+        centre: of each number, (c,).
+        unit: its spread, (c,); 1 for one that never changes.
+    """
+
+    centre: Floats
+    unit: Floats
+
+    def scaled(self, context: ArrayLike | None, n: int) -> torch.Tensor:
+        """Context of n events as the network takes it, (n, c) of float32.
+
+        Raises:
+            InputError: it is missing, not wanted, of a wrong shape or not finite.
+        """
+        width = len(self.centre)
+        if context is None and width:
+            raise InputError(
+                f"this generator was trained with {width} given values an event; give context, (n, {width})"
+            )
+        rows = np.zeros((n, 0)) if context is None else np.asarray(context, dtype=np.float64)
+        rows = rows[:, None] if rows.ndim == 1 else rows
+        if rows.shape != (n, width) or not np.isfinite(rows).all():
+            raise InputError(f"the context must be finite, of the shape ({n}, {width}), not {rows.shape}")
+        return torch.from_numpy(((rows - self.centre) / self.unit).astype(np.float32))
+
+
+def given_of(table: Table) -> Given:
+    """Scales of the context of a sample."""
+    share = (table.weight / len(table))[:, None]
+    centre = (share * table.context).sum(axis=0)
+    unit = np.sqrt((share * (table.context - centre) ** 2).sum(axis=0))
+    return Given(centre, np.where(unit > 0, unit, 1.0))
+
+
+def fit_coordinates(table: Table, coordinates: Coordinates, knots: int = 24, *, circles: bool = True) -> Fitted:
+    """The coordinates, each made about Gaussian on the sample.
+
+    Args:
+        table: the sample.
+        coordinates: the physical ones.
+        knots: of each map.
+        circles: whether angles stay angles; they are cut open otherwise.
+
+    Raises:
+        InputError: the sample is not that of the coordinates, is outside of them, or a coordinate has no density.
+    """
+    check_names(coordinates, table.names)
+    if bool((table.weight < 0).any()):
+        raise InputError(
+            f"{int((table.weight < 0).sum()):,} of {len(table):,} event weights are negative, and a density cannot be "
+            "learned from them; resample them to positive weights first"
+        )
+    u = coordinates.forward(table.values)
+    maps: list[AxisMap] = []
+    for i, angle in enumerate(coordinates.circular):
+        if angle and circles:
+            maps.append(Circular())
+            continue
+        make = fit_unrolled if angle else fit_gaussianised
+        try:
+            maps.append(make(u[:, i], table.weight, knots))
+        except InputError as error:
+            raise InputError(f"coordinate {i} of {', '.join(coordinates.names)}: {error}") from None
+    return Fitted(coordinates, tuple(maps))
+
+
+def density_sample(table: Table, coordinates: Coordinates, given: Given) -> DensityBatch:
+    """The sample as a network takes it."""
+    u, weight = coordinates.forward(table.values), table.weight
+    tensors = (torch.from_numpy(rows.astype(np.float32)) for rows in (u, weight))
+    values, weights = tensors
+    return DensityBatch(values, given.scaled(table.context, len(table)), weights)
+
+
+def train(
+    network: nn.Module,
+    objective: Any,
+    sample: DensityBatch,
+    options: LearningOptions,
+    where: Running,
+) -> FitResult:
+    """Train a network on a sample of which some events choose the best epoch.
+
+    Args:
+        network: trained in place; its linear layers get distributions of weights where that is asked.
+        objective: ``(network, batch) -> mean loss of an event``.
+        sample: all events.
+        options: how.
+        where: seed, device and directory.
+
+    Raises:
+        InputError: an option is out of range.
+        TrainingError: the training diverged.
+    """
+    kept, held = held_out(sample, options.validation, where.seed)
+    if options.bayesian:
+        make_variational(network, options.prior)
+        weight = kept.weight.double()
+        objective = EvidenceBound(objective, float(weight.sum() ** 2 / weight.square().sum()))
+    seed = where.seed
+    fitting = FitOptions(
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        averaging=options.averaging,
+        patience=options.patience,
+        weight_decay=0.0,
+        seed=seed,
+        device=where.device,
+    )
+    batches = RowsOf(kept, options.size, seed)
+    watched = RowsOf(held, 8 * options.size, shuffle=False)
+    done = fit(network, objective, batches, watched, fitting, where.directory, where.description)
+    network.cpu()
+    return done
+
+
+def use_draw(network: nn.Module, draw: int | None, bayesian: bool) -> None:
+    """Set the weights of a Bayesian network to those of a draw, to their means for None.
+
+    Raises:
+        InputError: the network is not Bayesian, or the draw is negative.
+    """
+    if draw is None:
+        fix_weights(network, None)
+        return
+    if not bayesian or draw < 0:
+        raise InputError(
+            f"draw {draw} of the weights takes a generator trained with bayesian=True, and a number of 0 or more"
+        )
+    fix_weights(network, torch.Generator().manual_seed(draw))
+
+
+def facts_of(table: Table, done: FitResult, seed: int) -> Mapping[str, Any]:
+    """Plain data about a training."""
+    return {
+        "events": len(table),
+        "seed": seed,
+        "epochs": len(done.history),
+        "best_epoch": done.best_epoch,
+        "best_loss": done.best_loss,
+        "seconds": done.seconds,
+    }
+
+
+def count_weights(network: nn.Module) -> int:
+    """Number of trained weights."""
+    return sum(weight.numel() for weight in network.parameters())

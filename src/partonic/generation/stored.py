@@ -1,0 +1,117 @@
+"""Generators on disk: numbers and plain data only, so that a stranger's file cannot run code."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from partonic.core.errors import FileError, InputError, PartonicError
+from partonic.core.files import atomic, check_readable
+from partonic.generation import coordinates, decays, lines
+from partonic.generation.coordinates import Coordinates
+from partonic.models.variational import make_variational
+
+VERSION = 1
+KINDS: dict[str, Any] = {
+    one.__name__: one
+    for one in (
+        *(lines.Straight, lines.Logarithm, lines.Boxed, lines.Circular, lines.Resonant),
+        *(lines.Gaussianised, lines.Unrolled),
+        *(coordinates.Columns, coordinates.Pair, coordinates.Fitted),
+        *(decays.Decay, decays.Decays),
+    )
+}
+DAMAGE = (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError, TypeError, AttributeError)
+
+
+def write(path: Path | str, kind: str, tree: Mapping[str, Any]) -> None:
+    """Write a generator, whole or not at all.
+
+    Args:
+        path: of the file.
+        kind: what it is, as ``"flow"``.
+        tree: plain data and tensors.
+
+    Raises:
+        FileError: the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": f"partonic {kind} generator", "version": VERSION, **tree}, buffer)
+    with atomic(path) as aside:
+        aside.write_bytes(buffer.getvalue())
+
+
+def read(path: Path | str, kind: str) -> dict[str, Any]:
+    """Read what :func:`write` has written; no code of the file is run.
+
+    Args:
+        path: of the file.
+        kind: as in :func:`write`.
+
+    Raises:
+        FileError: the file is missing, damaged, of another kind or of a newer version.
+    """
+    file = check_readable(path)
+    try:
+        tree = torch.load(file, map_location="cpu", weights_only=True)
+    except DAMAGE as error:
+        raise FileError(f"{file} is not a generator of partonic, or is damaged; train or copy it again") from error
+    if not isinstance(tree, dict) or tree.get("format") != f"partonic {kind} generator":
+        raise FileError(f"{file} is not a {kind} generator of partonic; give a file that its save() wrote")
+    if tree.get("version") != VERSION:
+        raise FileError(f"{file} has version {tree.get('version')}, this partonic reads {VERSION}; upgrade partonic")
+    return tree
+
+
+def coordinates_tree(one: Any) -> Any:
+    """Coordinates, and maps, as plain data.
+
+    Raises:
+        InputError: they are not of this package.
+    """
+    if is_dataclass(one) and not isinstance(one, type):
+        kind = type(one).__name__
+        if KINDS.get(kind) is not type(one):
+            raise InputError(f"coordinates of the kind '{kind}' cannot be saved; there are: {', '.join(KINDS)}")
+        return {"kind": kind} | {field.name: coordinates_tree(getattr(one, field.name)) for field in fields(one)}
+    return [coordinates_tree(part) for part in one] if isinstance(one, tuple) else one
+
+
+def coordinates_of(tree: Any) -> Coordinates:
+    """What :func:`coordinates_tree` wrote.
+
+    Raises:
+        FileError: it is damaged.
+    """
+    try:
+        found: Coordinates = _built(tree)
+    except (PartonicError, KeyError, TypeError, AttributeError) as error:
+        raise FileError(f"the coordinates in the file are damaged ({error}); train or copy it again") from error
+    return found
+
+
+def _built(tree: Any) -> Any:
+    if isinstance(tree, list):
+        return tuple(_built(part) for part in tree)
+    if isinstance(tree, dict):
+        return KINDS[tree["kind"]](**{name: _built(part) for name, part in tree.items() if name != "kind"})
+    return tree
+
+
+def restore(network: torch.nn.Module, tree: Mapping[str, Any]) -> None:
+    """Put stored weights into a network, made Bayesian first where it was.
+
+    Args:
+        network: built as it was.
+        tree: of the file, with ``state`` and ``prior``.
+    """
+    if tree["prior"] is not None:
+        make_variational(network, tree["prior"])
+    network.load_state_dict(tree["state"])
+    network.eval()
