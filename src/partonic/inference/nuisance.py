@@ -136,11 +136,17 @@ class Nuisances:
             names, np.stack([one.linear for one in variations], 1), np.stack([one.quadratic for one in variations], 1)
         )
 
-    def moments(self, weights: Floats) -> tuple[Floats, Floats]:
-        r"""Gradient (m, k), curvature (m, k, k) of :math:`\ln E[\exp(\nu a + \nu^2 b)]` at 0 for weights (m, n)."""
-        share = weights / weights.sum(axis=1, keepdims=True)
-        mean = share @ self.linear
-        products = (self.linear[:, :, None] * self.linear[:, None, :]).reshape(len(self.linear), -1)
-        second = (share @ products).reshape(len(share), len(self.names), -1) - mean[:, :, None] * mean[:, None, :]
-        diagonal = 2 * (share @ self.quadratic)
-        return mean, second + diagonal[:, :, None] * np.eye(len(self.names))
+    def moments(self, weights: Floats, factors: Floats | None = None) -> tuple[Floats, Floats]:
+        r"""Gradient (m, k), curvature (m, k, k) of :math:`\ln E[\exp(\nu a + \nu^2 b)]` at 0.
+
+        Args:
+            weights: of the n events at m points, (m, n).
+            factors: on the weights of each event, the same at all points, (n,); 1 if None.
+        """
+        n, k = self.linear.shape
+        products = (self.linear[:, :, None] * self.linear[:, None, :]).reshape(n, -1)
+        columns = np.concatenate([np.ones((n, 1)), self.linear, self.quadratic, products], axis=1)
+        sums = weights @ (columns if factors is None else columns * factors[:, None])
+        mean, bent, second = np.split(sums[:, 1:] / sums[:, :1], [k, 2 * k], axis=1)
+        curvature = second.reshape(-1, k, k) - mean[:, :, None] * mean[:, None, :]
+        return mean, curvature + (2 * bent)[:, :, None] * np.eye(k)

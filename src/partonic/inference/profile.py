@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from partonic.core.errors import FitError, InputError
+from partonic.core.errors import FitError, InputError, unknown
 from partonic.core.rng import generator
 from partonic.inference.batched import Minima, minimise
 from partonic.inference.limits import Scan, checked_weights, grid
@@ -26,11 +26,11 @@ WIDEST = 8.0  # standard deviations that a nuisance parameter may be pulled
 
 @dataclass(frozen=True)
 class Normalisation:
-    """How the integral over all events depends on nuisance parameters at m points.
+    """How the integral over all events depends on nuisance parameters at m points, perhaps for each data set anew.
 
     Args:
-        gradient: of its logarithm, (m, k).
-        curvature: (m, k, k).
+        gradient: of its logarithm, (m, k) or (sets, m, k).
+        curvature: (m, k, k) or (sets, m, k, k).
         rates: expected events at the points, (m,); None for the shape alone.
     """
 
@@ -92,25 +92,38 @@ def normalisation(
         raise InputError(f"log_ratio must have the shape (m, {len(nuisances.linear)}), not {table.shape}")
     weight = checked_weights(weights, table.shape[1])
     first, second = nuisances.moments(weight * np.exp(table - table.max(axis=1, keepdims=True)))
-    expected = None if rates is None else torch.as_tensor(np.asarray(rates, dtype=np.float64))
-    if expected is not None and (expected.shape != (len(table),) or not bool((expected > 0).all())):
-        raise InputError(f"rates must be {len(table)} numbers above 0")
-    return Normalisation(torch.from_numpy(first), torch.from_numpy(second), expected)
+    return Normalisation(torch.from_numpy(first), torch.from_numpy(second), checked_rates(rates, len(table)))
+
+
+def checked_rates(rates: ArrayLike | None, m: int) -> Tensor | None:
+    """Expected events at m points, (m,), once they are such; None where there are none.
+
+    Raises:
+        InputError: they are of another number, or one is not above 0.
+    """
+    if rates is None:
+        return None
+    expected = torch.as_tensor(np.asarray(rates, dtype=np.float64))
+    if expected.shape != (m,) or not bool((expected > 0).all()):
+        raise InputError(f"rates must be {m} numbers above 0")
+    return expected
 
 
 def profile_points(sums: EventSums, shape: Normalisation) -> Profiled:
     """Fit the nuisance parameters of every data set at every point, all together."""
     sets, m = sums.log_ratio.shape
     k = sums.linear.shape[1]
+    gradients = shape.gradient.expand(sets, m, k).reshape(-1, k)
+    curvatures = shape.curvature.expand(sets, m, k, k).reshape(-1, k, k)
     owner, point = (part.reshape(-1) for part in torch.meshgrid(torch.arange(sets), torch.arange(m), indexing="ij"))
 
     def objective(rows: Tensor, nu: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Negative log-likelihood, gradient and Hessian."""
-        i, j = owner[rows], point[rows]
+        i, first, second = owner[rows], gradients[rows], curvatures[rows]
         pull = nu - sums.auxiliary[i]
-        bent = torch.einsum("bkl,bl->bk", shape.curvature[j], nu)
-        log_z = (nu * (shape.gradient[j] + 0.5 * bent)).sum(1)
-        slope_z = shape.gradient[j] + bent
+        bent = torch.einsum("bkl,bl->bk", second, nu)
+        log_z = (nu * (first + 0.5 * bent)).sum(1)
+        slope_z = first + bent
         value = 0.5 * (pull**2).sum(1) - (nu * sums.linear[i] + nu**2 * sums.quadratic[i]).sum(1)
         gradient = pull - sums.linear[i] - 2 * nu * sums.quadratic[i]
         hessian = torch.diag_embed(1 - 2 * sums.quadratic[i])
@@ -119,10 +132,10 @@ def profile_points(sums: EventSums, shape: Normalisation) -> Profiled:
             return (
                 value + factor * log_z,
                 gradient + factor[:, None] * slope_z,
-                hessian + factor[:, None, None] * shape.curvature[j],
+                hessian + factor[:, None, None] * second,
             )
-        expected = shape.rates[j] * torch.exp(log_z)
-        outer = slope_z[:, :, None] * slope_z[:, None, :] + shape.curvature[j]
+        expected = shape.rates[point[rows]] * torch.exp(log_z)
+        outer = slope_z[:, :, None] * slope_z[:, None, :] + second
         return value + expected, gradient + expected[:, None] * slope_z, hessian + expected[:, None, None] * outer
 
     far = torch.full((k,), WIDEST, dtype=torch.float64)
@@ -131,6 +144,104 @@ def profile_points(sums: EventSums, shape: Normalisation) -> Profiled:
     if shape.rates is not None:
         value = value - sums.counts[:, None] * torch.log(shape.rates)
     return Profiled((2 * value).numpy(), fits.x.reshape(sets, m, k).numpy(), fits.converged.reshape(sets, m).numpy())
+
+
+@dataclass(frozen=True)
+class Profiler:
+    """What profile likelihoods of data like a sample are made of: its means and cumulants, and those of resampled ones.
+
+    Args:
+        axes: grid of each parameter.
+        names: of the k nuisance parameters.
+        log_ratio: mean over events at the m points, (1 + replicas, m).
+        linear: mean of a(x), (1 + replicas, k).
+        quadratic: mean of b(x), (1 + replicas, k).
+        gradient: of the normalisation, (1 + replicas, m, k).
+        curvature: (1 + replicas, m, k, k).
+    """
+
+    axes: tuple[Floats, ...]
+    names: tuple[str, ...]
+    log_ratio: Tensor
+    linear: Tensor
+    quadratic: Tensor
+    gradient: Tensor
+    curvature: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        axes: tuple[ArrayLike, ...],
+        log_ratio: ArrayLike,
+        variations: Sequence[Variation],
+        weights: ArrayLike | None = None,
+        *,
+        replicas: int = 50,
+        seed: int = 0,
+    ) -> Profiler:
+        """From ratios and variations of events.
+
+        Args:
+            axes: grid of each parameter.
+            log_ratio: ratios of n events to the point that their weights are of, at the m points of the grid, (m, n).
+            variations: of the same events.
+            weights: of the events at the reference of the ratio, all 1 if None.
+            replicas: bootstrap samples of the events for the errors, 0 for none.
+            seed: of the bootstrap.
+
+        Raises:
+            InputError: shapes do not go together or a number is not allowed.
+        """
+        lines = tuple(np.asarray(axis, dtype=np.float64) for axis in axes)
+        table, nuisances = np.asarray(log_ratio, dtype=np.float64), Nuisances.of(variations)
+        shape = (len(grid(*lines)), len(nuisances.linear))
+        if table.shape != shape or not np.isfinite(table).all():
+            raise InputError(f"log_ratio must be finite and of the shape {shape}, not {table.shape}")
+        weight = checked_weights(weights, shape[1])
+        rng, found = generator(seed), []
+        there = np.exp(table - table.max(axis=1, keepdims=True))
+        for number in range(1 + replicas):
+            drawn = weight if number == 0 else weight * rng.poisson(1.0, len(weight))
+            share = drawn / drawn.sum()
+            means = table @ share, share @ nuisances.linear, share @ nuisances.quadratic
+            found.append((*means, *nuisances.moments(there, drawn)))
+        stacked = (torch.from_numpy(np.array(part)) for part in zip(*found, strict=True))
+        return cls(lines, nuisances.names, *stacked)
+
+    def scan(self, events: float, rates: ArrayLike | None = None, names: Sequence[str] | None = None) -> Scan:
+        """The expected scan in which nuisance parameters are profiled.
+
+        Args:
+            events: expected number.
+            rates: expected events at the points of the grid, (m,); None for the shape alone.
+            names: of the nuisance parameters that are not known, all if None; the others are held at 0.
+
+        Raises:
+            UnknownNameError: there is no such nuisance parameter.
+            InputError: a number is not allowed, or none is named.
+            FitError: a fit did not converge.
+        """
+        chosen = tuple(self.names if names is None else names)
+        for name in chosen:
+            if name not in self.names:
+                raise unknown("nuisance parameter", name, self.names)
+        if not chosen or not events > 0:
+            raise InputError(f"a profile needs a nuisance parameter and events above 0, not {chosen} and {events}")
+        expected = checked_rates(rates, self.log_ratio.shape[1])
+        some = torch.tensor([self.names.index(name) for name in chosen])
+        linear, quadratic, gradient = (part[..., some] for part in (self.linear, self.quadratic, self.gradient))
+        shape = Normalisation(gradient, self.curvature[..., some[:, None], some], expected)
+        counts = torch.full((len(linear),), float(events), dtype=torch.float64)
+        sums = EventSums(events * self.log_ratio, events * linear, events * quadratic, counts, torch.zeros_like(linear))
+        profiled = profile_points(sums, shape)
+        if not profiled.converged.all():
+            raise FitError(
+                f"nuisance parameters did not converge at {int((~profiled.converged).any(axis=0).sum())} of "
+                f"{self.log_ratio.shape[1]} points; their variations are too large for an expansion, take fewer or "
+                "smaller ones"
+            )
+        found = profiled.statistic.reshape(-1, *[len(axis) for axis in self.axes])
+        return Scan(self.axes, found[0], found[1:])
 
 
 def profiled_scan(
@@ -144,15 +255,15 @@ def profiled_scan(
     replicas: int = 50,
     seed: int = 0,
 ) -> Scan:
-    """The scan that data like the sample are expected to give when nuisance parameters are profiled.
+    """The scan that data like the sample are expected to give when all nuisance parameters are profiled.
 
     Args:
         axes: grid of each parameter.
-        log_ratio: ratios of n events to the point that their weights are of, at the m points of the grid, (m, n).
-        variations: of the same events.
-        events: expected number.
-        weights: of the events at the reference of the ratio, all 1 if None.
-        rates: expected events at the points, (m,); None for the shape alone.
+        log_ratio: as in :meth:`Profiler.of`.
+        variations: likewise.
+        events: as in :meth:`Profiler.scan`.
+        weights: as in :meth:`Profiler.of`.
+        rates: as in :meth:`Profiler.scan`.
         replicas: bootstrap samples of the events for the errors, 0 for none.
         seed: of the bootstrap.
 
@@ -160,24 +271,5 @@ def profiled_scan(
         InputError: shapes do not go together or a number is not allowed.
         FitError: a fit did not converge.
     """
-    lines = tuple(np.asarray(axis, dtype=np.float64) for axis in axes)
-    table, nuisances = np.asarray(log_ratio, dtype=np.float64), Nuisances.of(variations)
-    if table.ndim != 2 or len(table) != len(grid(*lines)) or not np.isfinite(table).all() or not events > 0:
-        raise InputError(f"log_ratio must be finite and of the shape ({len(grid(*lines))}, events), and events above 0")
-    weight = checked_weights(weights, table.shape[1])
-    rng = generator(seed)
-    found = []
-    for number in range(1 + replicas):
-        drawn = weight if number == 0 else weight * rng.poisson(1.0, len(weight))
-        share = torch.from_numpy(events * drawn / drawn.sum())
-        columns = (torch.from_numpy(part) for part in (table.T, nuisances.linear, nuisances.quadratic))
-        log_sum, linear, quadratic = ((share @ column)[None] for column in columns)
-        sums = EventSums(log_sum, linear, quadratic, share.sum()[None], torch.zeros_like(linear))
-        profiled = profile_points(sums, normalisation(table, drawn, nuisances, rates))
-        if not profiled.converged.all():
-            raise FitError(
-                f"nuisance parameters did not converge at {int((~profiled.converged).sum())} of {len(table)} points; "
-                "their variations are too large for an expansion, take fewer or smaller ones"
-            )
-        found.append(profiled.statistic.reshape([len(line) for line in lines]))
-    return Scan(lines, found[0], np.array(found[1:]).reshape(-1, *found[0].shape))
+    made = Profiler.of(axes, log_ratio, variations, weights, replicas=replicas, seed=seed)
+    return made.scan(events, rates)

@@ -42,10 +42,10 @@ TEXT = (
     "emit. The likelihood of every event is known here at all values of their coefficients (in units of v²/Λ²), so the "
     "limits that learned ratios promise stand beside the true ones: with momenta of quarks, and behind a detector, "
     "where the truth is an integral over transfer functions. Everything is expected from events of the Standard Model, "
-    "and uses their shape alone unless it says rate."
+    "and uses their shape alone unless it says rate; limits with systematic uncertainties use their number too."
 )
 
-TINY = {"train_events": 1_000, "test_events": 300, "epochs": 2, "grid": 7, "thetas": 5, "toys": 40}
+TINY = {"train_events": 1_000, "test_events": 300, "epochs": 2, "grid": 7, "thetas": 5, "toys": 40, "replicas": 5}
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"levels": ("smeared",), "methods": ("quadratic", "sally"), **TINY},
     "quick": {"train_events": 30_000, "test_events": 5_000, "epochs": 8, "grid": 17, "toys": 300},
@@ -63,6 +63,8 @@ class WbfEft:
         levels: parton (momenta of the quarks), smeared (transfer functions of a detector), or both.
         methods: of learning: quadratic, alices, rascal, sally.
         events: number of events that the limits are expected from.
+        many: number of events that limits with systematic uncertainties are expected from too, since few hardly feel
+            them.
         train_events: events to learn from, half of the Standard Model and half of a grid in theta.
         test_events: events of the Standard Model that the limits are computed with.
         epochs: passes over the training events.
@@ -76,6 +78,7 @@ class WbfEft:
     levels: tuple[str, ...] = LEVELS
     methods: tuple[str, ...] = LEARNED
     events: int = 36
+    many: int = 1_000
     train_events: int = 80_000
     test_events: int = 20_000
     epochs: int = 12
@@ -86,7 +89,15 @@ class WbfEft:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"events": 1, "train_events": 500, "test_events": 100, "grid": 5, "thetas": 1, "toys": 10}
+        least = {
+            "events": 1,
+            "many": self.events + 1,
+            "train_events": 500,
+            "test_events": 100,
+            "grid": 5,
+            "thetas": 1,
+            "toys": 10,
+        }
         check_numbers(self, **least, epochs=1, replicas=2, seed=0)
         for what, chosen, known in (("level", self.levels, LEVELS), ("method", self.methods, LEARNED)):
             for name in chosen:
@@ -135,7 +146,7 @@ class WbfEft:
             "luminosity": f"{self.events} events are {luminosity:.3g} / fb if every Higgs boson is seen, "
             f"{luminosity / PHOTONS:.3g} / fb in decays to two photons",
         }
-        papers = ["arXiv:1805.00013", "arXiv:1805.00020", "arXiv:1805.12244"]
+        papers = ["arXiv:1805.00013", "arXiv:1805.00020", "arXiv:1805.12244", "arXiv:1907.10621"]
         result.facts["citations"] = ["partonic", *papers, "arXiv:1912.01703"]
         write_page(result, sections)
         return result
@@ -166,6 +177,7 @@ class _Study:
         points = np.stack([part.ravel() for part in np.meshgrid(line, line)], axis=1)
         points = np.concatenate([points, np.zeros_like(points)])
         train = self.fusion.simulate(points, options.train_events, generator(options.seed, stream, 0))
+        self.train, self.how = train, FitOptions(**{**vars(OPTIONS), "epochs": options.epochs, "seed": options.seed})
         self.test = self.fusion.simulate((0.0, 0.0), options.test_events, generator(options.seed, stream, 1))
         self.sample = _sample(train, self.morphing)
         self.x = _sample(self.test, self.morphing).x
@@ -173,17 +185,16 @@ class _Study:
         self.integrated = self.fusion.integrated(self.test)
         exact = ExactRatio(self.integrated.components, self.sample.sigma, self.morphing)
         self._add("truth", lambda theta: exact.log_ratio(self.x, theta), started)
-        how = FitOptions(**{**vars(OPTIONS), "epochs": options.epochs, "seed": options.seed})
         for name in options.methods:
             folder = self.result.checkpoint(f"{self.level}-{name}")
             started = time.process_time()
             if name == "sally":
-                score = train_score(self.sample, options=how, directory=folder)
+                score = train_score(self.sample, options=self.how, directory=folder)
                 bins = _bins(len(self.sample), 16, 16)
                 ratio: Any = histogram_ratio(self.sample, score.score, bins)
                 self.scores[name] = score.score(self.x)
             else:
-                ratio = train_ratio(self.sample, method=name, box=BOX, options=how, directory=folder)
+                ratio = train_ratio(self.sample, method=name, box=BOX, options=self.how, directory=folder)
                 if name == "quadratic":
                     self.scores[name] = ratio.score(self.x)
             self._add(name, partial(ratio.log_ratio, self.x), started)
@@ -204,7 +215,7 @@ class _Study:
         axes, points = (line, line), grid(line, line)
         self.tables_of_ratio = {name: ratio(points) for name, ratio in self.ratios.items()}
         first = self._limits(axes, points)
-        return [first, self._information(), self._coverage(axes), self._closure()]
+        return [first, self._uncertainties(), self._information(), self._coverage(axes), self._closure()]
 
     def _limits(self, axes: tuple[Any, Any], points: Any) -> Section:
         from partonic.inference.limits import expected_scan
@@ -265,6 +276,30 @@ class _Study:
             )
         names = (f"contours-{level}", f"ratios-{level}")
         return Section(f"Limits, {level} level", text, names, (f"limits-{level}",))
+
+    def _uncertainties(self) -> Section:
+        from partonic.recipes.wbf_uncertainties import Uncertain, learned_variations, uncertain_section
+        from partonic.simulators.wbf import joint_score
+
+        options, name = self.options, self.options.methods[0]
+        given = Uncertain(
+            level=self.level,
+            fusion=self.fusion,
+            test=self.test,
+            x=self.x,
+            ratios={one: self.ratios[one] for one in ("truth", name)},
+            score=joint_score(self.integrated.components, (0, 0)),
+            sigma=self.sample.sigma,
+            morphing=self.morphing,
+            numbers=(options.events, options.many),
+            grid=options.grid,
+            replicas=options.replicas,
+            seed=options.seed,
+        )
+        folder = self.result.checkpoint(f"{self.level}-responses")
+        weight = self.sample.weights((0.0, 0.0))[0].clip(min=0.0)
+        learned = learned_variations(self.fusion, self.train, weight, self.x, self.how, folder)
+        return uncertain_section(self.result, given, learned)
 
     def _errors(self) -> dict[str, Estimate]:
         """Mean squared error of ln r over random theta, with its error over events."""

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from partonic.core.errors import FitError, InputError, UnknownNameError
+from partonic.core.rng import generator
 from partonic.inference.batched import minimise
 from partonic.inference.limits import expected_scan
 from partonic.inference.minuit import minuit_fit
 from partonic.inference.nuisance import Nuisances, Variation, luminosity, shift_variation, weight_variation
-from partonic.inference.profile import EventSums, normalisation, profile_points, profiled_scan
+from partonic.inference.profile import EventSums, Profiler, normalisation, profile_points, profiled_scan
 from partonic.simulators.gaussian_nuisance import GaussianNuisance
 from partonic.simulators.wbf import Constants, WeakBosonFusion
 from partonic.simulators.wbf.theory import basis
@@ -101,6 +102,35 @@ def test_luminosity_widens_the_rate_as_in_closed_form():
     low, high = scan.interval(0.6826894921)
     exact = np.sqrt(1 / 10_000 + np.log1p(s) ** 2)
     assert (low.value, high.value) == pytest.approx((-exact, exact), rel=0.01)
+
+
+def test_what_is_profiled_can_be_chosen_and_more_of_it_is_wider():
+    _, table, variation = reference(5000)
+    other = Variation("other", 0.5 * variation.linear, 0.25 * variation.quadratic)
+    made = Profiler.of((AXIS,), table, [variation, other], replicas=3)
+    scan = made.scan(N, names=["nu"])
+    alone = profiled_scan((AXIS,), table, [variation], N, replicas=3)
+    np.testing.assert_allclose(scan.q, alone.q)
+    np.testing.assert_allclose(scan.replicas, alone.replicas)
+    lengths = [made.scan(N, names=names).area(0.6826894921).value for names in (["other"], ["nu"], None)]
+    exact = [2 * np.sqrt(1 / N + one) for one in (SHIFT**2 / 4, SHIFT**2, 1.25 * SHIFT**2)]
+    assert lengths == pytest.approx(exact, rel=0.03)
+    with pytest.raises(UnknownNameError, match="unknown nuisance parameter 'mu'; there are: nu, other"):
+        made.scan(N, names=["mu"])
+    with pytest.raises(InputError, match="needs a nuisance parameter"):
+        made.scan(N, names=[])
+    with pytest.raises(InputError, match="rates must be 25 numbers"):
+        made.scan(N, rates=[1.0])
+
+
+def test_replicas_are_the_profiles_of_resampled_events():
+    _, table, variation = reference(2000)
+    made = Profiler.of((AXIS,), table, [variation], replicas=2, seed=4)
+    rng = generator(4)
+    for found in made.scan(N, rates=N * np.exp(0.1 * AXIS)).replicas:
+        drawn = rng.poisson(1.0, 2000).astype(float)
+        again = profiled_scan((AXIS,), table, [variation], N, drawn, rates=N * np.exp(0.1 * AXIS), replicas=0)
+        np.testing.assert_allclose(found, again.q, rtol=1e-9)
 
 
 def test_toys_are_profiled_together():

@@ -16,6 +16,7 @@ from partonic.recipes.wbf_eft import WbfEft
         ({"levels": ("parton", "parton")}, "name each level once"),
         ({"grid": 3}, "grid must be 5 or more"),
         ({"train_events": 10}, "train_events must be 500 or more"),
+        ({"many": 36}, "many must be 37 or more"),
         ({"epochs": 0}, "epochs must be 1 or more"),
     ],
 )
@@ -40,4 +41,15 @@ def test_the_page_holds_the_truth_beside_each_method(tiny_runs):
     assert means["method"] == "truth"
     mean = means["mean at (0.5, 0.5)"]
     assert mean.value == pytest.approx(1.0, abs=5 * mean.error)
+    areas = {
+        (row["events"], row["profiled"]): row["95 % area, truth"].value
+        for row in result.tables["profiled-smeared"].rows
+    }
+    for events in ("36", "1,000"):
+        alone = [areas[events, name] for name in ("factorisation scale", "parton densities", "luminosity")]
+        assert areas[events, "none"] < min(alone)
+        assert max(alone) < areas[events, "all"] < 1.5 * areas[events, "none"]
+    known = {row["uncertainty"]: row for row in result.tables["uncertainties-smeared"].rows}
+    assert known["luminosity"]["change of the cross section at +1"].value == pytest.approx(0.02)
+    assert known["factorisation scale"]["change of the cross section at +1"].high < 0
     assert "pb at leading order" in result.facts["data"]["cross section within the cuts"]

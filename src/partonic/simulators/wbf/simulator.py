@@ -339,6 +339,25 @@ class WeakBosonFusion:
         result: Floats = self._marginal(events).mean(axis=0)
         return result
 
+    def unscaled_joint(self, events: Events) -> Floats:
+        """The components of p(x, z|theta) up to the factor of :meth:`unscaled`, (n, 6 or 15).
+
+        What no observer sees is known: the true momenta, the channel, and which jet came from which proton.
+
+        Args:
+            events: what :meth:`simulate` of this or of a simulator with other densities or scale gave.
+        """
+        harder, softer, higgs = _momenta(events, "" if self.smearing is None else "true_")
+        channel, first = (np.asarray(events.column(name), dtype=np.int64) for name in ("channel", "first"))
+        swap = torch.from_numpy(first == 1)
+        p3, p4 = torch.where(swap, softer, harder), torch.where(swap, harder, softer)
+        both = self.element.components(invariants(p3, p4, higgs, self.constants.energy)).numpy()
+        joint: Floats = both[channel, :, np.arange(len(channel))]
+        if self._leptons is not None:
+            products = _products_of(events, decay_of(self.decay))
+            joint = product(joint, self._leptons.components(products).T.numpy())
+        return joint
+
     def truth(self, events: Events) -> Floats:
         """The components of p(x|theta), scaled as the gold of the sample, in pb, (n, 6 or 15).
 
@@ -369,9 +388,9 @@ def features(events: Events) -> Floats:
     return np.stack([np.asarray(events.column(name), dtype=np.float64) for name in names], axis=-1)
 
 
-def _momenta(events: Events) -> Momenta:
-    """Momenta of both jets and the Higgs boson, (4, n) each."""
-    jets, higgs = events.collection("jets"), events.collection("higgs")
+def _momenta(events: Events, prefix: str = "") -> Momenta:
+    """Momenta of both jets and the Higgs boson, (4, n) each; those before smearing have the prefix ``true_``."""
+    jets, higgs = events.collection(f"{prefix}jets"), events.collection(f"{prefix}higgs")
     if np.any(jets.counts != 2) or np.any(higgs.counts != 1):
         raise InputError("an event of weak boson fusion has two jets and one Higgs boson")
     pair, one = _stacked(jets), _stacked(higgs)

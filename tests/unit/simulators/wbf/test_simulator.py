@@ -8,7 +8,16 @@ from partonic.core.rng import generator
 from partonic.events.events import concatenate
 from partonic.events.kinematics import mass
 from partonic.simulators import pdf
-from partonic.simulators.wbf import Constants, Cuts, WeakBosonFusion, as_theta, basis, features, joint_score
+from partonic.simulators.wbf import (
+    Constants,
+    Cuts,
+    Smearing,
+    WeakBosonFusion,
+    as_theta,
+    basis,
+    features,
+    joint_score,
+)
 
 POINT = (0.4, -0.5)
 
@@ -26,6 +35,27 @@ def standard(fusion):
 @pytest.fixture(scope="module")
 def shifted(fusion):
     return fusion.simulate(POINT, 8000, generator(2))
+
+
+def same_gold(fusion, events):
+    joint = fusion.unscaled_joint(events)
+    proposal = np.asarray(events.column("proposal"))
+    np.testing.assert_allclose(joint / (joint * proposal).sum(1, keepdims=True), events.gold["components"], rtol=1e-9)
+
+
+def test_the_gold_is_what_is_computed_again_from_momenta_and_latents(fusion, shifted, densities):
+    same_gold(fusion, shifted[:200])
+    smeared = WeakBosonFusion(densities=densities, smearing=Smearing())
+    same_gold(smeared, smeared.simulate((0, 0), 200, generator(3)))
+
+
+def test_the_density_of_what_is_seen_is_the_sum_over_latents(fusion, standard):
+    events, total = standard[:300], 0
+    for channel in (0, 1):
+        for first in (0, 1):
+            latents = {"channel": np.full(300, channel), "first": np.full(300, first)}
+            total = total + fusion.unscaled_joint(events.with_columns(**latents))
+    np.testing.assert_allclose(total, fusion.unscaled(events), rtol=1e-9)
 
 
 def test_events_are_what_the_docstring_says(fusion, standard):
