@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from partonic.core.errors import InputError
-from partonic.fit.loop import FitResult, fit
+from partonic.fit.loop import FitResult
 from partonic.fit.options import FitOptions
 from partonic.lattice.phi4 import Phi4
+from partonic.lattice.training import train_on_draws, usual_options
 
 LARGEST = 3.0  # of the logarithm of a scale
 START = -0.4  # logarithm of the spread of the fields before training
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Independent Gaussian fields, (b, L, L)."""
-
-    fields: Tensor
-
-    def __len__(self) -> int:
-        return len(self.fields)
-
-    def to(self, device: torch.device | str) -> Noise:
-        """The same on ``device``."""
-        return Noise(self.fields.to(device))
 
 
 class Z2Flow(nn.Module):
@@ -86,51 +72,15 @@ class Z2Flow(nn.Module):
             log_q = log_q - log_scale.sum(dim=1)
         return log_q + _gauss(torch.cat(halves, dim=1) * torch.exp(-width))
 
+    def noise(self, n: int, random: torch.Generator) -> Tensor:
+        """Independent Gaussian fields, (n, L, L)."""
+        return torch.randn((n, self.side, self.side), generator=random)
+
     @torch.no_grad()
     def sample(self, n: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Fields (n, L, L) and the logarithm of their density (n,)."""
-        noise = torch.randn((n, self.side, self.side), generator=random)
-        fields: tuple[Tensor, Tensor] = self(noise.to(self.width.device))
+        fields: tuple[Tensor, Tensor] = self(self.noise(n, random).to(self.width))
         return fields
-
-
-class _Draws:
-    """Batches of fresh noise; each epoch is a function of its number."""
-
-    def __init__(self, side: int, size: int, steps: int, seed: int) -> None:
-        self.side, self.size, self.steps, self.seed = side, size, steps, seed
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[Noise]:
-        return self.epoch(0)
-
-    def epoch(self, number: int, skip: int = 0) -> Iterator[Noise]:
-        """The batches of an epoch (from 0) without the first ``skip``."""
-        for step in range(skip, self.steps):
-            random = torch.Generator().manual_seed((self.seed << 40) + number * self.steps + step)
-            yield Noise(torch.randn((self.size, self.side, self.side), generator=random))
-
-
-@dataclass(frozen=True)
-class ReverseKL:
-    r"""The objective :math:`\langle \ln q(\phi) + S(\phi) \rangle_q`, at least minus the logarithm of Z.
-
-    Its gradient is taken along the path of the fields alone: what the density's own weights add is zero on average and
-    only noise (arXiv:1703.09194), so that a perfect flow has no gradient in any batch.
-
-    Args:
-        theory: whose action is sampled.
-    """
-
-    theory: Phi4
-
-    def __call__(self, model: Z2Flow, batch: Noise) -> Tensor:
-        """The loss of a batch of noise, a scalar."""
-        phi, _ = model(batch.fields)
-        loss: Tensor = (model.log_prob(phi, constant=True) + self.theory.action(phi)).mean()
-        return loss
 
 
 def train_flow(
@@ -142,6 +92,7 @@ def train_flow(
     hidden: int = 128,
     seed: int = 0,
     options: FitOptions | None = None,
+    directory: Path | str | None = None,
 ) -> tuple[Z2Flow, FitResult]:
     """Train a flow on its own draws.
 
@@ -152,21 +103,19 @@ def train_flow(
         layers: of the flow.
         hidden: width of its networks.
         seed: of the initial weights and the draws.
-        options: of the fit, in 10 epochs; None takes those that were measured.
+        options: of the fit; None takes those that were measured.
+        directory: where the training is kept, to go on from there; None keeps nothing.
 
     Raises:
         InputError: a number is out of range.
         TrainingError: the training diverged.
     """
-    if min(steps, size) < 1:
-        raise InputError(f"training takes 1 step and 1 field or more, not {steps} and {size}")
-    usual = FitOptions(epochs=10, learning_rate=4e-3, schedule="cosine", warmup=0.02, weight_decay=0.0, seed=seed)
-    chosen = options or usual
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         flow = Z2Flow(theory.side, layers, hidden)
-    draws = _Draws(theory.side, size, max(1, steps // chosen.epochs), seed)
-    return flow, fit(flow, ReverseKL(theory), draws, options=chosen, description="training the flow")
+    chosen = options or usual_options(4e-3, seed)
+    done = train_on_draws(flow, theory, steps=steps, size=size, seed=seed, options=chosen, directory=directory)
+    return flow, done
 
 
 class _Net(nn.Module):

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from partonic.core import hamiltonian
 from partonic.core.errors import InputError
+from partonic.lattice.hybrid import hybrid_fields
 
 SPREAD = 0.3  # of the fields with which chains start
-LEAPS = 10  # of a trajectory
 
 
 @dataclass(frozen=True)
@@ -68,18 +67,8 @@ class Phi4:
         Raises:
             InputError: a number is below 1.
         """
-        if min(count, steps, warming, every) < 1:
-            raise InputError(f"chains need numbers of 1 or more, not {count}, {steps}, {warming} and {every}")
-        start = SPREAD * torch.randn((count, self.side, self.side), generator=random, dtype=torch.float64)
-        chains = hamiltonian.init(self.action, start)
-        chains, size = hamiltonian.warmed(self.action, chains, warming, LEAPS, random)
-        kept, accepted = [], 0.0
-        for _ in range(steps):
-            for _ in range(every):
-                chains = hamiltonian.step(self.action, chains, size, LEAPS, random)
-                accepted += float(chains.accepted.double().mean())
-            kept.append(chains.position)
-        return torch.stack(kept), accepted / (steps * every)
+        start = SPREAD * torch.randn((max(count, 0), self.side, self.side), generator=random, dtype=torch.float64)
+        return hybrid_fields(self.action, start, steps, random, warming=warming, every=every)
 
 
 def magnetisation(phi: Tensor) -> Tensor:

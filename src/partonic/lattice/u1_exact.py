@@ -61,20 +61,76 @@ def charge_squared(beta: float, side: int) -> float:
     return float(-curvature.sum() / (value**volume).sum() / (4 * np.pi**2))
 
 
-def wilson_loop(beta: float, area: int) -> float:
-    """The mean of a Wilson loop around some plaquettes of an infinite lattice, ``(I_1 / I_0) ** area``.
+def charge_shares(beta: float, side: int, most: int) -> Floats:
+    r"""Probabilities of the topological charges from -most to most, (2 * most + 1,).
+
+    That of Q is :math:`\int d\nu f(\nu)^V \cos(2\pi\nu Q)` over the sum of all.
 
     Args:
         beta: coupling, above 0.
-        area: number of plaquettes, 1 or more.
+        side: L, sites in each direction, 2 or more.
+        most: largest charge, between 0 and L^2 / 2, beyond which there is none.
 
     Raises:
         InputError: a number is out of range.
     """
-    _orders(beta, 2)
-    if area < 1:
-        raise InputError(f"the area of a loop is 1 plaquette or more, not {area}")
-    return float((ive(1, beta) / ive(0, beta)) ** area)
+    volume = side**2
+    reach = int(_orders(beta, side)[-1]) + 1
+    if not 0 <= most <= volume // 2:
+        raise InputError(f"charges on this lattice are 0 to {volume // 2}, not {most}")
+    order = np.linspace(-reach, reach, 2 * reach * 2 * volume + 1)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    angle = np.pi * nodes
+    values = np.cos(order[:, None] * angle) @ (0.5 * weights * np.exp(beta * (np.cos(angle) - 1)))
+    power = (values / values.max()) ** volume
+    charges = np.arange(-most, most + 1)
+    shares: Floats = np.cos(2 * np.pi * charges[:, None] * order) @ power * (order[1] - order[0])
+    shares /= power[:: 2 * volume].sum()
+    return shares
+
+
+def wilson_loop(beta: float, area: int, side: int | None = None) -> float:
+    """The mean of a Wilson loop around some plaquettes; ``(I_1 / I_0) ** area`` on an infinite lattice.
+
+    Args:
+        beta: coupling, above 0.
+        area: number of plaquettes, 1 or more and at most those of the lattice.
+        side: L, sites in each direction, 2 or more; None for an infinite lattice.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+    orders = _orders(beta, side or 2)
+    if area < 1 or (side is not None and area > side**2):
+        raise InputError(f"the area of a loop is 1 plaquette or more and fits the lattice, not {area}")
+    if side is None:
+        return float((ive(1, beta) / ive(0, beta)) ** area)
+    here, above = _shares(orders, beta), _shares(orders + 1, beta)
+    return float((here ** (side**2 - area) * above**area).sum() / (here ** (side**2)).sum())
+
+
+def sine_correlation(beta: float, side: int) -> tuple[float, float]:
+    """The mean of sin P sin P' for one plaquette and for two different ones, whatever their distance.
+
+    Args:
+        beta: coupling, above 0.
+        side: L, sites in each direction, 2 or more.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+    orders, volume = _orders(beta, side), side**2
+    here, up, down = (_shares(orders + shift, beta) for shift in (0, 1, -1))
+    total = (here**volume).sum()
+    twice = (here ** (volume - 1) * _shares(orders + 2, beta)).sum() / total
+    same, opposite = ((here ** (volume - 2) * up * other).sum() / total for other in (up, down))
+    return float(0.5 - 0.5 * twice), float(0.5 * (opposite - same))
+
+
+def _shares(orders: NDArray[np.int64], beta: float) -> Floats:
+    """Bessel functions of these orders as shares of that of order 0."""
+    shares: Floats = ive(np.abs(orders), beta) / ive(0, beta)
+    return shares
 
 
 def _orders(beta: float, side: int) -> NDArray[np.int64]:

@@ -13,8 +13,9 @@ from partonic.lattice.chains import (
     independence_metropolis,
     mean_of_chain,
 )
-from partonic.lattice.flow import START, Noise, ReverseKL, Z2Flow, train_flow
+from partonic.lattice.flow import START, Z2Flow, train_flow
 from partonic.lattice.phi4 import Phi4, magnetisation, two_point
+from partonic.lattice.training import Noise, ReverseKL
 
 
 def test_action_site_by_site():

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import ive
 
 from partonic.core.errors import InputError
-from partonic.lattice.u1_exact import charge_squared, plaquette, wilson_loop
+from partonic.lattice.u1_exact import charge_shares, charge_squared, plaquette, sine_correlation, wilson_loop
 
 # 8 x 8 lattice, computed independently: beta, squared charge, plaquette
 KNOWN = [
@@ -36,6 +36,23 @@ def test_two_by_two_by_brute_force():
     charge = np.round((a + b + c + wrapped) / (2 * np.pi))
     assert plaquette(beta, 2) == pytest.approx(float((weight * np.cos(a)).sum() / weight.sum()), rel=1e-10)
     assert charge_squared(beta, 2) == pytest.approx(float((weight * charge**2).sum() / weight.sum()), rel=2e-3)
+    for area, angle in ((1, a), (2, a + b), (3, a + b + c)):
+        exact = float((weight * np.cos(angle)).sum() / weight.sum())
+        assert wilson_loop(beta, area, 2) == pytest.approx(exact, rel=1e-10)
+    same, other = sine_correlation(beta, 2)
+    assert same == pytest.approx(float((weight * np.sin(a) ** 2).sum() / weight.sum()), rel=1e-10)
+    assert other == pytest.approx(float((weight * np.sin(a) * np.sin(b)).sum() / weight.sum()), rel=1e-10)
+    shares = charge_shares(beta, 2, 1)
+    assert shares[2] == pytest.approx(float(weight[charge == 1].sum() / weight.sum()), rel=5e-3)
+
+
+@pytest.mark.parametrize(("beta", "side"), [(0.3, 4), (2.0, 8), (7.0, 16)])
+def test_probabilities_of_charges(beta, side):
+    most = min(side**2 // 2, 30)
+    shares, charges = charge_shares(beta, side, most), np.arange(-most, most + 1)
+    assert shares.min() > -1e-12
+    assert shares.sum() == pytest.approx(1, abs=1e-9)
+    assert (shares * charges**2).sum() == pytest.approx(charge_squared(beta, side), rel=1e-7)
 
 
 def test_large_lattices_do_not_overflow():
@@ -51,6 +68,8 @@ def test_large_lattices_do_not_overflow():
         (lambda: plaquette(0.0, 8), "beta must be above 0"),
         (lambda: charge_squared(1.0, 1), "2 sites or more"),
         (lambda: wilson_loop(1.0, 0), "1 plaquette or more"),
+        (lambda: wilson_loop(1.0, 5, 2), "fits the lattice"),
+        (lambda: charge_shares(1.0, 2, 3), "charges on this lattice are 0 to 2"),
     ],
 )
 def test_bad_numbers(call, said):
