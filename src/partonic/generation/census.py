@@ -117,7 +117,8 @@ class JetCensus:
 def _edges(values: NDArray[Any], bins: int) -> Floats:
     """Inner edges of bins of about equal numbers of jets, each with some."""
     edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1])).astype(np.float64)
-    return edges[edges > values.min()]
+    inner: Floats = edges[edges > values.min()]
+    return inner
 
 
 def _quantiles(values: Floats, weight: Floats) -> Floats:

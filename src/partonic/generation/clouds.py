@@ -178,7 +178,8 @@ def _shape(jets: JetClouds) -> tuple[Floats, Floats]:
     """Squeezed places in widths of the jet, (particles, 2), and logarithms of shares over their mean, (particles,)."""
     x = jets.values[:, :2] / np.repeat(jets.width, jets.counts)[:, None]
     far = np.maximum(np.hypot(x[:, 0], x[:, 1]), 1e-12)[:, None]
-    return x * (np.arcsinh(far / CENTRE) / far), np.log(jets.values[:, 2] * np.repeat(jets.counts, jets.counts))
+    squeezed: Floats = x * (np.arcsinh(far / CENTRE) / far)
+    return squeezed, np.log(jets.values[:, 2] * np.repeat(jets.counts, jets.counts))
 
 
 def _centred(values: Floats, offsets: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
@@ -215,4 +216,5 @@ def _weight(events: Events) -> Floats:
             f"jets to learn from need weights that are finite, not below 0 and not all 0; of {len(weight):,} weights "
             f"{negative:,} are negative and {unusable:,} NaN or infinite: leave these jets out"
         )
-    return weight / weight.mean()
+    scaled: Floats = weight / weight.mean()
+    return scaled
