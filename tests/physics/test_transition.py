@@ -46,6 +46,16 @@ def test_critical_temperature():
     assert math.isclose(critical(hot, cold), ZERO / math.sqrt(1 - E**2 / (QUARTIC * D)), rel_tol=1e-7)
 
 
+def test_torch_has_its_threads_again():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        phases(high_temperature(), GRID, STARTS)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_nucleation_meets_its_criterion(found):
     assert found.status == "nucleates"
     T = found.temperature

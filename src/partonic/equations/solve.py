@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from partonic.core.errors import InputError, unknown
 from partonic.core.estimate import Estimate
+from partonic.core.threads import single_thread
 from partonic.equations.adam import AdamOptions, adam
 from partonic.equations.checks import check
 from partonic.equations.features import Shape, draw
@@ -102,7 +102,7 @@ def solve(
     check(problem)
     began = time.process_time()
     tried: list[Tried] = []
-    with _one_thread():
+    with single_thread():
         x = grid(problem, GRID[problem.dimensions])
         for way in _ways(problem, method, options or AdamOptions()):
             tried.append(_try(problem, way, x, seed))
@@ -256,14 +256,3 @@ def _status(trial: Trial, tolerance: float) -> tuple[Status, str]:
             f"two solves are {trial.error:.1e} of the size of the fields apart, more than the tolerance {tolerance:.1e}"
         )
     return "solved", f"two solves with different features agree to {trial.error:.1e} of the size of the fields"
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Matrices this small are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

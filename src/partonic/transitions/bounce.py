@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
+from partonic.core.threads import single_thread
 from partonic.transitions.polish import Polished, polish, polish_again
 from partonic.transitions.potential import Potential
 from partonic.transitions.profile import guess
@@ -122,6 +124,7 @@ class Bounce:
         return self.integrate(lambda phi: potential.dT(phi, self.T).detach().numpy() - outside)
 
 
+@single_thread()
 def bounce(
     potential: Potential, false: Any, true: Any, T: float = 0.0, d: int = 3, *, start: Bounce | None = None
 ) -> Bounce:
@@ -221,6 +224,9 @@ def _vacua(potential: Potential, false: Any, true: Any, T: float) -> tuple[Array
         raise InputError(
             f"the false and the true vacuum are the same point ({', '.join(f'{x:.6g}' for x in given[0].tolist())})"
         )
+    settled = potential.settled(torch.stack(given), T)
+    if settled is not None:
+        return settled[0].numpy(), settled[1].numpy()
     found = []
     for name, point in zip(("false", "true"), given, strict=True):
         slope, bend = potential.gradient(point, T), potential.hessian(point, T)

@@ -25,6 +25,7 @@ Kind = Literal["scalar", "vector", "fermion"]
 Daisy = Literal["arnold-espinosa", "parwani", "none"]
 CONSTANTS = {"scalar": 1.5, "vector": 5 / 6, "fermion": 1.5}
 DAISIES = ("arnold-espinosa", "parwani", "none")
+TINY = 1e-200  # a fourth power of a mass over the scale that is smaller has no logarithm any more
 COLDEST = 1e-3  # GeV; there are no thermal terms up to this temperature
 
 
@@ -170,9 +171,9 @@ class _Group:
 
 def _vacuum(masses: Tensor, scale: float, constant: Tensor | float, infrared: Tensor | float) -> Tensor:
     square = masses**2
-    floor = square + infrared**4
-    safe = torch.where(floor > 0, floor, 1.0)
-    return square * (0.5 * torch.log(safe / scale**4) - constant) / (64 * math.pi**2)
+    ratio = (square + infrared**4) / scale**4
+    safe = torch.where(ratio > TINY, ratio, 1.0)
+    return square * (0.5 * torch.log(safe) - constant) / (64 * math.pi**2)
 
 
 def _rings(one: Species, phi: Tensor, T: Tensor) -> Tensor:

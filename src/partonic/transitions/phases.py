@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
+from scipy.interpolate import PchipInterpolator
 
 from partonic.core.errors import InputError
+from partonic.core.threads import single_thread
 from partonic.transitions.potential import Potential
 
 Floats = NDArray[np.float64]
 HALVINGS = 10  # of a step in temperature, to find where a phase ends
-NEWTON = 12  # steps from the minimum at the last temperature
+NEAR = 1e-3  # after a step as small as this part of the field the second derivatives are not taken anew
+NEWTON = 20  # steps from the minimum at the last temperature
 JUMP = 0.25  # a minimum that moves by more than this part of its distance from the origin is another one
+CROSSED = 1e-11  # last step to a critical temperature, as part of it
 SAME = 1e-3  # minima closer than this part of their size are one
 
 
@@ -45,7 +49,7 @@ class Phase:
         low, high = self.temperatures[0], self.temperatures[-1]
         if not low <= T <= high:
             raise InputError(f"this phase exists from T = {low:g} to {high:g}, not at {T:g}")
-        near = np.array([np.interp(T, self.temperatures, column) for column in self.phi.T])
+        near = PchipInterpolator(self.temperatures, self.phi)(T) if len(self.temperatures) > 1 else self.phi[0]
         found = follow(self.potential, near, T)
         return near if found is None else found
 
@@ -55,6 +59,9 @@ class Phase:
         Raises:
             InputError: the phase does not exist there.
         """
+        at = int(np.searchsorted(self.temperatures, T))
+        if at < len(self.temperatures) and self.temperatures[at] == T:
+            return float(self.depth[at])
         return float(self.potential.value(self.at(T), T))
 
 
@@ -68,17 +75,19 @@ def follow(potential: Potential, near: ArrayLike, T: float) -> Floats | None:
     """
     point = torch.as_tensor(np.asarray(near, dtype=np.float64))
     size = float(point.norm()) + 1e-3 * (T + 1)
-    bend = potential.hessian(point, T)
+    bend, length = potential.hessian(point, T), 1.0
     for _ in range(NEWTON):
         if not bool(torch.isfinite(bend).all()) or float(torch.linalg.eigvalsh(bend)[0]) <= 0:
             return None
         move = torch.linalg.solve(bend, -potential.gradient(point, T))
-        if float(move.norm()) > JUMP * size:
+        length = float(move.norm())
+        if length > JUMP * size:
             return None
         point = point + move
-        bend = potential.hessian(point, T)
-        if float(move.norm()) < 1e-9 * size:
+        if length < 1e-9 * size:
             break
+        if length > NEAR * size:
+            bend = potential.hessian(point, T)
     return point.numpy() if float(torch.linalg.eigvalsh(bend)[0]) > 0 else None
 
 
@@ -101,11 +110,14 @@ def trace(potential: Potential, start: ArrayLike, temperatures: ArrayLike, at: f
     found = {float(grid[middle]): first}
     for ahead in (grid[middle + 1 :], grid[:middle][::-1]):
         T, last = float(grid[middle]), first
+        ahead_of_last = np.zeros_like(first)  # change of the minimum with temperature
         for further in ahead:
-            there = follow(potential, last, further)
+            there = follow(potential, last + ahead_of_last * (further - T), further)
+            there = follow(potential, last, further) if there is None else there
             if there is None:
                 found.update(_until_the_end(potential, last, T, float(further)))
                 break
+            ahead_of_last = (there - last) / (further - T)
             T, last = float(further), there
             found[T] = last
     kept = np.array(sorted(found))
@@ -127,6 +139,7 @@ def _until_the_end(potential: Potential, last: Floats, T: float, gone: float) ->
     return found
 
 
+@single_thread()
 def phases(potential: Potential, temperatures: ArrayLike, starts: Sequence[ArrayLike]) -> list[Phase]:
     """All phases that points lead to, from the lowest and from the highest temperature.
 
@@ -166,8 +179,8 @@ def critical(one: Phase, other: Phase) -> float | None:
     """Temperature at which two phases are equally deep, the highest; None if there is none."""
     low = max(one.temperatures[0], other.temperatures[0])
     high = min(one.temperatures[-1], other.temperatures[-1])
-    both = np.concatenate([one.temperatures, other.temperatures])
-    grid = np.unique(both[(both >= low) & (both <= high)])
+    grid = np.union1d(one.temperatures, other.temperatures)
+    grid = grid[(grid >= low) & (grid <= high)]
     if len(grid) < 2:
         return None
     apart = np.array([one.value(T) - other.value(T) for T in grid])
@@ -175,9 +188,22 @@ def critical(one: Phase, other: Phase) -> float | None:
     if len(places) == 0:
         return None
     place = places[-1]
-    return float(
-        brentq(lambda T: one.value(T) - other.value(T), grid[place], grid[place + 1], xtol=1e-8 * high, rtol=1e-10)
-    )
+    return _crossing(one, other, float(grid[place]), float(grid[place + 1]), apart[place : place + 2])
+
+
+def _crossing(one: Phase, other: Phase, low: float, high: float, apart: Floats) -> float:
+    """Newton's method between two temperatures on the difference of the depths, (2,) at both; minima do not move it."""
+    T = float(low - apart[0] * (high - low) / (apart[1] - apart[0]))
+    for _ in range(NEWTON):
+        phi = np.stack([one.at(T), other.at(T)])
+        depth, slope = (float(v[0] - v[1]) for v in (one.potential.value(phi, T), one.potential.dT(phi, T)))
+        low, high = (T, high) if depth * apart[0] > 0 else (low, T)
+        there = T - depth / slope if slope else math.inf
+        there = there if low <= there <= high else 0.5 * (low + high)
+        if abs(there - T) < CROSSED * T:
+            return there
+        T = there
+    return T
 
 
 def _contains(phase: Phase, point: Floats, T: float) -> bool:

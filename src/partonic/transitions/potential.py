@@ -13,6 +13,7 @@ from torch import Tensor
 from partonic.core.errors import InputError
 
 STEPS = 200  # of the search for a minimum
+RESTING = 1e-7  # Newton steps shorter than this part of the size of the fields no longer look at the value of V
 FAR = 1e6  # a search that leaves its start by so many times the size of the fields has no minimum to find
 
 
@@ -129,6 +130,8 @@ class Potential:
             along = directions.T @ slope
             down = -along / curvature.abs().clamp(min=1e-10 * largest + 1e-300)
             saddle = curvature < -1e-10 * largest
+            if not bool(saddle.any()) and float(down.norm()) < RESTING * size:
+                break
             at_rest = down.abs() < 1e-4 * size
             down = torch.where(saddle & at_rest, torch.where(along > 0, -1e-2 * size, 1e-2 * size), down)
             move = directions @ down
@@ -142,9 +145,26 @@ class Potential:
                     f"'{self.name}' is unbounded below: from {_point(origin)} it falls to {value:.3g} and on; give a "
                     "point next to a minimum"
                 )
-        point = self._at_rest(point, T)
-        self.require_minimum(point, T)
+        point, slope, bend = self._at_rest(point, T)
+        self._judge(point, slope, bend, "the point")
         return point
+
+    def settled(self, points: Tensor, T: float = 0.0) -> Tensor | None:
+        """Minima next to points that are minima already but for their last digits, (points, fields); None where not.
+
+        Args:
+            points: (points, fields).
+            T: temperature.
+        """
+        slope, bend = self.gradient(points, T), self.hessian(points, T)
+        if not (torch.isfinite(slope).all() and torch.isfinite(bend).all()):
+            return None
+        curvature = torch.linalg.eigvalsh(bend)
+        if not bool((curvature[:, 0] > 1e-8 * curvature.abs().amax(1)).all()):
+            return None
+        move = -torch.linalg.solve(bend, slope)
+        near = move.norm(dim=1) < RESTING * (points.norm(dim=1) + 1e-3)
+        return points + move if bool(near.all()) else None
 
     def require_minimum(self, phi: Any, T: float = 0.0, what: str = "the point") -> None:
         """Check that a point is a minimum (flat directions may be there).
@@ -158,7 +178,11 @@ class Potential:
             InputError: V falls from it.
         """
         point = self.point(phi, T)
-        slope, curvature = self.gradient(point, T), torch.linalg.eigvalsh(self.hessian(point, T))
+        self._judge(point, self.gradient(point, T), self.hessian(point, T), what)
+
+    def _judge(self, point: Tensor, slope: Tensor, bend: Tensor, what: str) -> None:
+        """Raise if slope and second derivatives are not those of a minimum."""
+        curvature = torch.linalg.eigvalsh(bend)
         largest = float(curvature.abs().max())
         if bool((curvature < -1e-6 * largest).any()):
             kind = "maximum" if bool((curvature < 0).all()) else "saddle"
@@ -190,16 +214,21 @@ class Potential:
         point = phi if isinstance(phi, Tensor) else torch.as_tensor(np.asarray(phi, dtype=np.float64))
         return (point, torch.as_tensor(T, dtype=torch.float64)) if self.temperature_dependent else (point,)
 
-    def _at_rest(self, point: Tensor, T: float) -> Tensor:
-        """Newton steps on the slope, which says where a minimum is to more digits than the value does."""
-        slope = self.gradient(point, T)
-        for _ in range(4):
-            there = point - torch.linalg.pinv(self.hessian(point, T), rtol=1e-10, hermitian=True) @ slope
+    def _at_rest(self, point: Tensor, T: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Newton steps on the slope, which says where a minimum is to more digits than the value does.
+
+        Returns:
+            The point, the slope there and the second derivatives next to it.
+        """
+        slope, bend = self.gradient(point, T), self.hessian(point, T)
+        inverse = torch.linalg.pinv(bend, rtol=1e-10, hermitian=True)
+        for _ in range(6):
+            there = point - inverse @ slope
             found = self.gradient(there, T)
-            if not float(found.norm()) < float(slope.norm()):
+            if not float(found.norm()) < 0.5 * float(slope.norm()):
                 break
             point, slope = there, found
-        return point
+        return point, slope, bend
 
     def _downhill(self, point: Tensor, move: Tensor, value: float, T: float) -> tuple[Tensor, float] | None:
         """The longest of the moves 1, 1/2, 1/4, ... that lowers V; None if none does."""

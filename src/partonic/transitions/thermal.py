@@ -78,29 +78,18 @@ def thermal_fermion(y: Tensor) -> Tensor:
 class _Differentiable(torch.autograd.Function):
     """A derivative of one of the functions, whose own derivative is the next one."""
 
-    generate_vmap_rule = False
-
     @staticmethod
-    def forward(y: Tensor, sign: int, order: int) -> Tensor:
+    def forward(ctx: Any, y: Tensor, sign: int, order: int) -> Tensor:
         """The values."""
-        return torch.from_numpy(derivative(sign, order, y.detach().numpy()))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, int, int], output: Tensor) -> None:  # noqa: ARG004
-        """What the next derivative needs."""
-        y, ctx.sign, ctx.order = inputs
+        ctx.sign, ctx.order = sign, order
         ctx.save_for_backward(y)
+        return torch.from_numpy(derivative(sign, order, y.detach().numpy()))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         """Chain rule."""
         (y,) = ctx.saved_tensors
         return grads[0] * _applied(y, ctx.sign, ctx.order + 1), None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], y: Tensor, sign: int, order: int) -> Any:  # noqa: ARG004
-        """Elementwise."""
-        return _applied(y, sign, order), in_dims[0]
 
 
 def _applied(y: Tensor, sign: int, order: int) -> Tensor:

@@ -18,6 +18,7 @@ from scipy.optimize import brentq
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
+from partonic.core.threads import single_thread
 from partonic.transitions.bounce import Bounce, bounce
 from partonic.transitions.phases import Phase, critical, phases
 from partonic.transitions.potential import Potential
@@ -108,6 +109,7 @@ class Transition:
         )
 
 
+@single_thread()
 def transition(
     potential: Potential, temperatures: ArrayLike, starts: Sequence[ArrayLike], degrees: float = 106.75
 ) -> Transition:

@@ -86,6 +86,15 @@ def test_vacuum_and_masses_of_tree_level_are_kept(potential, vacuum, scalars):
     assert np.allclose(found.numpy(), scalars, rtol=1e-5)
 
 
+@pytest.mark.parametrize("h", [0.0, 1e-160, 1e-79, 1e-40])
+def test_a_field_that_is_next_to_nothing_has_a_finite_potential(h):
+    potential = singlet(90, 0.3, 0.5)
+    there = potential.value([0.0, 133.0], 111.3)
+    assert math.isclose(float(potential.value([h, 133.0], 111.3)), float(there), rel_tol=1e-12)
+    assert torch.isfinite(potential.gradient([h, 133.0], 111.3)).all()
+    assert torch.isfinite(potential.hessian([h, 133.0], 111.3)).all()
+
+
 def test_thermal_mass_of_a_hot_plasma():
     """V grows like Pi phi^2 / 2: for the Higgs field 0.4 T^2 or so, by the couplings of the Standard Model."""
     potential, T, h = singlet(90, 0.3, 0.5, daisy="none"), 2_000.0, 50.0

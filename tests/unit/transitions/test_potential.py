@@ -34,6 +34,15 @@ def test_minima_are_reached_to_the_last_digits(start):
     assert torch.linalg.eigvalsh(HOT.hessian(found, 1.0)).min() > 0
 
 
+def test_minima_that_are_known_but_for_their_last_digits():
+    exact = torch.stack([HOT.minimise([0.7, 0.1], T=1.0), HOT.minimise([0.7, -0.1], T=1.0)])
+    found = HOT.settled(exact + 1e-9, T=1.0)
+    assert found is not None
+    assert torch.allclose(found, exact, rtol=0, atol=1e-14)
+    assert HOT.settled(exact + 1e-3, T=1.0) is None
+    assert HOT.settled(torch.zeros(1, 2, dtype=torch.float64), T=1.0) is None
+
+
 def test_scales_of_the_fields_change_nothing():
     big = Potential(lambda p: ((p / 246.0) ** 2 - 1).sum(-1) ** 2 * 1e9, 1)
     assert big.minimise([100.0]).numpy() == pytest.approx([246.0], rel=1e-12)
