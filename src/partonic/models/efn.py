@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from partonic.core.registry import register_model
+from partonic.models.deep_sets import summed
 from partonic.models.heads import logits
 from partonic.models.mlp import mlp
 from partonic.represent.packed import KINEMATIC, POSITION
@@ -49,5 +50,5 @@ class EFN(nn.Module):
         pt = jets.p4[:, 1:3].norm(dim=1, keepdim=True)
         share = pt / segment_sum(pt, jets.offsets)[segments(jets.offsets)]
         known = torch.cat([SCALE * jets.features[:, POSITION], jets.features[:, KINEMATIC:]], dim=1)
-        latent = segment_sum(share * self.phi(known), jets.offsets)
+        latent = summed(self.phi, known, jets.offsets, share[:, 0])
         return logits(self.rho(latent))

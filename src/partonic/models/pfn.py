@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from partonic.core.registry import register_model
+from partonic.models.deep_sets import summed
 from partonic.models.heads import logits
 from partonic.models.mlp import mlp
 from partonic.represent.packed import POSITION
-from partonic.represent.segments import segment_sum
 
 if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
@@ -55,6 +55,5 @@ class PFN(nn.Module):
 
     def forward(self, jets: PackedJets) -> Tensor:
         """Logits, (jets,) or (jets, outputs)."""
-        seen = self.phi(self.norm(jets.features * self.scales))
-        latent = segment_sum(seen, jets.offsets) / PARTICLES  # (jets, width)
+        latent = summed(self.phi, self.norm(jets.features * self.scales), jets.offsets) / PARTICLES  # (jets, width)
         return logits(self.rho(latent))

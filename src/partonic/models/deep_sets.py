@@ -1,0 +1,174 @@
+"""The sum over the particles of a jet of a network of each particle, in blocks that stay in the processor's cache."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from partonic.core.compiled import compiled
+from partonic.models.folding import LinearNorm
+from partonic.represent.neighbours import compiles
+from partonic.represent.segments import segment_sum, segments
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BLOCK = 1024  # particles whose hidden layers stay in the cache
+
+
+def summed(network: nn.Sequential, values: Tensor, offsets: Tensor, share: Tensor | None = None) -> Tensor:
+    r"""The sum :math:`\sum_i z_i \Phi(p_i)` over the particles of each jet.
+
+    Linear layers each followed by a ReLU take one compiled pass on a processor, without an array of the last and widest
+    layer; any other network takes torch's own.
+
+    Args:
+        network: of a particle.
+        values: what it sees, (particles, features).
+        offsets: where jets begin and the last one ends, (jets + 1,).
+        share: weights of the particles without a gradient, (particles,); ones if None.
+
+    Returns:
+        (jets, width)
+    """
+    if not (compiles(values) and len(values) and _plain(network)):
+        seen = _through(network, values)
+        return segment_sum(seen if share is None else share[:, None] * seen, offsets)
+    layers = list(network)[::2]
+    weights = [
+        tensor
+        for layer in layers
+        for tensor in (layer.fixed() if isinstance(layer, LinearNorm) else (layer.weight, layer.bias))
+    ]
+    return cast(Tensor, _Summed.apply(values, offsets, share, *weights))  # type: ignore[no-untyped-call]
+
+
+def _plain(network: nn.Sequential) -> bool:
+    layers, relus = list(network)[::2], list(network)[1::2]
+    linear = all(type(layer) is nn.Linear or (isinstance(layer, LinearNorm) and not layer.training) for layer in layers)
+    return linear and len(layers) == len(relus) and all(type(layer) is nn.ReLU for layer in relus)
+
+
+def _through(network: nn.Sequential, values: Tensor) -> Tensor:
+    layers = list(network)
+    while layers:
+        layer = layers.pop(0)
+        if isinstance(layer, LinearNorm) and layers and type(layers[0]) is nn.ReLU:
+            layers.pop(0)
+            values = layer.activated(values)
+        else:
+            values = layer(values)
+    return values
+
+
+class _Summed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, offsets: Tensor, share: Tensor | None, *weights: Tensor) -> Tensor:
+        """Sums of the last layer; what the layers give stays for the gradients."""
+        matrices, biases = weights[::2], weights[1::2]
+        n = len(values)
+        wanted = any(ctx.needs_input_grad)
+        hidden = [values.new_empty(n if wanted else min(n, BLOCK), len(bias)) for bias in biases]
+        out = torch.zeros(len(offsets) - 1, len(biases[-1]), dtype=torch.float64)
+        jets, shares = segments(offsets), values.new_ones(n) if share is None else share
+        for start in range(0, n, BLOCK):
+            end = min(start + BLOCK, n)
+            seen = values[start:end]
+            for matrix, bias, kept in zip(matrices, biases, hidden, strict=True):
+                part = kept[start:end] if wanted else kept[: end - start]
+                torch.mm(seen, matrix.t(), out=part)
+                if bias is not biases[-1]:
+                    _lift(part.numpy(), bias.numpy())
+                seen = part
+            _collect(seen.numpy(), biases[-1].numpy(), jets[start:end].numpy(), shares[start:end].numpy(), out.numpy())
+        if wanted:
+            ctx.save_for_backward(values, jets, shares, *weights, *hidden)
+        return out.to(values.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the values and of the layers, block by block from the last layer to the first."""
+        values, jets, shares, *kept = ctx.saved_tensors
+        layers = len(kept) // 3
+        matrices, biases, hidden = kept[: 2 * layers : 2], kept[1 : 2 * layers : 2], kept[2 * layers :]
+        given = gradients[0].contiguous().numpy()
+        of_matrix = [torch.zeros_like(matrix.t()) for matrix in matrices]  # transposed: the faster product
+        of_bias = [torch.zeros_like(bias) for bias in biases]
+        of_values = torch.empty_like(values) if ctx.needs_input_grad[0] else None
+        room = [values.new_empty(min(len(values), BLOCK), len(bias)) for bias in biases]
+        for start in range(0, len(values), BLOCK):
+            end = min(start + BLOCK, len(values))
+            slope = room[-1][: end - start]
+            _spread(
+                hidden[-1][start:end].numpy(),
+                biases[-1].numpy(),
+                jets[start:end].numpy(),
+                shares[start:end].numpy(),
+                given,
+                slope.numpy(),
+                of_bias[-1].numpy(),
+            )
+            for layer, earlier in pairwise(range(layers - 1, -1, -1)):
+                below = hidden[earlier][start:end]
+                of_matrix[layer].addmm_(below.t(), slope)
+                slope = torch.mm(slope, matrices[layer], out=room[earlier][: end - start])
+                _gate(below.numpy(), slope.numpy(), of_bias[earlier].numpy())
+            of_matrix[0].addmm_(values[start:end].t(), slope)
+            if of_values is not None:
+                torch.mm(slope, matrices[0], out=of_values[start:end])
+        of_weights = [tensor for matrix, bias in zip(of_matrix, of_bias, strict=True) for tensor in (matrix.t(), bias)]
+        return of_values, None, None, *of_weights
+
+
+@compiled
+def _lift(rows: NDArray[Any], bias: NDArray[Any]) -> None:
+    zero = rows.dtype.type(0)
+    for i in range(rows.shape[0]):
+        for c in range(rows.shape[1]):
+            rows[i, c] = max(rows[i, c] + bias[c], zero)
+
+
+@compiled
+def _collect(
+    rows: NDArray[Any], bias: NDArray[Any], jets: NDArray[Any], shares: NDArray[Any], out: NDArray[Any]
+) -> None:
+    zero = rows.dtype.type(0)
+    for i in range(rows.shape[0]):
+        jet, share = jets[i], shares[i]
+        for c in range(rows.shape[1]):
+            out[jet, c] += share * max(rows[i, c] + bias[c], zero)
+
+
+@compiled
+def _spread(
+    rows: NDArray[Any],
+    bias: NDArray[Any],
+    jets: NDArray[Any],
+    shares: NDArray[Any],
+    given: NDArray[Any],
+    out: NDArray[Any],
+    of_bias: NDArray[Any],
+) -> None:
+    zero = rows.dtype.type(0)
+    total = np.zeros(rows.shape[1], rows.dtype)
+    for i in range(rows.shape[0]):
+        jet, share = jets[i], shares[i]
+        for c in range(rows.shape[1]):
+            out[i, c] = share * given[jet, c] if rows[i, c] + bias[c] > zero else zero
+            total[c] += out[i, c]
+    of_bias += total
+
+
+@compiled
+def _gate(rows: NDArray[Any], slope: NDArray[Any], of_bias: NDArray[Any]) -> None:
+    zero = rows.dtype.type(0)
+    total = np.zeros(rows.shape[1], rows.dtype)
+    for i in range(rows.shape[0]):
+        for c in range(rows.shape[1]):
+            slope[i, c] = slope[i, c] if rows[i, c] > zero else zero
+            total[c] += slope[i, c]
+    of_bias += total

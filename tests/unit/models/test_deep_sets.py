@@ -1,0 +1,71 @@
+"""The sum over particles of their network: the compiled pass beside torch's own."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from partonic.models.deep_sets import BLOCK, summed
+from partonic.models.folding import LinearNorm
+from partonic.models.mlp import mlp
+from partonic.represent.segments import segment_sum
+
+PARTICLES = BLOCK + 300  # one block and a part of another
+
+
+def drawn(dtype, norms=False):
+    torch.manual_seed(3)
+    network = mlp(5, 8, 9, 11, activate_last=True, norms=norms).to(dtype)
+    for weight in [*network.parameters(), *(b for b in network.buffers() if b.is_floating_point())]:
+        weight.data += 0.1 * torch.rand_like(weight)
+    cuts = np.sort(np.random.default_rng(4).integers(0, PARTICLES, 30))
+    offsets = torch.tensor([0, 0, *cuts, PARTICLES, PARTICLES])  # the first and the last jet are empty
+    values = torch.randn(PARTICLES, 5, dtype=dtype, requires_grad=True)
+    return network, values, offsets
+
+
+def plain(network, values, offsets, share):
+    for layer in network:
+        values = layer.norm(layer.layer(values)) if isinstance(layer, LinearNorm) else torch.relu(values)
+    return segment_sum(values * share[:, None], offsets)
+
+
+@pytest.mark.parametrize(("dtype", "close"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_and_gradients_are_those_of_torch(dtype, close, weighted):
+    network, values, offsets = drawn(dtype)
+    share = torch.rand(PARTICLES, dtype=dtype) if weighted else None
+    seen = network(values)
+    expected = segment_sum(seen if share is None else seen * share[:, None], offsets)
+    found = summed(network, values, offsets, share)
+    given = torch.randn_like(expected)
+    wanted = [values, *network.parameters()]
+    theirs = torch.autograd.grad((expected * given).sum(), wanted)
+    ours = torch.autograd.grad((found * given).sum(), wanted)
+    assert torch.allclose(found, expected, rtol=close, atol=close)
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a - b).abs().max() < close * b.abs().max()
+    with torch.no_grad():
+        assert torch.allclose(summed(network, values, offsets, share), expected, rtol=close, atol=close)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norms_are_kept(training):
+    network, values, offsets = drawn(torch.float64, norms=True)
+    share = torch.rand(PARTICLES, dtype=torch.float64)
+    expected = plain(network.train(training), values, offsets, share)
+    network, values, offsets = drawn(torch.float64, norms=True)
+    found = summed(network.train(training), values, offsets, share)
+    assert torch.allclose(found, expected, rtol=1e-10)
+    ours = torch.autograd.grad(found.square().sum(), list(network.parameters()))
+    assert all(bool(gradient.isfinite().all()) for gradient in ours)
+    moved = [bool(gradient.abs().max() > 0) for gradient in ours]
+    assert sum(moved) >= len(ours) - 3 * training  # a bias before a batch norm changes nothing
+
+
+def test_other_networks_and_no_particles_are_torchs_own():
+    _, values, offsets = drawn(torch.float32)
+    network = nn.Sequential(nn.Linear(5, 4), nn.Tanh())
+    assert torch.allclose(summed(network, values, offsets), segment_sum(network(values), offsets))
+    none = summed(mlp(5, 4, 3, activate_last=True), values[:0], torch.tensor([0, 0, 0]))
+    assert torch.equal(none, torch.zeros(2, 3))
