@@ -13,12 +13,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from partonic.core.errors import FileError, InputError, unknown
+from partonic.core.errors import InputError, unknown
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.inference import stored
 from partonic.inference.batches import Cutting
-from partonic.inference.networks import Standardise
 from partonic.inference.ratio import OPTIONS, as_box, as_reference, check_inside, fit_facts, make_batches, split
 from partonic.inference.samples import LabelledSample, Sample, as_observables
 from partonic.objectives.density import nde, scandal
@@ -29,7 +28,7 @@ AT_ONCE = 100_000  # pairs of an event and a theta that are evaluated together
 
 
 class ConditionalFlow(nn.Module):
-    r"""A neural spline flow (arXiv:1906.04032) of standardised observables, conditional on theta.
+    r"""A density of observables by neural splines (arXiv:1906.04032), conditional on theta, at many theta at once.
 
     Args:
         features: number of observables.
@@ -40,9 +39,6 @@ class ConditionalFlow(nn.Module):
         widths: of the hidden layers.
     """
 
-    centre: Tensor
-    unit: Tensor
-
     def __init__(
         self,
         features: int,
@@ -52,21 +48,32 @@ class ConditionalFlow(nn.Module):
         bins: int = 8,
         widths: Sequence[int] = (64, 64),
     ) -> None:
-        from zuko.flows import NSF
+        from partonic.models.flows.density import ConditionalDensity
 
         super().__init__()
-        self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32))
-        self.register_buffer("unit", torch.tensor(unit, dtype=torch.float32))
-        self.standardise = Standardise(features)
-        settings = {"transforms": transforms, "hidden_features": tuple(widths), "activation": nn.SiLU}
-        self.flow = NSF(features, context=len(unit), bins=bins, **settings)
+        self.density = ConditionalDensity(features, len(unit), "spline", transforms, widths, bins, smooth=True)
+        self._centre(torch.tensor(centre), torch.tensor(unit))
+
+    def learn(self, x: Tensor) -> None:
+        """Start from the mean and the covariance of a sample (n, features) of any theta.
+
+        Raises:
+            InputError: the observables do not vary independently of each other.
+        """
+        centre, unit = self.density.mean.clone(), self.density.width.clone()
+        self.density.learn(x, x.new_zeros(len(x), len(unit)))
+        self._centre(centre, unit)
+
+    def _centre(self, centre: Tensor, unit: Tensor) -> None:
+        self.density.mean.copy_(centre)
+        self.density.width.copy_(unit)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         r""":math:`\ln \hat p(x|\theta)`, (m, b), from x (b, features) and theta (m, b, p) or (m, 1, p)."""
-        values = self.standardise(x).expand(len(theta), *x.shape)
-        context = ((theta - self.centre) / self.unit).expand(*values.shape[:-1], -1)
-        log_density: Tensor = self.flow(context).log_prob(values)
-        return log_density - self.standardise.width.log().sum()
+        values = x.expand(len(theta), *x.shape)
+        context = theta.expand(*values.shape[:-1], -1)
+        log_density: Tensor = self.density(values.flatten(0, 1), context.flatten(0, 1))
+        return log_density.reshape(len(theta), len(x))
 
 
 @dataclass(frozen=True)
@@ -118,10 +125,8 @@ class DensityEstimator:
         Raises:
             FileError: it cannot be written.
         """
-        plain = {"options": dict(self.options), "method": self.method, "facts": dict(self.facts)}
-        arrays = {name: torch.from_numpy(getattr(self, name)) for name in ("reference", "box")}
-        rest = {"parameters": list(self.parameters), "state": self.network.state_dict()}
-        stored.write(path, "density", {**plain, **arrays, **rest})
+        names = ("options", "method", "parameters", "reference", "box", "facts")
+        stored.save(path, "density", self, names)
 
     @classmethod
     def load(cls, path: Path | str) -> DensityEstimator:
@@ -130,15 +135,7 @@ class DensityEstimator:
         Raises:
             FileError: the file is missing, damaged or of another kind.
         """
-        tree = stored.read(path, "density")
-        try:
-            network = ConditionalFlow(**tree["options"])
-            network.load_state_dict(tree["state"])
-            arrays = {name: tree[name].numpy() for name in ("reference", "box")}
-            kept = {name: tree[name] for name in ("options", "method", "facts")}
-            return cls(network.eval(), parameters=tuple(tree["parameters"]), **arrays, **kept)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+        return stored.load(path, "density", lambda tree: ConditionalFlow(**tree["options"]), cls)
 
 
 def train_density(
@@ -183,7 +180,7 @@ def train_density(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         network = ConditionalFlow(**built)
-    network.standardise.learn(torch.from_numpy(sample.x.astype(np.float32)))
+    network.learn(torch.from_numpy(sample.x.astype(np.float32)))
     training, held = split(sample, validation, options.seed)
     how, scores = cutting or Cutting(seed=options.seed), method == "scandal"
     batches = make_batches(training, limits, start, how, scores)

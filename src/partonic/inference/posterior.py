@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from partonic.core import hamiltonian
-from partonic.core.errors import FileError, InputError, TrainingError, unknown
+from partonic.core.errors import InputError, TrainingError, unknown
 from partonic.core.rng import generator
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
@@ -22,7 +22,7 @@ from partonic.inference.batches import Cutting, SampleBatches, Stream
 from partonic.inference.networks import ParameterisedRatio
 from partonic.inference.priors import FlatPrior, NormalPrior, Prior
 from partonic.inference.samples import as_observables
-from partonic.models.flows.density import ConditionalDensity
+from partonic.models.flows.density import ConditionalDensity, Line
 from partonic.objectives.contrastive import Contrastive
 from partonic.objectives.generative import DensityBatch, negative_log_density
 
@@ -113,9 +113,8 @@ class Posterior:
         if not names:
             raise InputError(f"a posterior is saved with one of the priors {', '.join(PRIORS)}, not {self.prior}")
         numbers = {key: torch.from_numpy(value) for key, value in vars(self.prior).items()}
-        plain = {"method": self.method, "options": dict(self.options), "facts": dict(self.facts)}
-        state = {"state": self.network.state_dict(), "observables": self.observables}
-        stored.write(path, "posterior", {**plain, **state, "prior": names[0], "prior_numbers": numbers})
+        prior = {"prior": names[0], "prior_numbers": numbers}
+        stored.save(path, "posterior", self, ("method", "options", "observables", "facts"), **prior)
 
     @classmethod
     def load(cls, path: Path | str) -> Posterior:
@@ -124,15 +123,11 @@ class Posterior:
         Raises:
             FileError: the file is missing, damaged or of another kind.
         """
-        tree = stored.read(path, "posterior")
-        try:
-            network = _network(tree["method"], tree["options"])
-            network.load_state_dict(tree["state"])
-            prior = PRIORS[tree["prior"]](**{key: value.numpy() for key, value in tree["prior_numbers"].items()})
-            names = ("method", "options", "observables", "facts")
-            return cls(network.eval(), prior=prior, **{name: tree[name] for name in names})
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+
+        def make(prior: str, prior_numbers: Mapping[str, Tensor], **kept: Any) -> Posterior:
+            return cls(prior=PRIORS[prior](**{key: value.numpy() for key, value in prior_numbers.items()}), **kept)
+
+        return stored.load(path, "posterior", lambda tree: _network(tree["method"], tree["options"]), make)
 
     def _observed(self, x: ArrayLike) -> Floats:
         events = as_observables(np.atleast_2d(np.asarray(x, dtype=np.float64)))
@@ -152,7 +147,7 @@ class Posterior:
     def _chains(self, events: Tensor, n: int, random: torch.Generator, rng: np.random.Generator) -> Tensor:
         """Draws (n, m, p) of hybrid Monte Carlo, 100 chains an event that start at likely draws of the prior."""
         count = min(n, CHAINS)
-        line = _Line(self.prior.box)
+        line = Line.within(torch.from_numpy(self.prior.box.astype(np.float32)))
         starts = torch.from_numpy(self.prior.sample(STARTS, rng).astype(np.float32))
         begin, scale = [], []
         with torch.no_grad():
@@ -161,7 +156,7 @@ class Posterior:
                 chosen = torch.multinomial(
                     (logs - logs.max()).double().exp(), count, replacement=True, generator=random
                 )
-                free = line.free(starts)
+                free = line.free(starts)[0]
                 share = (logs - logs.max()).exp()[:, None]
                 mean = (share * free).sum(dim=0) / share.sum()
                 spread = ((share * (free - mean).square()).sum(dim=0) / share.sum()).sqrt()
@@ -188,28 +183,6 @@ class Posterior:
                 "the chains do not move; the network does not describe such events: train on more pairs"
             )
         return torch.cat(drawn)[:n]
-
-
-class _Line:
-    """Parameters of a box on the whole real line."""
-
-    def __init__(self, box: Floats) -> None:
-        self.boxed = torch.from_numpy(np.isfinite(box).all(axis=1))
-        self.low = torch.from_numpy(np.where(np.isfinite(box[:, 0]), box[:, 0], 0.0).astype(np.float32))
-        width = np.where(np.isfinite(box).all(axis=1), np.diff(box, axis=1)[:, 0], 1.0)
-        self.width = torch.from_numpy(width.astype(np.float32))
-
-    def free(self, theta: Tensor) -> Tensor:
-        """On the line, (b, p)."""
-        share = ((theta - self.low) / self.width).clamp(1e-6, 1 - 1e-6)
-        return torch.where(self.boxed, torch.logit(share), theta)
-
-    def bound(self, free: Tensor) -> tuple[Tensor, Tensor]:
-        """Theta (b, p) and the logarithm of the Jacobian (b,)."""
-        share = torch.sigmoid(free)
-        log_slope = (self.width * share * (1 - share)).clamp_min(1e-30).log()
-        theta = torch.where(self.boxed, self.low + self.width * share, free)
-        return theta, torch.where(self.boxed, log_slope, torch.zeros_like(log_slope)).sum(dim=-1)
 
 
 class PairBatches(SampleBatches):

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from partonic.core.errors import FileError, InputError, unknown
+from partonic.core.errors import InputError, unknown
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit.loop import FitResult, fit
@@ -31,6 +31,7 @@ METHODS = ("quadratic", "carl", "rolr", "alice", "cascal", "rascal", "alices")
 WITH_SCORE = {"cascal": 0.3, "rascal": 10.0, "alices": 0.3}
 """Methods that learn from the joint score, and how much its error counts beside that of the ratio."""
 NETWORKS: dict[str, type[nn.Module]] = {"quadratic": QuadraticRatio, "parameterised": ParameterisedRatio}
+STORED = ("kind", "options", "method", "reason", "parameters", "reference", "box", "free", "facts")
 FEWEST = 100  # events to learn from
 AT_ONCE = 1_000_000  # pairs of an event and a theta that are evaluated together
 ROUNDING = 1e-6  # of the range of a parameter
@@ -158,11 +159,7 @@ class RatioEstimator:
         Raises:
             FileError: it cannot be written.
         """
-        names = ("kind", "options", "method", "reason", "free", "facts")
-        tree = {name: getattr(self, name) for name in names}
-        arrays = {name: torch.from_numpy(getattr(self, name)) for name in ("reference", "box")}
-        state = self.network.state_dict()
-        stored.write(path, "ratio", {**tree, **arrays, "parameters": list(self.parameters), "state": state})
+        stored.save(path, "ratio", self, STORED)
 
     @classmethod
     def load(cls, path: Path | str) -> RatioEstimator:
@@ -171,15 +168,7 @@ class RatioEstimator:
         Raises:
             FileError: the file is missing, damaged or of another kind.
         """
-        tree = stored.read(path, "ratio")
-        try:
-            network = NETWORKS[tree["kind"]](**tree["options"])
-            network.load_state_dict(tree.pop("state"))
-            arrays = {name: tree.pop(name).numpy() for name in ("reference", "box")}
-            kept = {name: tree[name] for name in ("kind", "options", "method", "reason", "free", "facts")}
-            return cls(network.eval(), parameters=tuple(tree["parameters"]), **arrays, **kept)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+        return stored.load(path, "ratio", lambda tree: NETWORKS[tree["kind"]](**tree["options"]), cls)
 
     def _evaluate(self, x: Floats, theta: Floats) -> Floats:
         values, points = (torch.from_numpy(a.astype(np.float32)) for a in (x, theta))

@@ -33,12 +33,6 @@ class Rejected:
     distance: float
     share: float
 
-    def resampled(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draws of equal weight, (n, p)."""
-        rows = rng.choice(len(self.theta), n, p=self.weight / self.weight.sum())
-        result: Floats = self.theta[rows]
-        return result
-
 
 def reject(
     simulate: Simulate,

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from partonic.core.errors import FileError, InputError
+from partonic.core.errors import InputError
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.inference import stored
@@ -163,9 +163,7 @@ class ScoreEstimator:
         Raises:
             FileError: it cannot be written.
         """
-        plain = {"options": dict(self.options), "parameters": list(self.parameters), "facts": dict(self.facts)}
-        reference = torch.from_numpy(self.reference)
-        stored.write(path, "score", {**plain, "reference": reference, "state": self.network.state_dict()})
+        stored.save(path, "score", self, ("options", "parameters", "reference", "facts"))
 
     @classmethod
     def load(cls, path: Path | str) -> ScoreEstimator:
@@ -174,14 +172,7 @@ class ScoreEstimator:
         Raises:
             FileError: the file is missing, damaged or of another kind.
         """
-        tree = stored.read(path, "score")
-        try:
-            network = ScoreNetwork(**tree["options"])
-            network.load_state_dict(tree["state"])
-            reference = tree["reference"].numpy()
-            return cls(network.eval(), tree["options"], tuple(tree["parameters"]), reference, tree["facts"])
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+        return stored.load(path, "score", lambda tree: ScoreNetwork(**tree["options"]), cls)
 
 
 def train_score(

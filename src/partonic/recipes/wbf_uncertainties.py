@@ -81,10 +81,13 @@ def others(fusion: WeakBosonFusion) -> dict[str, tuple[WeakBosonFusion, WeakBoso
 def joint_ratios(fusion: WeakBosonFusion, events: Events) -> dict[str, tuple[Floats, Floats | None]]:
     """Weights of events of the Standard Model at +1 and -1 over the nominal ones, all latents known: the gold."""
     nominal = fusion.unscaled_joint(events)[:, 0]
-    return {
-        name: (up.unscaled_joint(events)[:, 0] / nominal, down and down.unscaled_joint(events)[:, 0] / nominal)
-        for name, (up, down) in others(fusion).items()
-    }
+
+    def ratio(other: WeakBosonFusion) -> Floats:
+        result: Floats = other.unscaled_joint(events)[:, 0] / nominal
+        return result
+
+    pairs = others(fusion).items()
+    return {name: (ratio(up), None if down is None else ratio(down)) for name, (up, down) in pairs}
 
 
 def exact_variations(fusion: WeakBosonFusion, events: Events) -> list[Variation]:
@@ -93,11 +96,11 @@ def exact_variations(fusion: WeakBosonFusion, events: Events) -> list[Variation]
     from partonic.simulators.wbf import Quadrature
 
     fusion = replace(fusion, quadrature=Quadrature(**NODES))
-    nominal = fusion.unscaled(events)[:, 0]
-    return [
-        weight_variation(name, nominal, up.unscaled(events)[:, 0], down and down.unscaled(events)[:, 0])
-        for name, (up, down) in others(fusion).items()
-    ]
+    nominal, found = fusion.unscaled(events)[:, 0], []
+    for name, (up, down) in others(fusion).items():
+        lower = None if down is None else down.unscaled(events)[:, 0]
+        found.append(weight_variation(name, nominal, up.unscaled(events)[:, 0], lower))
+    return found
 
 
 def learned_variations(
@@ -143,7 +146,8 @@ def uncertain_section(result: Result, given: Uncertain, learned: list[Variation]
         [_row(*pair) for pair in zip([*exact, rate], [*estimated, rate], strict=True)],
     )
     variations = {name: [*(exact if name == "truth" else estimated), rate] for name in given.ratios}
-    rows, drawn = [], {}
+    rows: list[dict[str, Any]] = []
+    drawn: dict[str, Scan] = {}
     for number in given.numbers:
         more, drawn = _limits(given, number, variations)
         rows += more
@@ -219,7 +223,7 @@ def _limits(
             low, high = found["truth"].along(i, others=0.0).interval(0.95)
             row |= {f"{parameter} from": low, f"{parameter} to": high}
         rows.append(row)
-    drawn = {}
+    drawn: dict[str, Scan] = {}
     for name in tables:
         drawn |= {name: scans["none"][name], f"{name}, profiled": scans["all"][name]}
     return rows, drawn

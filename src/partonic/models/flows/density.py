@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +17,47 @@ KINDS = {"spline": zuko.flows.NSF, "affine": zuko.flows.MAF}
 RIDGE = 1e-6  # of the mean variance of the observables, so that a constant one does no harm
 AT_ONCE = 20_000  # draws, for the memory's sake
 EDGE = 1e-6  # of the width of a box: values are kept so far from its ends
+
+
+@dataclass(frozen=True)
+class Line:
+    """Values within a box on the whole real line by a logit, so that densities and chains need not mind its ends.
+
+    Args:
+        boxed: which values have two ends, (v,); the others are what they are.
+        low: lower ends, (v,).
+        range: distances of the ends, (v,), 1 for a free value.
+    """
+
+    boxed: Tensor
+    low: Tensor
+    range: Tensor
+
+    @classmethod
+    def within(cls, ends: Tensor) -> Line:
+        """Of lower and higher ends, (v, 2), infinite for a free value."""
+        boxed, one = torch.isfinite(ends).all(dim=1), torch.ones(len(ends), dtype=ends.dtype)
+        return cls(boxed, torch.where(boxed, ends[:, 0], 0 * one), torch.where(boxed, ends[:, 1] - ends[:, 0], one))
+
+    def inside(self, values: Tensor) -> Tensor:
+        """Which values (b, v) are within the box, (b,)."""
+        share = (values - self.low) / self.range
+        return (~self.boxed | ((share >= 0) & (share <= 1))).all(dim=-1)
+
+    def free(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Values on the line, (b, v), and the logarithm of the Jacobian, (b,)."""
+        logit = torch.logit(((values - self.low) / self.range).clamp(EDGE, 1 - EDGE))
+        return torch.where(self.boxed, logit, values), -self._log_slope(logit)
+
+    def bound(self, free: Tensor) -> tuple[Tensor, Tensor]:
+        """Values in the box, (b, v), of those on the line, and the logarithm of the Jacobian, (b,)."""
+        values = torch.where(self.boxed, self.low + self.range * torch.sigmoid(free), free)
+        return values, self._log_slope(free)
+
+    def _log_slope(self, free: Tensor) -> Tensor:
+        """Logarithm of the change of values by those on the line, (b,)."""
+        slope = self.range.log() - softplus(free) - softplus(-free)
+        return torch.where(self.boxed, slope, 0.0).sum(dim=-1)
 
 
 class ConditionalDensity(nn.Module):
@@ -34,6 +76,7 @@ class ConditionalDensity(nn.Module):
         hidden: widths of the hidden layers of each.
         bins: of the splines.
         box: lowest and highest value of each, (values, 2), within which the density lives; infinite for a free one.
+        smooth: SiLU in the networks and not ReLU, where derivatives by the context are learned too.
 
     Raises:
         InputError: a number is too small, or the box is empty.
@@ -58,6 +101,7 @@ class ConditionalDensity(nn.Module):
         hidden: Sequence[int] = (64, 64),
         bins: int = 8,
         box: Sequence[Sequence[float]] | None = None,
+        smooth: bool = False,
     ) -> None:
         super().__init__()
         if kind not in KINDS:
@@ -67,16 +111,15 @@ class ConditionalDensity(nn.Module):
         ends = torch.tensor([(-torch.inf, torch.inf)] * values if box is None else box, dtype=torch.float32)
         if ends.shape != (values, 2) or not bool((ends[:, 0] < ends[:, 1]).all()):
             raise InputError(f"the box has a lower and a higher end for each of {values} values, not {ends.tolist()}")
-        options = {"bins": bins} if kind == "spline" else {}
+        options: dict[str, Any] = {"bins": bins} if kind == "spline" else {}
+        options["activation"] = nn.SiLU if smooth else nn.ReLU
         self.flow = KINDS[kind](values, context, transforms=transforms, hidden_features=tuple(hidden), **options)
         for layer in self.flow.transform.transforms:
             last = layer.hyper[-1].parameters() if hasattr(layer, "hyper") else layer.parameters()
             for parameter in last:
                 nn.init.zeros_(parameter)
-        boxed = torch.isfinite(ends).all(dim=1)
-        self.register_buffer("boxed", boxed)
-        self.register_buffer("low", torch.where(boxed, ends[:, 0], torch.zeros(values)))
-        self.register_buffer("range", torch.where(boxed, ends[:, 1] - ends[:, 0], torch.ones(values)))
+        for name, value in vars(Line.within(ends)).items():
+            self.register_buffer(name, value)
         self.register_buffer("mean", torch.zeros(context))
         self.register_buffer("width", torch.ones(context))
         self.register_buffer("slope", torch.zeros(context, values))
@@ -89,13 +132,13 @@ class ConditionalDensity(nn.Module):
         Raises:
             InputError: a value is outside the box, or they do not vary in all directions.
         """
-        outside = int((~self._inside(values)).sum())
+        outside = int((~self._line.inside(values)).sum())
         if outside:
             raise InputError(f"{outside:,} values are outside of the box of the density")
         share = torch.full((len(values), 1), 1 / len(values), dtype=torch.float64)
         if weight is not None:
             share = (weight.double() / weight.double().sum())[:, None]
-        u, c = self._free(values)[0].double(), context.double()
+        u, c = self._line.free(values)[0].double(), context.double()
         mean = (share * c).sum(dim=0)
         width = ((share * (c - mean).square()).sum(dim=0)).clamp_min(0.0).sqrt()
         width = torch.where(width > 0, width, torch.ones_like(width))
@@ -115,8 +158,8 @@ class ConditionalDensity(nn.Module):
 
     def log_prob(self, values: Tensor, context: Tensor) -> Tensor:
         """Logarithm of the density, (b,), of values (b, v) at context (b, c); minus infinity outside the box."""
-        inside = self._inside(values)
-        free, log_jacobian = self._free(values)
+        inside = self._line.inside(values)
+        free, log_jacobian = self._line.free(values)
         given = self._given(context)
         rest = free - self.offset - given @ self.slope
         white = torch.linalg.solve_triangular(self.root, rest.T, upper=False).T
@@ -136,7 +179,7 @@ class ConditionalDensity(nn.Module):
 
     def _draw(self, noise: Tensor, given: Tensor) -> Tensor:
         white = self._of(given).transform.inv(noise)
-        return self._bound(white @ self.root.T + self.offset + given @ self.slope)
+        return self._line.bound(white @ self.root.T + self.offset + given @ self.slope)[0]
 
     def _of(self, given: Tensor) -> Any:
         """The distribution of what the regression leaves."""
@@ -145,16 +188,6 @@ class ConditionalDensity(nn.Module):
     def _given(self, context: Tensor) -> Tensor:
         return (context - self.mean) / self.width
 
-    def _inside(self, values: Tensor) -> Tensor:
-        """Which values are within the box, (b,)."""
-        share = (values - self.low) / self.range
-        return (~self.boxed | ((share >= 0) & (share <= 1))).all(dim=-1)
-
-    def _free(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Values on the real line, (b, v), and the logarithm of the Jacobian, (b,)."""
-        logit = torch.logit(((values - self.low) / self.range).clamp(EDGE, 1 - EDGE))
-        slope = softplus(logit) + softplus(-logit) - self.range.log()
-        return torch.where(self.boxed, logit, values), torch.where(self.boxed, slope, 0.0).sum(dim=-1)
-
-    def _bound(self, free: Tensor) -> Tensor:
-        return torch.where(self.boxed, self.low + self.range * torch.sigmoid(free), free)
+    @property
+    def _line(self) -> Line:
+        return Line(self.boxed, self.low, self.range)
