@@ -9,8 +9,7 @@ arXiv:2104.04543.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from partonic.generation.frame import (
     fit_coordinates,
     given_of,
     train,
-    use_draw,
+    weights_of_draw,
 )
 from partonic.generation.table import Table
 from partonic.models.flows.coupling import CouplingFlow
@@ -213,7 +212,7 @@ class FlowGenerator:
             raise InputError(f"the number of events must be 0 or more, not {n}")
         rows = self.given.scaled(context, n)
         random = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        with self._weights(draw), torch.inference_mode():
+        with weights_of_draw(self.network, draw), torch.inference_mode():
             parts = [self.network.draw(part, random) for part in torch.split(rows, AT_ONCE)] if n else []
         u = torch.cat(parts).numpy() if parts else np.zeros((0, len(self.coordinates.circular)))
         return self.coordinates.inverse(u)
@@ -233,18 +232,10 @@ class FlowGenerator:
         u = torch.from_numpy(self.coordinates.forward(rows).astype(np.float32))
         given = self.given.scaled(context, len(u))
         pieces = zip(torch.split(u, AT_ONCE), torch.split(given, AT_ONCE), strict=True)
-        with self._weights(draw), torch.inference_mode():
+        with weights_of_draw(self.network, draw), torch.inference_mode():
             result = torch.cat([self.network(*piece) for piece in pieces]).double().numpy()
         density: Floats = result + self.coordinates.log_jacobian(rows)
         return density
-
-    @contextmanager
-    def _weights(self, draw: int | None) -> Iterator[None]:
-        use_draw(self.network, draw, self.prior is not None)
-        try:
-            yield
-        finally:
-            use_draw(self.network, None, self.prior is not None)
 
     def save(self, path: Path | str) -> None:
         """Write the generator to a file.

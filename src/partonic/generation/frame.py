@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Coordinates, Fitted, check_names
 from partonic.generation.lines import AxisMap, Circular, fit_gaussianised, fit_unrolled
 from partonic.generation.table import Table
-from partonic.models.variational import fix_weights, make_variational
+from partonic.models.variational import VariationalLinear, fix_weights, make_variational
 from partonic.objectives.generative import DensityBatch
 from partonic.objectives.variational import EvidenceBound
 
@@ -226,20 +227,29 @@ def train(
     return done
 
 
-def use_draw(network: nn.Module, draw: int | None, bayesian: bool) -> None:
-    """Set the weights of a Bayesian network to those of a draw, to their means for None.
+@contextmanager
+def weights_of_draw(network: nn.Module, draw: int | None) -> Iterator[None]:
+    """Give a Bayesian network the weights of a draw for a while; for None it keeps their means.
+
+    Args:
+        network: with variational layers, where there is a draw.
+        draw: its number, 0 or more; the same number gives the same weights.
 
     Raises:
         InputError: the network is not Bayesian, or the draw is negative.
     """
     if draw is None:
-        fix_weights(network, None)
+        yield
         return
-    if not bayesian or draw < 0:
+    if draw < 0 or not any(isinstance(layer, VariationalLinear) for layer in network.modules()):
         raise InputError(
             f"draw {draw} of the weights takes a generator trained with bayesian=True, and a number of 0 or more"
         )
     fix_weights(network, torch.Generator().manual_seed(draw))
+    try:
+        yield
+    finally:
+        fix_weights(network, None)
 
 
 def facts_of(table: Table, done: FitResult, seed: int) -> Mapping[str, Any]:

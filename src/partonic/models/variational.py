@@ -8,7 +8,8 @@ from torch.nn.functional import linear
 
 from partonic.core.errors import InputError
 
-START = -9.0  # logarithm of the variance of a weight over that of the prior, before training
+START = -6.0  # logarithm of the variance of a weight over that of the prior, before training
+GAIN = 20.0  # of that logarithm over its parameter: it has to move by much more than a weight in as many steps
 
 
 class VariationalLinear(nn.Module):
@@ -33,7 +34,7 @@ class VariationalLinear(nn.Module):
         self.width = prior / layer.in_features**0.5
         self.weight = nn.Parameter(layer.weight.detach().clone())
         self.bias = nn.Parameter(layer.bias.detach().clone())
-        self.log_variance = nn.Parameter(torch.full_like(self.weight, START))
+        self.moved = nn.Parameter(torch.zeros_like(self.weight))
         self.drawn: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,8 +49,8 @@ class VariationalLinear(nn.Module):
 
     def divergence(self) -> Tensor:
         r""":math:`\frac12\sum(\sigma^2 + \mu^2 - 1 - \ln\sigma^2)` in units of the prior: how far it is, a scalar."""
-        moved = (self.weight / self.width).square()
-        total: Tensor = 0.5 * (self.log_variance.exp() + moved - 1 - self.log_variance).sum()
+        log = START + GAIN * self.moved
+        total: Tensor = 0.5 * (log.exp() + (self.weight / self.width).square() - 1 - log).sum()
         return total
 
     def fix(self, random: torch.Generator | None) -> None:
@@ -61,7 +62,7 @@ class VariationalLinear(nn.Module):
         self.drawn = (self.weight + self._variance().sqrt() * noise).detach()
 
     def _variance(self) -> Tensor:
-        variance: Tensor = self.log_variance.exp() * self.width**2
+        variance: Tensor = (START + GAIN * self.moved).exp() * self.width**2
         return variance
 
 

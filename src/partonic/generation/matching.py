@@ -1,0 +1,329 @@
+r"""Flow matching and diffusion as generators: a network learns the velocity on the way from noise to events.
+
+Both have one network (:class:`~partonic.models.drift.DriftNet`) in coordinates made about Gaussian each, with angles
+cut open. Flow matching is drawn by midpoint or Heun steps, diffusion by deterministic (arXiv:2010.02502) or stochastic
+(arXiv:2006.11239) ones. Sources: arXiv:2210.02747, arXiv:2202.00512.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from partonic.core.errors import FileError, InputError, unknown
+from partonic.generation import stored
+from partonic.generation.coordinates import Coordinates
+from partonic.generation.frame import (
+    AT_ONCE,
+    Given,
+    Running,
+    count_weights,
+    density_sample,
+    facts_of,
+    fit_coordinates,
+    given_of,
+    train,
+    weights_of_draw,
+)
+from partonic.generation.table import Table
+from partonic.models.drift import DriftNet
+from partonic.objectives.generative import DensityBatch
+from partonic.objectives.matching import diffusion, flow_matching
+
+Floats = NDArray[np.float64]
+Velocity = Callable[[Tensor, float], Tensor]
+SAMPLERS = {"flow": ("midpoint", "heun"), "diffusion": ("deterministic", "stochastic")}
+OBJECTIVES: dict[str, Callable[[DriftNet, DensityBatch], Tensor]] = {"flow": flow_matching, "diffusion": diffusion}
+
+
+@dataclass(frozen=True)
+class MatchingOptions:
+    """How a velocity is learned and followed.
+
+    Args:
+        hidden: width of the hidden layers.
+        layers: their number.
+        sampler: ``midpoint`` or ``heun`` (flow matching, two evaluations a step), ``deterministic`` or ``stochastic``
+            (diffusion, one); the first that fits if empty.
+        steps: from noise to events.
+        knots: of the maps that make each coordinate about Gaussian.
+        size: events of a batch.
+        epochs: passes over the sample.
+        learning_rate: the highest one.
+        averaging: decay of the moving average of the weights, 0 for none.
+        validation: share of the events that choose the best epoch.
+        patience: epochs without progress after which the training ends, 0 for never.
+        bayesian: whether weights get distributions, so that ``sample(draw=k)`` shows how well the density is known.
+        prior: width of their prior, see :class:`~partonic.models.variational.VariationalLinear`.
+
+    Raises:
+        UnknownNameError: there is no such sampler.
+        InputError: an option is out of range.
+    """
+
+    hidden: int = 192
+    layers: int = 4
+    sampler: str = ""
+    steps: int = 20
+    knots: int = 24
+    size: int = 1024
+    epochs: int = 60
+    learning_rate: float = 2e-3
+    averaging: float = 0.999
+    validation: float = 0.1
+    patience: int = 0
+    bayesian: bool = False
+    prior: float = 1.0
+
+    def __post_init__(self) -> None:
+        every = [name for names in SAMPLERS.values() for name in names]
+        if self.sampler and self.sampler not in every:
+            raise unknown("sampler", self.sampler, every)
+        if self.steps < 1 or self.knots < 3 or self.size < 1 or not self.prior > 0:
+            raise InputError(
+                "a generator needs 1 step, 3 knots, 1 event a batch or more and a prior above 0, not "
+                f"{self.steps}, {self.knots}, {self.size} and {self.prior}"
+            )
+
+
+@dataclass(frozen=True)
+class MatchingGenerator:
+    """A trained velocity; :func:`train_matching` and :func:`train_diffusion` make it.
+
+    Args:
+        network: the velocity.
+        kind: ``flow`` or ``diffusion``.
+        sizes: what the network was built with.
+        coordinates: fitted to the sample.
+        given: scales of the context.
+        sampler: see :class:`MatchingOptions`.
+        steps: from noise to events.
+        prior: width of the prior of Bayesian weights, None for others.
+        facts: plain data about the training.
+    """
+
+    network: DriftNet
+    kind: str
+    sizes: Mapping[str, Any]
+    coordinates: Coordinates
+    given: Given
+    sampler: str
+    steps: int
+    prior: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the physical values."""
+        return self.coordinates.names
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights."""
+        return count_weights(self.network)
+
+    def sample(
+        self, n: int, rng: np.random.Generator, context: ArrayLike | None = None, draw: int | None = None
+    ) -> Floats:
+        """Draw events, physical values (n, k).
+
+        Args:
+            n: number of events, 0 or more.
+            rng: source of randomness.
+            context: given values (n, c), where the training had them.
+            draw: number of a draw of Bayesian weights; None for their means.
+
+        Raises:
+            InputError: the context does not fit, or ``draw`` asks for what the generator has not.
+        """
+        if n < 0:
+            raise InputError(f"the number of events must be 0 or more, not {n}")
+        rows = self.given.scaled(context, n)
+        random = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        follow = FOLLOW[self.sampler]
+        with weights_of_draw(self.network, draw), torch.inference_mode():
+            parts = [torch.zeros((0, len(self.coordinates.circular)))]
+            for given in torch.split(rows, AT_ONCE) if n else ():
+                start = torch.randn((len(given), len(self.coordinates.circular)), generator=random)
+                parts.append(follow(self._velocity(given), start, self.steps, random))
+        return self.coordinates.inverse(torch.cat(parts).double().numpy())
+
+    def _velocity(self, given: Tensor) -> Velocity:
+        def velocity(point: Tensor, time: float) -> Tensor:
+            """Of points (b, d) at one time."""
+            result: Tensor = self.network(point, point.new_full((len(point), 1), time), given)
+            return result
+
+        return velocity
+
+    def save(self, path: Path | str) -> None:
+        """Write the generator to a file.
+
+        Raises:
+            InputError: its coordinates are not of this package.
+            FileError: the file cannot be written.
+        """
+        tree = {name: getattr(self, name) for name in ("kind", "sampler", "steps", "prior")}
+        tree |= {"sizes": dict(self.sizes), "facts": dict(self.facts), "state": self.network.state_dict()}
+        tree |= {"given": [self.given.centre.tolist(), self.given.unit.tolist()]}
+        stored.write(path, "matching", tree | {"coordinates": stored.coordinates_tree(self.coordinates)})
+
+    @classmethod
+    def load(cls, path: Path | str) -> MatchingGenerator:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileError: the file is missing, damaged or of another kind.
+        """
+        tree = stored.read(path, "matching")
+        try:
+            network = DriftNet(**tree["sizes"])
+            stored.restore(network, tree)
+            given = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
+            kept = {name: tree[name] for name in ("kind", "sizes", "sampler", "steps", "prior", "facts")}
+            return cls(network, coordinates=stored.coordinates_of(tree["coordinates"]), given=given, **kept)
+        except stored.DAMAGE as error:
+            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+
+
+def train_matching(
+    table: Table,
+    coordinates: Coordinates,
+    options: MatchingOptions | None = None,
+    *,
+    seed: int = 0,
+    directory: Path | str | None = None,
+    device: str = "cpu",
+) -> MatchingGenerator:
+    """Learn the velocity of conditional flow matching.
+
+    Args:
+        table: the sample, weights not negative.
+        coordinates: in which it is learned.
+        options: those of :class:`MatchingOptions` if None.
+        seed: of the initial weights, the order of the events and the noise.
+        directory: where the fit saves its state, to go on after an interruption.
+        device: where to train.
+
+    Raises:
+        InputError: the sample is not that of the coordinates or outside of them, has negative weights, or an option is
+            out of range.
+        TrainingError: the training diverged.
+    """
+    return _trained(
+        "flow", table, coordinates, options or MatchingOptions(), Running(seed, device, directory, MATCHING)
+    )
+
+
+def train_diffusion(
+    table: Table,
+    coordinates: Coordinates,
+    options: MatchingOptions | None = None,
+    *,
+    seed: int = 0,
+    directory: Path | str | None = None,
+    device: str = "cpu",
+) -> MatchingGenerator:
+    """Learn how to take noise away from events.
+
+    Args:
+        table: as in :func:`train_matching`.
+        coordinates: as there.
+        options: as there.
+        seed: as there.
+        directory: as there.
+        device: as there.
+
+    Raises:
+        InputError: as :func:`train_matching`.
+        TrainingError: the training diverged.
+    """
+    where = Running(seed, device, directory, DIFFUSION)
+    return _trained("diffusion", table, coordinates, options or MatchingOptions(), where)
+
+
+MATCHING, DIFFUSION = "training flow matching", "training the diffusion"
+
+
+def _trained(
+    kind: str, table: Table, coordinates: Coordinates, options: MatchingOptions, where: Running
+) -> MatchingGenerator:
+    sampler = options.sampler or SAMPLERS[kind][0]
+    if sampler not in SAMPLERS[kind]:
+        raise InputError(f"{where.description} takes the sampler {' or '.join(SAMPLERS[kind])}, not {sampler}")
+    fitted = fit_coordinates(table, coordinates, options.knots, circles=False)
+    given = given_of(table)
+    sizes = {
+        "values": len(fitted.circular),
+        "context": table.context.shape[1],
+        "hidden": options.hidden,
+        "layers": options.layers,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(where.seed)
+        network = DriftNet(**sizes)
+    done = train(network, OBJECTIVES[kind], density_sample(table, fitted, given), options, where)
+    prior, facts = options.prior if options.bayesian else None, facts_of(table, done, where.seed)
+    return MatchingGenerator(network, kind, sizes, fitted, given, sampler, options.steps, prior, facts)
+
+
+def midpoint(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator) -> Tensor:  # noqa: ARG001
+    """Follow a velocity from time 0 to 1 by midpoint steps.
+
+    Args:
+        velocity: of points (b, d) at a time.
+        point: where it begins, (b, d).
+        steps: their number.
+        random: not needed.
+    """
+    for number in range(steps):
+        half = point + velocity(point, number / steps) / (2 * steps)
+        point = point + velocity(half, (number + 0.5) / steps) / steps
+    return point
+
+
+def heun(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator) -> Tensor:  # noqa: ARG001
+    """Follow a velocity from time 0 to 1 by Heun's steps; arguments as of :func:`midpoint`."""
+    for number in range(steps):
+        first = velocity(point, number / steps)
+        second = velocity(point + first / steps, (number + 1) / steps)
+        point = point + (first + second) / (2 * steps)
+    return point
+
+
+def deterministic(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator) -> Tensor:  # noqa: ARG001
+    """Turn noise into events by the angle pi/2, a step at a time; arguments as of :func:`midpoint`."""
+    turn = 0.5 * math.pi / steps
+    for number in range(steps, 0, -1):
+        point = math.cos(turn) * point - math.sin(turn) * velocity(point, number / steps)
+    return point
+
+
+def stochastic(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator) -> Tensor:
+    """Take noise away and add a little anew, a step at a time; arguments as of :func:`midpoint`."""
+    for number in range(steps, 0, -1):
+        now, then = (0.5 * math.pi * k / steps for k in (number, number - 1))
+        v = velocity(point, number / steps)
+        clean = math.cos(now) * point - math.sin(now) * v
+        noise = math.sin(now) * point + math.cos(now) * v
+        kept = max(0.0, 1 - (math.cos(now) / math.cos(then)) ** 2)
+        fresh = math.sin(then) ** 2 / math.sin(now) ** 2 * kept
+        point = math.cos(then) * clean + math.sqrt(max(0.0, math.sin(then) ** 2 - fresh)) * noise
+        point = point + math.sqrt(fresh) * torch.randn(point.shape, generator=random).to(point)
+    return point
+
+
+FOLLOW: dict[str, Callable[[Velocity, Tensor, int, torch.Generator], Tensor]] = {
+    "midpoint": midpoint,
+    "heun": heun,
+    "deterministic": deterministic,
+    "stochastic": stochastic,
+}
