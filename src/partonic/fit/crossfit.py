@@ -17,7 +17,7 @@ from partonic.fit.batches import TensorBatches
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.metrics.counting import effective_count
-from partonic.metrics.pair import Pair
+from partonic.metrics.pair import SamplePair
 from partonic.metrics.tagging import auc
 from partonic.models.dnn import DNN
 from partonic.models.trees import TreeOptions, train_trees
@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 CLASSIFIERS = ("trees", "mlp")
 HELD = 0.2  # of what is trained on: chooses the number of trees or the epoch
 AT_ONCE = 65_536
+BINS = 255  # of a feature, of equal numbers of events
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class CrossFit:
 
 
 def cross_fit(
-    pair: Pair, *, classifier: str = "trees", folds: int = 2, seed: int = 0, trees: TreeOptions | None = None
+    pair: SamplePair, *, classifier: str = "trees", folds: int = 2, seed: int = 0, trees: TreeOptions | None = None
 ) -> CrossFit:
     r"""Train a classifier for each fold on the other folds, and judge the fold with it.
 
@@ -87,7 +88,7 @@ def cross_fit(
     return CrossFit(log_ratio[label == 1], log_ratio[label == 0], area, _p_value(area, counts))
 
 
-def _shares(pair: Pair) -> tuple[Floats, Floats]:
+def _shares(pair: SamplePair) -> tuple[Floats, Floats]:
     return pair.weight_truth, pair.weight_generated
 
 
@@ -132,9 +133,18 @@ def _grow(
     if options is None:
         options = TreeOptions(trees=100, learning_rate=0.1, leaves=31, feature_share=1.0, seed=seed)
         held = generator(seed, 2).random(len(x)) < HELD
-    validation = (x[held], label[held], weight[held]) if held.any() else None
-    grown = train_trees(x[~held], label[~held], weight[~held], validation, options)
-    return _logits(grown, asked)
+    edges = [np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1])) for column in x.T]
+    binned = _binned(x, edges)
+    validation = (binned[held], label[held], weight[held]) if held.any() else None
+    grown = train_trees(binned[~held], label[~held], weight[~held], validation, options)
+    return _logits(grown, _binned(asked, edges))
+
+
+def _binned(x: Floats, edges: list[Floats]) -> Floats:
+    """Numbers of bins, which trees split as they would the values; scikit-learn's own bins are slow to weigh."""
+    return np.stack(
+        [np.searchsorted(ends, column, side="right") for ends, column in zip(edges, x.T, strict=True)], axis=1
+    ).astype(np.float64)
 
 
 def _train_network(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
-from partonic.metrics.pair import Pair, paired
+from partonic.metrics.pair import SamplePair, paired
 
 Floats = NDArray[np.float64]
 GROUPS = 40  # of each sample, left out one by one for the error
@@ -83,7 +83,7 @@ def frechet(
         generated: (m, d), or (m,); 40 events or more.
         weight_truth: (n,), may be negative in part; ones if None.
         weight_generated: (m,); ones if None.
-        scale: of the features, see :meth:`partonic.metrics.pair.Pair.scaled`.
+        scale: of the features, see :meth:`partonic.metrics.pair.SamplePair.scaled`.
         seed: of the groups.
 
     Raises:
@@ -116,7 +116,7 @@ def frechet_limit(
         generated: (m, d), or (m,); 40 events or more.
         weight_truth: (n,), may be negative in part; ones if None.
         weight_generated: (m,); ones if None.
-        scale: of the features, see :meth:`partonic.metrics.pair.Pair.scaled`.
+        scale: of the features, see :meth:`partonic.metrics.pair.SamplePair.scaled`.
         seed: of the subsamples.
 
     Raises:
@@ -137,7 +137,7 @@ def frechet_limit(
     return Estimate.symmetric(found[0], np.hypot(_jackknife(first, second), np.sqrt(line)), "jackknife")
 
 
-def _groups(pair: Pair, seed: int) -> tuple[Floats, Floats]:
+def _groups(pair: SamplePair, seed: int) -> tuple[Floats, Floats]:
     """Sums over random groups of the weights and the weighted products of (1, features): (GROUPS, d + 1, d + 1)."""
     rng, centre = generator(seed), pair.weight_truth @ pair.truth  # the distance does not see where the origin is
     first = _products(pair.truth - centre, pair.weight_truth, rng)
@@ -203,7 +203,7 @@ def kernel_distance(
         generated: (m, d), or (m,); two events a batch or more.
         weight_truth: (n,), may be negative in part; ones if None.
         weight_generated: (m,); ones if None.
-        scale: of the features, see :meth:`partonic.metrics.pair.Pair.scaled`.
+        scale: of the features, see :meth:`partonic.metrics.pair.SamplePair.scaled`.
         batches: their number, 2 or more.
         size: events of each sample in a batch, at most; a batch costs three matrices of its square.
         seed: of the batches.

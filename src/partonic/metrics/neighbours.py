@@ -11,7 +11,7 @@ from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
 from partonic.metrics.classes import share
-from partonic.metrics.pair import Pair, paired
+from partonic.metrics.pair import SamplePair, paired
 
 Floats = NDArray[np.float64]
 ROWS = 512  # of a matrix of distances that are in memory at a time
@@ -62,7 +62,7 @@ def overlap(
         weight_generated: (m,), 0 or above; ones if None.
         neighbours: k.
         most: events of each sample that are used, chosen at random; time goes as its square.
-        scale: of the features, see :meth:`partonic.metrics.pair.Pair.scaled`.
+        scale: of the features, see :meth:`partonic.metrics.pair.SamplePair.scaled`.
         seed: of the choice.
 
     Raises:
@@ -98,7 +98,7 @@ def overlap(
     )
 
 
-def _thinned(pair: Pair, most: int, neighbours: int, seed: int) -> Pair:
+def _thinned(pair: SamplePair, most: int, neighbours: int, seed: int) -> SamplePair:
     """The same number of events of both, chosen at random among those that have a weight."""
     rng = generator(seed)
     there = [np.flatnonzero(weight > 0) for weight in (pair.weight_truth, pair.weight_generated)]
@@ -107,7 +107,7 @@ def _thinned(pair: Pair, most: int, neighbours: int, seed: int) -> Pair:
         raise InputError(f"only {count} events of a sample have a weight above 0; {neighbours} neighbours need more")
     one, two = (np.sort(rng.permutation(rows)[:count]) for rows in there)
     weights = pair.weight_truth[one], pair.weight_generated[two]
-    return Pair(pair.truth[one], pair.generated[two], *(weight / weight.sum() for weight in weights))
+    return SamplePair(pair.truth[one], pair.generated[two], *(weight / weight.sum() for weight in weights))
 
 
 def _radius(x: Floats, neighbours: int) -> Floats:

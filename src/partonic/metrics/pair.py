@@ -15,7 +15,7 @@ SCALES = ("spread", "largest", "none")
 
 
 @dataclass(frozen=True)
-class Pair:
+class SamplePair:
     """Two weighted samples of the same features; made by :func:`paired`.
 
     Args:
@@ -30,7 +30,7 @@ class Pair:
     weight_truth: Floats
     weight_generated: Floats
 
-    def scaled(self, scale: str) -> Pair:
+    def scaled(self, scale: str) -> SamplePair:
         """The same samples with the mean of the truth at 0 and in other units.
 
         Args:
@@ -75,7 +75,7 @@ def paired(
     *,
     fewest: int = 2,
     signed: bool = True,
-) -> Pair:
+) -> SamplePair:
     """Two samples as arrays, with weights of sum 1.
 
     Args:
@@ -100,7 +100,7 @@ def paired(
         as_shares("truth", weight_truth, len(first), signed=signed),
         as_shares("generated", weight_generated, len(second), signed=signed),
     )
-    return Pair(first, second, *weights)
+    return SamplePair(first, second, *weights)
 
 
 def halves(values: ArrayLike, weight: ArrayLike | None, seed: int) -> tuple[Floats, Floats, Floats, Floats]:

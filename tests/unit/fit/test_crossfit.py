@@ -13,9 +13,9 @@ FEW_TREES = TreeOptions(trees=3, learning_rate=0.3, leaves=4, feature_share=1.0)
 
 def test_errors_and_chances_of_equal_samples():
     rng = np.random.default_rng(1)
-    found = [cross_fit(paired(*rng.normal(size=(2, 200, 1))), trees=FEW_TREES, seed=i) for i in range(40)]
+    found = [cross_fit(paired(*rng.normal(size=(2, 200, 1))), trees=FEW_TREES, seed=i) for i in range(25)]
     spread = np.std([one.auc.value for one in found])
-    assert spread == pytest.approx(np.mean([one.auc.error for one in found]), rel=0.35)
+    assert spread == pytest.approx(np.mean([one.auc.error for one in found]), rel=0.4)
     chances = np.array([one.p_value for one in found])
     assert np.mean(chances < 0.1) < 0.25
     assert 0.35 < chances.mean() < 0.65
