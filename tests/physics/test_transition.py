@@ -8,6 +8,7 @@ import torch
 
 from partonic.core.errors import InputError
 from partonic.transitions.bounce import bounce
+from partonic.transitions.exponent import exponents
 from partonic.transitions.phases import critical, phases
 from partonic.transitions.potential import Potential
 from partonic.transitions.transition import transition
@@ -119,6 +120,25 @@ def test_radius_is_near_that_of_a_thin_wall(found):
     v = float(found.true.at(T)[0])
     depth = -float(high_temperature().value([v], T))
     assert 0.3 < found.radius / (2 * sigma / depth) < 1.5
+
+
+def test_a_few_bounces_and_their_slopes_give_the_exponent_between(found):
+    curve = exponents(high_temperature(), found.false, found.true, 80.6, 81.6)
+    assert curve.temperatures[[0, -1]].tolist() == [80.6, 81.6]
+    for T, one in zip((80.75, 81.1, 81.5), curve.at([80.75, 81.1, 81.5]), strict=True):
+        cold = bounce(high_temperature(), found.false.at(T), found.true.at(T), T).action.value / T
+        assert abs(one.value - cold) < min(one.error, 1e-6 * cold)
+    assert curve.error < 2e-5
+    with pytest.raises(InputError, match=r"known from T = 80\.6 to 81\.6 GeV"):
+        curve.at([82.0])
+
+
+def test_no_curve_without_its_temperatures(found):
+    for low, high, count, said in ((81.0, 80.0, 4, "lower to a higher"), (80.6, 81.0, 2, "3 bounces or more")):
+        with pytest.raises(InputError, match=said):
+            exponents(high_temperature(), found.false, found.true, low, high, count)
+    with pytest.raises(InputError, match="is not solved"):
+        exponents(high_temperature(), found.false, found.true, 82.0, 83.0, 3)
 
 
 def test_no_cubic_term_no_barrier():
