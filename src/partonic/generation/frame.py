@@ -18,7 +18,7 @@ from partonic.fit.loop import FitResult, fit
 from partonic.fit.options import FitOptions
 from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Coordinates, Fitted, check_names
-from partonic.generation.lines import AxisMap, Circular, fit_gaussianised, fit_unrolled
+from partonic.generation.lines import AxisMap, fit_evened, fit_gaussianised, fit_unrolled
 from partonic.generation.table import Table
 from partonic.models.variational import VariationalLinear, fix_weights, make_variational
 from partonic.objectives.generative import DensityBatch
@@ -166,10 +166,7 @@ def fit_coordinates(table: Table, coordinates: Coordinates, knots: int = 24, *, 
     u = coordinates.forward(table.values)
     maps: list[AxisMap] = []
     for i, angle in enumerate(coordinates.circular):
-        if angle and circles:
-            maps.append(Circular())
-            continue
-        make = fit_unrolled if angle else fit_gaussianised
+        make = (fit_evened if circles else fit_unrolled) if angle else fit_gaussianised
         try:
             maps.append(make(u[:, i], table.weight, knots))
         except InputError as error:

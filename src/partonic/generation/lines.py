@@ -15,6 +15,7 @@ from partonic.core.errors import InputError
 
 Floats = NDArray[np.float64]
 EDGE = 1e-9  # of the width of a range: values are kept so far from its ends
+EVEN = 0.05  # of the events counts as even around a circle, so that no part of it is empty
 SECTORS = 24  # of a turn, among which the rarest is sought
 FEWEST = 20  # different values for each knot of a fitted map
 
@@ -321,6 +322,65 @@ class Unrolled:
         return result
 
 
+@dataclass(frozen=True)
+class Evened:
+    """An angle turned and stretched so that a sample is about even around the circle.
+
+    Args:
+        cut: the angle that becomes -pi, in radians.
+        spread: map of the angle behind the cut, 0 to 2 pi, to -pi to pi, with equal slopes at both ends.
+    """
+
+    cut: float
+    spread: Gaussianised
+    circular = True
+
+    def forward(self, x: Floats) -> Floats:
+        """U of angles, both (n,)."""
+        return wrapped(self.spread.forward((x - self.cut) % (2 * np.pi)))
+
+    def inverse(self, u: Floats) -> Floats:
+        """Angles in [-pi, pi) of u, both (n,)."""
+        return wrapped(self.cut + self.spread.inverse(wrapped(u)))
+
+    def log_slope(self, x: Floats) -> Floats:
+        """Logarithm of du/dx, (n,)."""
+        return self.spread.log_slope((x - self.cut) % (2 * np.pi))
+
+
+def fit_evened(x: ArrayLike, weight: ArrayLike | None = None, knots: int = 24) -> Evened:
+    """The map that spreads a sample about evenly around the circle.
+
+    Args:
+        x: (n,) angles in radians.
+        weight: (n,) event weights, not negative; ones if not given.
+        knots: at most; there is one for every 20 events at most.
+    """
+    angles = np.asarray(x, dtype=np.float64)
+    mass = np.ones(len(angles)) if weight is None else np.asarray(weight, dtype=np.float64)
+    cut = _rarest(angles, mass)
+    opened = (angles - cut) % (2 * np.pi)
+    order = np.argsort(opened)
+    share = (np.cumsum(mass[order]) - 0.5 * mass[order]) / mass.sum()
+    grid = np.concatenate([[0.0], opened[order], [2 * np.pi]])
+    height = (1 - EVEN) * np.concatenate([[0.0], share, [1.0]]) + EVEN * grid / (2 * np.pi)
+    count = int(np.clip(len(angles) // FEWEST, 4, knots))
+    images = np.linspace(0, 1, count + 1)
+    at = np.interp(images, height, grid)
+    chords = np.diff(2 * np.pi * images) / np.diff(at)
+    end = math.sqrt(chords[0] * chords[-1])
+    slopes = np.concatenate([[end], np.sqrt(chords[1:] * chords[:-1]), [end]])
+    parts = (at, 2 * np.pi * images - np.pi, slopes)
+    return Evened(cut, Gaussianised(*(tuple(float(v) for v in part) for part in parts)))
+
+
+def _rarest(angles: Floats, weight: ArrayLike | None) -> float:
+    """The angle around which there are fewest events."""
+    counts, edges = np.histogram(wrapped(angles), SECTORS, (-np.pi, np.pi), weights=weight)
+    smooth = counts + np.roll(counts, 1) + np.roll(counts, -1)
+    return float(edges[np.argmin(smooth)] + np.pi / SECTORS)
+
+
 def fit_unrolled(x: ArrayLike, weight: ArrayLike | None = None, knots: int = 24) -> Unrolled:
     """Cut an angle open where it is rarest, and make it about Gaussian.
 
@@ -333,9 +393,7 @@ def fit_unrolled(x: ArrayLike, weight: ArrayLike | None = None, knots: int = 24)
         InputError: as :func:`fit_gaussianised`.
     """
     angles = np.asarray(x, dtype=np.float64)
-    counts, edges = np.histogram(wrapped(angles), SECTORS, (-np.pi, np.pi), weights=weight)
-    smooth = counts + np.roll(counts, 1) + np.roll(counts, -1)
-    cut = float(edges[np.argmin(smooth)] + np.pi / SECTORS)
+    cut = _rarest(angles, weight)
     opened = _logit(((angles - cut) % (2 * np.pi)) / (2 * np.pi))
     return Unrolled(cut, fit_gaussianised(opened, weight, knots))
 

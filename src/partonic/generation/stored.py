@@ -22,7 +22,7 @@ KINDS: dict[str, Any] = {
     one.__name__: one
     for one in (
         *(lines.Straight, lines.Logarithm, lines.Boxed, lines.Circular, lines.Resonant),
-        *(lines.Gaussianised, lines.Unrolled),
+        *(lines.Gaussianised, lines.Unrolled, lines.Evened),
         *(coordinates.Columns, coordinates.Pair, coordinates.Fitted),
         *(decays.Decay, decays.Decays),
     )

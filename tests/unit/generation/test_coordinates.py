@@ -5,10 +5,21 @@ from scipy.special import ndtri
 from partonic.core.errors import InputError
 from partonic.core.rng import generator
 from partonic.generation.coordinates import Columns, Fitted, Pair, check_names
-from partonic.generation.lines import Boxed, Circular, Logarithm, Resonant, Straight, fit_gaussianised
+from partonic.generation.lines import (
+    Boxed,
+    Circular,
+    Logarithm,
+    Resonant,
+    Straight,
+    fit_evened,
+    fit_gaussianised,
+    fit_unrolled,
+    wrapped,
+)
 
 Z = Resonant(91.19, 2.5, 60.0, 120.0)
 SAMPLE = generator(1).gamma(2.0, 5.0, 4_000)
+ANGLES = generator(11).vonmises(3.0, 2.0, 4_000)
 MAPS = {
     "straight": (Straight(3.0, 2.0), np.linspace(-5, 9, 40)),
     "logarithm": (Logarithm(10.0), np.linspace(10.1, 300, 40)),
@@ -16,12 +27,15 @@ MAPS = {
     "circular": (Circular(np.pi), np.linspace(-3.1, 3.1, 40)),
     "resonant": (Z, np.linspace(60.5, 119, 40)),
     "resonant, no end": (Resonant(91.19, 2.5), np.linspace(5, 300, 40)),
+    "unrolled": (fit_unrolled(ANGLES), np.linspace(-3.1, 3.1, 60)),
+    "evened": (fit_evened(ANGLES), np.linspace(-3.1, 3.1, 60)),
     "gaussianised": (fit_gaussianised(SAMPLE), np.linspace(-3, 80, 60)),
 }
 
 
 def slope(one, x, h=1e-5):
-    return (one.forward(x + h) - one.forward(x - h)) / (2 * h)
+    rise = one.forward(x + h) - one.forward(x - h)
+    return (wrapped(rise) if one.circular else rise) / (2 * h)
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -37,6 +51,17 @@ def test_a_resonance_is_spread_evenly():
     mass = np.sqrt(91.19**2 + 91.19 * 2.5 * np.tan(first + (last - first) * share))
     u = Z.forward(mass)  # a logistic variable
     np.testing.assert_allclose(np.quantile(u, [0.1, 0.5, 0.9]), np.log([1 / 9, 1, 9]), atol=0.05)
+
+
+def test_an_evened_angle_is_uniform_and_goes_on_over_the_ends():
+    one = MAPS["evened"][0]
+    counts = np.histogram(one.forward(ANGLES), 12, (-np.pi, np.pi))[0]
+    assert abs(counts / 4_000 - 1 / 12).max() < 0.02
+    ends = one.log_slope(np.array([one.cut + 1e-9, one.cut - 1e-9]))
+    assert ends[0] == pytest.approx(ends[1], abs=1e-6)
+    heavy = fit_evened(ANGLES, np.where(np.cos(ANGLES) > 0, 1.0, 0.0))
+    drawn = heavy.inverse(generator(12).uniform(-np.pi, np.pi, 4_000))
+    assert np.mean(np.cos(drawn) > 0) > 0.9
 
 
 def test_a_fitted_map_makes_a_sample_gaussian():

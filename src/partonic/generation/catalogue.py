@@ -1,0 +1,55 @@
+"""The generators by name, each with a length of training that costs about the same processor time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from partonic.generation.coordinates import Coordinates
+from partonic.generation.flow import FlowOptions, train_flow
+from partonic.generation.frame import EventGenerator
+from partonic.generation.matching import MatchingOptions, train_diffusion, train_matching
+from partonic.generation.table import Table
+
+Trainer = Callable[[Table, Coordinates, int, int, Path, str], EventGenerator]
+SIZE = 1024  # events of a batch
+EVALUATIONS = 2  # updates of a velocity for the price of one of a flow
+
+
+def epochs_of(table: Table, updates: int) -> int:
+    """Passes over a sample that make about so many updates, 1 or more."""
+    return max(1, round(updates * SIZE / len(table)))
+
+
+def _flow(kind: str, bayesian: bool) -> Trainer:
+    def train(
+        table: Table, coordinates: Coordinates, updates: int, seed: int, directory: Path, device: str
+    ) -> EventGenerator:
+        """A normalising flow."""
+        rounds = 1 if kind == "coupling" else 3
+        length = epochs_of(table, updates)
+        options = FlowOptions(kind, rounds=rounds, size=SIZE, epochs=length, bayesian=bayesian)
+        return train_flow(table, coordinates, options, seed=seed, directory=directory, device=device)
+
+    return train
+
+
+def _velocity(train_one: Callable[..., EventGenerator]) -> Trainer:
+    def train(
+        table: Table, coordinates: Coordinates, updates: int, seed: int, directory: Path, device: str
+    ) -> EventGenerator:
+        """Flow matching, or diffusion."""
+        options = MatchingOptions(size=SIZE, epochs=epochs_of(table, EVALUATIONS * updates))
+        return train_one(table, coordinates, options, seed=seed, directory=directory, device=device)
+
+    return train
+
+
+GENERATORS: dict[str, Trainer] = {
+    "coupling-flow": _flow("coupling", bayesian=False),
+    "autoregressive-flow": _flow("autoregressive", bayesian=False),
+    "bayesian-flow": _flow("coupling", bayesian=True),
+    "flow-matching": _velocity(train_matching),
+    "diffusion": _velocity(train_diffusion),
+}
+"""Name -> ``(table, coordinates, updates, seed, directory, device) -> generator``; one of a flow is an update."""

@@ -1,0 +1,36 @@
+"""The recipe event-generation: measures beside the truth, the band of a Bayesian flow, wrong options."""
+
+from dataclasses import replace
+
+import pytest
+
+from partonic.core.errors import InputError, UnknownNameError
+from partonic.core.recipe import Context
+from partonic.core.result import Result
+from partonic.generation.catalogue import GENERATORS
+from partonic.recipes.event_generation import EventGeneration
+
+SMALL = EventGeneration("toy", ("bayesian-flow",), events=1_000, kept=300, updates=4)
+
+
+def test_measures_stand_beside_the_truth(tmp_path):
+    result = SMALL.run(Context(Result.create(tmp_path / "run", "event-generation", SMALL)))
+    row = result.tables["generators"].rows[0]
+    assert 0.3 < row["AUC"].value < 0.75
+    assert row["AUC, truth against truth"].error > 0
+    assert row["events a processor second"].value > 100
+    inside = result.summary["bayesian-flow: bins where the truth is within one sigma"]
+    assert 0.2 < inside.value <= 1
+    assert {"generated", "band-bayesian-flow"} <= set(result.figures)
+    assert "truth" in (result.path / "report.html").read_text()
+
+
+def test_wrong_options_end_at_once():
+    with pytest.raises(UnknownNameError, match="did you mean 'coupling-flow'"):
+        replace(SMALL, generators=("coupling-flows",)).check()
+    with pytest.raises(UnknownNameError, match="did you mean 'pythia'"):
+        EventGeneration("pithia")
+    with pytest.raises(InputError, match="name each generator once"):
+        EventGeneration("toy", ("diffusion", "diffusion"))
+    assert set(EventGeneration().generators) <= set(GENERATORS)
+    EventGeneration.preset("tiny").check()
