@@ -71,6 +71,25 @@ def effective_sample_size(log_weights: ArrayLike, rng: np.random.Generator) -> E
     return Estimate(value, min(float(low), value), max(float(high), value), "bootstrap", f"{n:,} samples")
 
 
+def log_mean_weight(log_weights: ArrayLike, rng: np.random.Generator) -> Estimate:
+    r"""The logarithm of the mean weight, which is that of the partition function, with its interval by bootstrap.
+
+    Args:
+        log_weights: :math:`-S - \ln q` of draws, (n,).
+        rng: source of the bootstrap.
+
+    Raises:
+        InputError: there are fewer than two weights, or none is above 0.
+    """
+    logs = _logs(log_weights)
+    weight = np.exp(logs - logs.max())
+    n = len(weight)
+    replicas = [weight[rng.integers(0, n, n)].mean() for _ in range(REPLICAS)]
+    low, high = np.quantile(replicas, [0.1587, 0.8413])
+    numbers = np.log([min(low, weight.mean()), weight.mean(), max(high, weight.mean())]) + logs.max()
+    return Estimate(float(numbers[1]), float(numbers[0]), float(numbers[2]), "bootstrap", f"{n:,} samples")
+
+
 def autocorrelation_time(values: ArrayLike) -> Estimate:
     """Integrated autocorrelation time of a chain, 0.5 for independent values, by the Gamma method (hep-lat/0306017).
 

@@ -192,6 +192,7 @@ def train_gauge_flow(
     hidden: int = 24,
     bins: int = 6,
     seed: int = 0,
+    start: GaugeFlow | None = None,
     options: FitOptions | None = None,
     directory: Path | str | None = None,
 ) -> tuple[GaugeFlow, FitResult]:
@@ -205,6 +206,7 @@ def train_gauge_flow(
         hidden: width of its networks.
         bins: of its splines.
         seed: of the initial weights and the draws.
+        start: a flow of the same shape, as of a smaller beta, whose weights are the first ones; None draws them.
         options: of the fit; None takes those that were measured.
         directory: where the training is kept, to go on from there; None keeps nothing.
 
@@ -215,6 +217,8 @@ def train_gauge_flow(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         flow = GaugeFlow(theory.side, layers, hidden, bins)
+    if start is not None:
+        flow.load_state_dict(start.state_dict())
     chosen = options or usual_options(5e-3, seed)
     done = train_on_draws(flow, theory, steps=steps, size=size, seed=seed, options=chosen, directory=directory)
     return flow, done

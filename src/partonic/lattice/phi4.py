@@ -76,9 +76,12 @@ def magnetisation(phi: Tensor) -> Tensor:
     return phi.mean(dim=(-2, -1))
 
 
+def correlations(phi: Tensor) -> Tensor:
+    """Product of the field with itself at each distance along an axis, mean over places, (..., L), of (..., L, L)."""
+    sums = [(phi * (phi.roll(r, dims=-1) + phi.roll(r, dims=-2))).mean(dim=(-2, -1)) for r in range(phi.shape[-1])]
+    return 0.5 * torch.stack(sums, dim=-1)
+
+
 def two_point(phi: Tensor) -> Tensor:
     """Correlation of the field with itself at each distance along an axis, (L,), connected, of fields (n, L, L)."""
-    flat = phi - phi.mean()
-    along = [(flat * flat.roll(r, dims=2)).mean() for r in range(phi.shape[-1])]
-    across = [(flat * flat.roll(r, dims=1)).mean() for r in range(phi.shape[-1])]
-    return 0.5 * (torch.stack(along) + torch.stack(across))
+    return correlations(phi - phi.mean()).mean(dim=0)

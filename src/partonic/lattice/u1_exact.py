@@ -38,6 +38,21 @@ def plaquette(beta: float, side: int) -> float:
     return float((bessel ** (side**2 - 1) * slope).sum() / (bessel ** (side**2)).sum())
 
 
+def log_partition(beta: float, side: int) -> float:
+    r"""The logarithm of :math:`Z = \int \prod d\theta\, e^{-S} = (2\pi)^{2V} \sum_n I_n(\beta)^V`.
+
+    Args:
+        beta: coupling, above 0.
+        side: L, sites in each direction, 2 or more.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+    volume = side**2
+    total = (_shares(_orders(beta, side), beta) ** volume).sum()
+    return float(volume * (2 * np.log(2 * np.pi) + np.log(ive(0, beta)) + beta) + np.log(total))
+
+
 def charge_squared(beta: float, side: int) -> float:
     """The mean of the squared topological charge.
 

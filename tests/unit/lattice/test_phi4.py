@@ -11,6 +11,7 @@ from partonic.lattice.chains import (
     autocorrelation_time,
     effective_sample_size,
     independence_metropolis,
+    log_mean_weight,
     mean_of_chain,
 )
 from partonic.lattice.flow import START, Z2Flow, train_flow
@@ -109,6 +110,9 @@ def test_metropolis_draws_from_the_target():
     exact = np.sqrt(2 * 1.5**2 - 1) / 1.5**2
     assert share.value == pytest.approx(exact, rel=0.03)
     assert share.low < share.value < share.high
+    total = log_mean_weight(logs, rng)
+    assert total.value == pytest.approx(-np.log(1.5), abs=4 * total.error)
+    assert 0 < total.error < 0.01
 
 
 def test_autocorrelation_of_a_known_process():

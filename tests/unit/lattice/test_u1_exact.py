@@ -5,7 +5,14 @@ import pytest
 from scipy.special import ive
 
 from partonic.core.errors import InputError
-from partonic.lattice.u1_exact import charge_shares, charge_squared, plaquette, sine_correlation, wilson_loop
+from partonic.lattice.u1_exact import (
+    charge_shares,
+    charge_squared,
+    log_partition,
+    plaquette,
+    sine_correlation,
+    wilson_loop,
+)
 
 # 8 x 8 lattice, computed independently: beta, squared charge, plaquette
 KNOWN = [
@@ -42,6 +49,8 @@ def test_two_by_two_by_brute_force():
     same, other = sine_correlation(beta, 2)
     assert same == pytest.approx(float((weight * np.sin(a) ** 2).sum() / weight.sum()), rel=1e-10)
     assert other == pytest.approx(float((weight * np.sin(a) * np.sin(b)).sum() / weight.sum()), rel=1e-10)
+    volume = 8 * np.log(2 * np.pi)  # of the links; the mean over three plaquettes is that over all links
+    assert log_partition(beta, 2) == pytest.approx(float(np.log(weight.mean())) + volume, rel=1e-10)
     shares = charge_shares(beta, 2, 1)
     assert shares[2] == pytest.approx(float(weight[charge == 1].sum() / weight.sum()), rel=5e-3)
 

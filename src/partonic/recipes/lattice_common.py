@@ -1,0 +1,99 @@
+"""What the recipes of lattice theories do alike: measuring chains, rows of tables, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partonic.core.errors import InputError
+from partonic.core.estimate import Estimate
+
+if TYPE_CHECKING:
+    from partonic.core.result import Result
+
+Floats = NDArray[np.float64]
+Curve = tuple[Floats, Floats]
+
+
+def chain_mean(values: Floats) -> Estimate:
+    """The mean of a chain (n,) or of chains (chains, n); one that never changes has no error that is known."""
+    from partonic.lattice.chains import mean_of_chain
+
+    try:
+        return mean_of_chain(values)
+    except InputError as error:
+        return Estimate(float(values.mean()), -np.inf, np.inf, "Gamma method", str(error))
+
+
+def chain_time(values: Floats) -> Estimate:
+    """Its integrated autocorrelation time; a chain that never changes gives a lower bound, half its length."""
+    from partonic.lattice.chains import autocorrelation_time
+
+    try:
+        return autocorrelation_time(values)
+    except InputError as error:
+        return Estimate(0.5 * values.shape[-1], 0.5 * values.shape[-1], np.inf, "Gamma method", str(error))
+
+
+def chain_curve(values: Floats) -> Curve:
+    """Means and errors, both (points,), of a quantity at several points along chains (..., n, points).
+
+    What never changes, as the share of a bin that no configuration has met, gets the error that a single one makes.
+    """
+    found = [chain_mean(values[..., k]) for k in range(values.shape[-1])]
+    single = values.shape[-1] / values.size
+    return np.array([one.value for one in found]), np.array(
+        [one.error if np.isfinite(one.error) else single for one in found]
+    )
+
+
+def deviation(found: Estimate, truth: Estimate | float) -> float:
+    """Distance of a measured number from the truth in units of their common error."""
+    value, error = (truth.value, truth.error) if isinstance(truth, Estimate) else (truth, 0.0)
+    both = float(np.hypot(found.error, error))
+    return (found.value - value) / both if both > 0 else 0.0
+
+
+def draw_curve(
+    result: Result,
+    name: str,
+    x: Floats,
+    truth: tuple[str, Curve],
+    found: Mapping[str, Curve],
+    labels: tuple[str, str],
+    caption: str,
+    *,
+    log: bool = False,
+) -> None:
+    """A curve with its truth as a figure of the run, with the largest deviation as its text."""
+    from partonic.report.plots_lattice import measured_beside_truth
+    from partonic.report.style import save_figure
+
+    figure = measured_beside_truth(x, truth[1], truth[0], found, *labels, log=log)
+    worst: dict[str, Any] = {}
+    for title, (values, errors) in found.items():
+        both = np.maximum(np.hypot(errors, truth[1][1]), 1e-300)
+        worst[title] = float(np.abs((values - truth[1][0]) / both).max())
+    said = "; ".join(f"{title} is at most {off:.1f} errors from {truth[0]}" for title, off in worst.items())
+    save_figure(result, name, figure, caption, f"{caption} {said}.")
+
+
+def draw_histories(result: Result, name: str, chains: Mapping[str, Floats], label: str, caption: str) -> None:
+    """Histories of chains as a figure of the run, with the number of changes as its text."""
+    from partonic.report.plots_lattice import histories
+    from partonic.report.style import save_figure
+
+    said = "; ".join(f"{title}: {int((np.diff(one) != 0).sum())} changes" for title, one in chains.items())
+    save_figure(result, name, histories(chains, label), caption, f"{caption} {said}.")
+
+
+def draw_losses(result: Result, curves: Mapping[str, tuple[Floats, float]], caption: str) -> None:
+    """Losses of trainings above their bounds as a figure of the run."""
+    from partonic.report.plots_lattice import losses
+    from partonic.report.style import save_figure
+
+    said = "; ".join(f"{title} ends {values[-1] - bound:.2f} above" for title, (values, bound) in curves.items())
+    save_figure(result, "training", losses(curves), caption, f"{caption} {said}.")
