@@ -1,6 +1,6 @@
 """Integrations from end to end: known integrals, the choice of a method, failures, resuming, bad input."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -111,10 +111,41 @@ def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(tmp_path, mo
         integrate(ridge, 3, options, directory=tmp_path)
 
 
+def test_processes_give_the_bits_of_one():
+    options = IntegrateOptions(calls=4_000, final=20_000, method="grid", seed=4)
+    alone, spread = (integrate(camel, 4, options, workers=workers) for workers in (1, 2))
+    assert spread.measurement == alone.measurement
+    assert spread.pilot.integral == alone.pilot.integral
+    assert spread.calls == alone.calls
+    assert abs(alone.estimate.value - camel_integral(4)) < 5 * alone.estimate.error
+
+
+@dataclass(frozen=True)
+class Stretched:
+    """A map of the cube whose density is not its Jacobian."""
+
+    dim: int = 2
+
+    def forward(self, x):
+        return x, torch.full_like(x[:, 0], 1.5)
+
+    def inverse(self, y):
+        return y, torch.full_like(y[:, 0], 1.5)
+
+
+def test_a_map_with_a_wrong_jacobian_is_refused_before_any_call():
+    def never(y):
+        raise AssertionError
+
+    with pytest.raises(InputError, match="not the Jacobian"):
+        integrate(never, [Stretched()], IntegrateOptions(calls=2_000))
+
+
 @pytest.mark.parametrize(
     ("function", "said"),
     [
         (lambda y: 0 * y[:, 0], "0 at all of"),
+        (lambda y: torch.where(y[:, 0] > 0.5, torch.nan, 1.0), "integrand is nan"),
         (lambda y: y[:, 0].log() / (y[:, 0] > 0.01), "finite at every point"),
         (lambda y: y[:, :1], "one number a point"),
     ],
