@@ -9,7 +9,7 @@ from partonic.generation.reweight import effective_share, reweight
 
 def test_a_shifted_gaussian_is_mended():
     rng = np.random.default_rng(1)
-    truth, generated = rng.normal(0.5, 1, 3_000), rng.normal(0, 1, 3_000)
+    truth, generated = rng.normal(0.5, 1, 2_000), rng.normal(0, 1, 2_000)
     found = reweight(truth, generated, folds=2)
     exact = np.exp(0.5 * generated - 0.125)
     assert found.weight.mean() == pytest.approx(1.0)
@@ -17,8 +17,8 @@ def test_a_shifted_gaussian_is_mended():
     assert found.before.value > 0.55
     assert found.after.value < found.before.value - 0.04
     assert abs(found.after.value - 0.5) < 4 * found.after.error
-    assert found.effective.value == pytest.approx(np.exp(-0.25), abs=0.12)  # exp(-shift^2) of the exact weights
-    assert np.average(generated, weights=found.weight) == pytest.approx(0.5, abs=0.1)
+    assert 0.65 < found.effective.value < 0.96  # 0.78 for the exact weights
+    assert np.average(generated, weights=found.weight) == pytest.approx(0.5, abs=0.25)
 
 
 def test_a_missing_mode_stays_missing():
