@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -39,7 +40,7 @@ class NoiseGenerator(nn.Module):
         hidden: widths of the hidden layers.
     """
 
-    def __init__(self, lines: int, circles: int, context: int, latent: int, hidden: tuple[int, ...]) -> None:
+    def __init__(self, lines: int, circles: int, context: int, latent: int, hidden: Sequence[int]) -> None:
         super().__init__()
         self.lines, self.latent = lines, latent
         self.net = leaky(latent + context, *hidden, lines + 2 * circles)
@@ -60,7 +61,7 @@ class Critic(nn.Module):
         spectral: see :func:`leaky`.
     """
 
-    def __init__(self, lines: int, circles: int, context: int, hidden: tuple[int, ...], *, spectral: bool) -> None:
+    def __init__(self, lines: int, circles: int, context: int, hidden: Sequence[int], *, spectral: bool) -> None:
         super().__init__()
         self.net = leaky(lines + 2 * circles + context, *hidden, 1, spectral=spectral)
 
@@ -72,6 +73,6 @@ class Critic(nn.Module):
 
 def on_circles(values: Tensor, lines: int) -> Tensor:
     """The pairs behind the first ``lines`` values moved to the unit circle, (b, lines + 2 circles)."""
-    pairs = values[:, lines:].reshape(len(values), -1, 2)
+    pairs = values[:, lines:].reshape(len(values), (values.shape[1] - lines) // 2, 2)
     pairs = nn.functional.normalize(pairs, dim=2)
     return torch.cat([values[:, :lines], pairs.flatten(1)], 1)

@@ -38,7 +38,7 @@ class Resonances:
     quantities: Callable[[Tensor], Tensor]
     kernel: Kernel
     strength: float = 1.0
-    events: int = 512
+    events: int = 256
 
     def __call__(self, generated: Tensor, truth: Tensor, weight_generated: Tensor, weight: Tensor) -> Tensor:
         """The weighted sum, a scalar, of rows of generated and of truth."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch import Tensor
 from partonic.core.errors import InputError, unknown
 
 KERNELS = ("breit-wigner", "gaussian")
+ROWS = 128  # of a block of pairs
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,27 @@ class Kernel:
 
     def __call__(self, difference: Tensor) -> Tensor:
         """The kernel of differences of any shape."""
-        square = difference * difference
-        if self.kind == "gaussian":
-            parts = [torch.exp(square * (-0.5 / width**2)) for width in self.widths]
-        else:
-            parts = [1 / (1 + square * (1 / width**2)) for width in self.widths]
-        return torch.stack(parts).mean(0) if len(parts) > 1 else parts[0]
+        return self._sums(difference * difference, None)
+
+    def with_slope(self, difference: Tensor) -> tuple[Tensor, Tensor]:
+        """The kernel of differences of any shape, and its derivative."""
+        slope = torch.zeros_like(difference)
+        return self._sums(difference * difference, slope), slope.mul_(difference)
+
+    def _sums(self, square: Tensor, slope: Tensor | None) -> Tensor:
+        """The kernel of squares of differences; its derivative over the difference is added to ``slope``."""
+        value, part, share = torch.zeros_like(square), torch.empty_like(square), 1 / len(self.widths)
+        for width in self.widths:
+            if self.kind == "gaussian":
+                torch.mul(square, -0.5 / width**2, out=part).exp_()
+                if slope is not None:
+                    slope.add_(part, alpha=-share / width**2)
+            else:
+                torch.mul(square, width**-2, out=part).add_(1).reciprocal_()
+                if slope is not None:
+                    slope.addcmul_(part, part, value=-2 * share / width**2)
+            value.add_(part, alpha=share)
+        return value
 
 
 def discrepancy(
@@ -71,12 +88,55 @@ def discrepancy(
     """
     v = torch.ones_like(x) if weight_x is None else weight_x
     w = torch.ones_like(y) if weight_y is None else weight_y
-    across = v @ kernel(x[:, None] - y[None, :]) @ w / (v.sum() * w.sum())
+    across = pair_sum(x, y, v, w, kernel) / (v.sum() * w.sum())
     return _within(x, v, kernel) + _within(y, w, kernel) - 2 * across
 
 
 def _within(x: Tensor, weight: Tensor, kernel: Kernel) -> Tensor:
     """Mean kernel of two different events of a sample."""
     own = weight.square().sum()  # the kernel of no difference is 1
-    pairs = weight @ kernel(x[:, None] - x[None, :]) @ weight - own
-    return pairs / (weight.sum().square() - own)
+    return (pair_sum(x, x, weight, weight, kernel) - own) / (weight.sum().square() - own)
+
+
+def pair_sum(x: Tensor, y: Tensor, v: Tensor, w: Tensor, kernel: Kernel) -> Tensor:
+    r"""The sum :math:`\sum_{ij} v_i w_j k(x_i - y_j)`, a scalar, and its first derivative by x and y.
+
+    Several times faster than what torch differentiates by itself: no matrix is kept.
+
+    Args:
+        x: (n,).
+        y: (m,).
+        v: (n,), not differentiated.
+        w: (m,), not differentiated.
+        kernel: of the difference.
+    """
+    total: Tensor = _PairSum.apply(x, y, v, w, kernel)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _PairSum(torch.autograd.Function):
+    """The sum over pairs, in blocks of rows that stay in the processor's cache."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, v: Tensor, w: Tensor, kernel: Kernel) -> Tensor:
+        """The sum; its derivatives are kept."""
+        total, of_x, of_y = x.new_zeros(()), torch.zeros_like(x), torch.zeros_like(y)
+        for start in range(0, len(x), ROWS):
+            rows = slice(start, start + ROWS)
+            apart = x[rows, None] - y[None, :]
+            if not any(ctx.needs_input_grad):
+                total += v[rows] @ (kernel(apart) @ w)
+                continue
+            value, slope = kernel.with_slope(apart)
+            total += v[rows] @ (value @ w)
+            of_x[rows] = v[rows] * (slope @ w)
+            if ctx.needs_input_grad[1]:
+                of_y -= w * (v[rows] @ slope)
+        ctx.save_for_backward(of_x, of_y)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The derivatives, times that of what the sum goes into."""
+        of_x, of_y = ctx.saved_tensors
+        return gradients[0] * of_x, gradients[0] * of_y, None, None, None

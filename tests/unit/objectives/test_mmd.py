@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from partonic.core.errors import InputError, UnknownNameError
-from partonic.objectives.mmd import Kernel, discrepancy
+from partonic.objectives import mmd
+from partonic.objectives.mmd import Kernel, discrepancy, pair_sum
 
 KERNELS = [Kernel((2.0,)), Kernel((0.5, 3.0, 9.0)), Kernel((2.0,), "gaussian"), Kernel((0.5, 3.0), "gaussian")]
 
@@ -83,6 +84,16 @@ def test_its_gradient_narrows_a_peak():
     width = torch.tensor(15.0, requires_grad=True)
     discrepancy(80 + width * noise, truth, Kernel((2.0, 8.0, 32.0))).backward()
     assert width.grad > 0
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_its_derivative_is_that_of_finite_differences(kernel, monkeypatch):
+    monkeypatch.setattr(mmd, "ROWS", 4)
+    random = torch.Generator().manual_seed(6)
+    x, y, v, w = (torch.rand(n, generator=random, dtype=torch.float64) for n in (10, 7, 10, 7))
+    sizes = [4.0 * x, 4.0 * y]
+    assert torch.autograd.gradcheck(lambda a, b: pair_sum(a, b, v, w, kernel), [one.requires_grad_() for one in sizes])
+    assert torch.autograd.gradcheck(lambda a: discrepancy(a, sizes[1].detach(), kernel, v, w), [sizes[0]])
 
 
 @pytest.mark.parametrize("widths", [(), (0.0,), (1.0, -2.0), (math.nan,), (math.inf,)])
