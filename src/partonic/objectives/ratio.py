@@ -121,9 +121,9 @@ def with_slope(model: nn.Module, batch: RatioBatch) -> tuple[Tensor, Tensor]:
     keep = torch.is_grad_enabled()
     with torch.enable_grad():
         theta = batch.theta.detach().requires_grad_()
-        log_ratio = estimate(model, replace(batch, theta=theta))
-        (slope,) = torch.autograd.grad(log_ratio.sum(), theta, create_graph=keep)
-    return log_ratio, slope
+        above = model(batch.x, theta)
+        (slope,) = torch.autograd.grad(above, theta, torch.ones_like(above), create_graph=keep)
+    return (above if batch.other is None else above - model(batch.x, batch.other)), slope
 
 
 def score_error(slope: Tensor, batch: RatioBatch) -> Tensor:

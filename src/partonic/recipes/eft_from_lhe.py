@@ -170,11 +170,15 @@ def _information(result: Result, data: Weighted, options: EftFromLhe) -> tuple[t
         "The polynomial and the points that fix it; a form without negative eigenvalues gives no weight below 0.",
         [{"quantity": name, "value": str(value)} for name, value in basis],
     )
-    section = _mean(components, data.events.weight())
+    of_file = data.cross_section.error / data.cross_section.value
+    section = [
+        Estimate.symmetric(one.value, float(np.hypot(one.error, of_file * one.value)), one.method)
+        for one in _mean(components, data.events.weight())
+    ]
     rows = [{"monomial": name, "pb": value} for name, value in zip(morphing.monomials, section, strict=True)]
     result.add_table(
         "cross-section",
-        "The cross section as a polynomial in the coefficients; the errors are those of the sample of events alone.",
+        "The cross section as a polynomial in the coefficients, with the errors of the sample and of the whole.",
         rows,
     )
     score = components @ morphing.gradient(zero) / (components @ morphing.basis(zero))[:, None]
@@ -183,7 +187,12 @@ def _information(result: Result, data: Weighted, options: EftFromLhe) -> tuple[t
         shape = event_information(score, options.expected, weight, parameters=morphing.parameters, seed=options.seed)
     sigma = np.array([value.value for value in section])
     at_zero = float(sigma @ morphing.basis(zero))
-    slope = sigma @ morphing.gradient(zero)
+    gradient = morphing.gradient(zero)
+    slope = sigma @ gradient
+    slopes = [
+        Estimate.symmetric(value, error, "standard error")
+        for value, error in zip(slope, np.sqrt(np.square([one.error for one in section]) @ gradient**2), strict=True)
+    ]
     rate = rate_information(at_zero, slope, options.expected / at_zero, parameters=morphing.parameters)
     total = shape.plus(rate)
     result.add_table(
@@ -194,7 +203,7 @@ def _information(result: Result, data: Weighted, options: EftFromLhe) -> tuple[t
             {
                 "coefficient": name,
                 "shape": _alone(shape.element(i, i)),
-                "number": _alone(rate.element(i, i)),
+                "number": _of_number(slopes[i], at_zero, options.expected),
                 "both": _alone(total.element(i, i)),
             }
             for i, name in enumerate(morphing.parameters)
@@ -222,7 +231,16 @@ def _alone(information: Estimate) -> Estimate:
     if information.value < NOTHING:
         return Estimate(np.nan, np.nan, np.nan, information.method, "the events do not depend on it at first order")
     value = information.value**-0.5
-    return Estimate.symmetric(value, 0.5 * information.error * value**3, information.method, information.note)
+    error = 0.5 * information.error * value**3
+    return Estimate.symmetric(value, error if error > NOTHING * value else 0.0, information.method, information.note)
+
+
+def _of_number(slope: Estimate, at_zero: float, expected: float) -> Estimate:
+    """The standard deviation of a coefficient that the number of events alone gives, with the error of its slope."""
+    if abs(slope.value) < NOTHING * at_zero:
+        return Estimate(np.nan, np.nan, np.nan, slope.method, "the number does not depend on it at first order")
+    value = at_zero / abs(slope.value) / np.sqrt(expected)
+    return Estimate.symmetric(value, value * slope.error / abs(slope.value), slope.method)
 
 
 def _limits(result: Result, data: Weighted, pair: tuple[str, ...], options: EftFromLhe) -> list[Section]:

@@ -54,7 +54,13 @@ def test_the_cross_section_is_the_mean_of_the_weights(finished):
     at = found["1"].value + 0.2 * found["cHW"].value + 0.04 * found["cHW^2"].value
     assert at == pytest.approx(events.weight("cHW_0p2").mean(), rel=1e-6)
     slope = components_of(events, from_file(LHE, "parton", 200, 0, None).benchmarks)[:, 3]
-    assert found["cHW"].error == pytest.approx(slope.std() / np.sqrt(200), rel=1e-6)
+    of_file = 8.537726e-3 / 3.343019
+    error = np.hypot(slope.std() / np.sqrt(200), found["cHW"].value * of_file)
+    assert found["cHW"].error == pytest.approx(error, rel=1e-6)
+    assert found["1"].error == pytest.approx(8.537726e-3)
+    number = {row["coefficient"]: row["number"] for row in finished.tables["information"].rows}["cHW"]
+    assert number.value == pytest.approx(found["1"].value / found["cHW"].value / 10)
+    assert number.error / number.value == pytest.approx(error / found["cHW"].value)
 
 
 def test_what_only_scales_the_rate_shows_in_the_number_alone(finished):
@@ -95,6 +101,22 @@ def test_the_file_behind_shower_and_detector(tmp_path, monkeypatch):
     assert data.morphing == partons.morphing
     ours, theirs = (one.events.gold["components"] for one in (data, partons))
     np.testing.assert_allclose(ours / ours[:, :1], theirs / theirs[:, :1], atol=1e-3)
+
+
+def test_limits_from_what_a_detector_sees(tmp_path, monkeypatch, finished):
+    pytest.importorskip("pythia8mc")
+    monkeypatch.setenv("PARTONIC_CACHE", str(tmp_path))
+    recipe = EftFromLhe(LHE, level="cms", events=500, epochs=2, grid=9, replicas=4, parameters=("cHWB", "cHW"))
+    done = recipe.run(Context(Result.create(tmp_path / "run", "eft-from-lhe", recipe)))
+    assert (done.path / "report.html").is_file()
+    assert done.tables["basis"].rows == finished.tables["basis"].rows
+    section, partons = (one.tables["cross-section"].rows for one in (done, finished))
+    for ours, theirs in zip(section, partons, strict=True):
+        assert ours["pb"].value == pytest.approx(theirs["pb"].value, abs=1e-6)
+    learned = done.summary["95 % area, the learned likelihood of what is seen"]
+    assert np.isfinite(learned.value)
+    assert learned.value > 0
+    assert learned.value != finished.summary["95 % area, the learned likelihood of what is seen"].value
 
 
 @pytest.mark.parametrize(
