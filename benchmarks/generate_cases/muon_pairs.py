@@ -29,7 +29,7 @@ from partonic.simulators.muon_pairs import NAMES, muon_pairs
 
 Floats = NDArray[np.float64]
 Train = Callable[[Table, Pair, bool, int], Any]
-EVENTS, KEPT = {True: 20_000, False: 60_000}, {True: 20_000, False: 50_000}
+EVENTS, KEPT = {True: 12_000, False: 60_000}, {True: 8_000, False: 50_000}
 WINDOW = Resonant(91.19, 2.5, 60.0, 120.0)
 PYTHIA, CMS = Pair(WINDOW, 20.0, 2.4, 60.0), Pair(Resonant(91.0, 5.0, 60.0, 120.0), 3.0, 2.45, 60.0)
 FLOW_SECONDS, MATCHING_SECONDS = 60, 300
@@ -64,9 +64,9 @@ def with_mass(values: Floats) -> Floats:
 
 def simulated(quick: bool) -> tuple[Floats, Floats]:
     """Pythia's pairs: to learn from, and to judge by; from the cache once they are there."""
-    events = muon_pairs(EVENTS[False] + KEPT[False], seed=7)
+    events = muon_pairs(EVENTS[quick] + KEPT[quick], seed=7)
     values = np.column_stack([events.column(name) for name in NAMES])
-    return values[: EVENTS[quick]], values[EVENTS[False] : EVENTS[False] + KEPT[quick]]
+    return values[: EVENTS[quick]], values[EVENTS[quick] :]
 
 
 def recorded() -> tuple[Floats, Floats] | None:

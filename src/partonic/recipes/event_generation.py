@@ -42,13 +42,13 @@ LABELS = {
     "dphi": "$\\Delta\\phi$ between the muons",
     "mass": "Mass of the pair [GeV]",
 }
-STEEP = ("pt1", "pt2")
+STEEP = ("pt1", "pt2", "dphi")
 MASS, WIDTH, DRAWS, BINS, PARTS = 91.19, 2.5, 20, 30, 4
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
         "source": "toy",
-        "generators": ("coupling-flow", "bayesian-flow", "flow-matching"),
+        "generators": ("bayesian-flow", "flow-matching"),
         "events": 1_000,
         "kept": 400,
         "updates": 6,

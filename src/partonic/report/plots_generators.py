@@ -39,8 +39,8 @@ def generators_beside_truth(observables: Sequence[Observable], generated: Mappin
         if values.ndim != 2 or values.shape[1] != len(observables):
             raise InputError(f"'{name}' needs values of the shape (n, {len(observables)}), not {values.shape}")
     columns, rows = min(len(observables), COLUMNS), -(-len(observables) // COLUMNS)
-    size = {"width": PANEL * columns + 0.4, "height": HEIGHT * rows}
-    figure, axes = canvas(2 * rows, columns, heights=(2.4, 1.0) * rows, **size)
+    width, height = PANEL * columns + 0.4, HEIGHT * rows
+    figure, axes = canvas(2 * rows, columns, heights=(2.4, 1.0) * rows, width=width, height=height)
     for place in range(rows * columns):
         main, below = axes[2 * (place // columns), place % columns], axes[2 * (place // columns) + 1, place % columns]
         if place >= len(observables):

@@ -22,7 +22,7 @@ def test_measures_stand_beside_the_truth(tmp_path):
     inside = result.summary["bayesian-flow: bins where the truth is within one sigma"]
     assert 0.2 < inside.value <= 1
     assert {"generated", "band-bayesian-flow"} <= set(result.figures)
-    assert "truth" in (result.path / "report.html").read_text()
+    assert "bayesian-flow" in (result.path / "report.html").read_text()
 
 
 def test_wrong_options_end_at_once():
