@@ -134,9 +134,17 @@ def thermal(quick: bool) -> dict[str, Any]:  # noqa: ARG001
     }
 
 
+def rows(phi: Any, hot: Any) -> tuple[Any, Any]:
+    """Fields and temperatures with the same leading axes."""
+    phi, hot = np.asarray(phi, dtype=float), np.asarray(hot, dtype=float)
+    shape = np.broadcast_shapes(phi.shape[:-1], hot.shape)
+    return np.broadcast_to(phi, (*shape, phi.shape[-1])).copy(), np.broadcast_to(hot, shape).copy()
+
+
 def peer_transition() -> tuple[float, float, float]:
     """CosmoTransitions on the singlet's potential: T_n by the same criterion, S3/T there, processor seconds."""
     from cosmoTransitions.generic_potential import generic_potential
+    from cosmoTransitions.transitionFinder import tunnelFromPhase
 
     one = chosen("singlet")
 
@@ -148,11 +156,10 @@ def peer_transition() -> tuple[float, float, float]:
             self.Tmax, self.x_eps, self.T_eps = 160.0, 1e-2, 1e-2
 
         def Vtot(self, phi: Any, hot: Any, include_radiation: bool = True) -> Any:  # noqa: ARG002, N802
-            phi, hot = np.asarray(phi, dtype=float), np.asarray(hot, dtype=float)
-            shape = np.broadcast_shapes(phi.shape[:-1], hot.shape)
-            return one.potential.value(
-                np.broadcast_to(phi, (*shape, 2)).copy(), np.broadcast_to(hot, shape).copy()
-            ).numpy()
+            return one.potential.value(*rows(phi, hot)).numpy()
+
+        def gradV(self, phi: Any, hot: Any) -> Any:  # noqa: N802
+            return one.potential.gradient(*rows(phi, hot)).numpy()
 
         def approxZeroTMin(self) -> list[Any]:  # noqa: N802
             return [np.array(start, dtype=float) for start in one.starts]
@@ -164,9 +171,23 @@ def peer_transition() -> tuple[float, float, float]:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         peer = Peer()
-        transitions = peer.findAllTransitions({"nuclCriterion": lambda action, hot: action / hot - wanted(hot)})
-    first = max((one for one in transitions if one["trantype"] == 1), key=lambda one: one["Tnuc"])
+        traced = peer.getPhases()
+        middle = found("singlet").critical - 1
+        leaving = next(phase for phase in traced.values() if _is_singlet(phase, middle))
+        first = tunnelFromPhase(
+            traced,
+            leaving,
+            peer.Vtot,
+            peer.gradV,
+            leaving.T[-1],
+            nuclCriterion=lambda action, hot: action / hot - wanted(hot),
+        )
     return float(first["Tnuc"]), float(first["action"] / first["Tnuc"]), time.process_time() - begun
+
+
+def _is_singlet(phase: Any, hot: float) -> bool:
+    """Whether a phase of CosmoTransitions exists at a temperature with the singlet alone."""
+    return bool(phase.T[0] <= hot <= phase.T[-1] and abs(phase.valAt(hot)[0]) < 1 < abs(phase.valAt(hot)[1]))
 
 
 def singlet(quick: bool) -> dict[str, Any]:

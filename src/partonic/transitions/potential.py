@@ -50,13 +50,13 @@ class Potential:
             raise InputError(f"a potential has one field or more, not {self.fields}")
         trial = torch.full((2, self.fields), 0.5, dtype=torch.float64)
         try:
-            found = self.value(trial, 1.0)
+            found, one = self.value(trial, 1.0), self.value(trial[0], 1.0)
         except Exception as error:
             raise InputError(f"'{self.name}' cannot be evaluated: {type(error).__name__}: {error}") from error
-        if found.shape != (2,) or found.dtype != torch.float64:
+        if found.shape != (2,) or one.shape != () or found.dtype != torch.float64:
             raise InputError(
-                f"'{self.name}' must give float64 of shape (2,) for fields (2, {self.fields}), not {found.dtype} of "
-                f"shape {tuple(found.shape)}"
+                f"'{self.name}' must give float64 of shape (2,) for fields (2, {self.fields}) and () for "
+                f"({self.fields},), not {found.dtype} of shapes {tuple(found.shape)} and {tuple(one.shape)}"
             )
 
     def value(self, phi: Any, T: Any = 0.0) -> Tensor:

@@ -58,6 +58,7 @@ def test_scales_of_the_fields_change_nothing():
         (lambda: HOT.require_minimum([1.2, 0.0]), "is no minimum"),
         (lambda: HOT.point([np.nan, 0.0]), "not finite"),
         (lambda: Potential(lambda p: p.sum(), 2), "of shape (2,)"),
+        (lambda: Potential(lambda p: p[..., 0] + torch.zeros(1).double(), 1), "of shapes (2,) and (1,)"),
         (lambda: Potential(lambda p: p[..., 3], 2), "cannot be evaluated"),
         (lambda: Potential(lambda p: p[..., 0], 0), "one field or more"),
     ],
