@@ -168,7 +168,8 @@ class JetGenerator:
         offsets = offsets_from_counts(counts)
         numbers = self._shapes(offsets, self.known(number, frame[:, 0], width), rng)
         jets = self.coordinates.inverse(numbers, offsets, frame, width)
-        return as_events(jets, label=number.astype(np.int8), jet_type=np.array(self.kinds)[number])
+        made = as_events(jets, label=number.astype(np.int8), jet_type=np.array(self.kinds)[number])
+        return made.with_provenance(generator="flow matching (arXiv:2310.00049)", classes=list(self.kinds))
 
     def _shapes(self, offsets: NDArray[np.int64], known: Tensor, rng: np.random.Generator) -> NDArray[np.float32]:
         """The network's numbers (particles, 3): the midpoint rule from noise at time 0 to jets at time 1."""
