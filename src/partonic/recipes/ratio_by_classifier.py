@@ -108,7 +108,7 @@ class RatioByClassifier:
             result.add_table(f"quality-{d}", study.caption, rows)
             covered = study.measure()
             study.draw(covered)
-            name = f"{d} observable{'s' if d > 1 else ''}"
+            name = _named(d)
             figures = (f"ratio-{d}", f"share-{d}", f"coverage-{d}")
             sections.append(Section(name, SHARE, figures, (f"quality-{d}", f"share-{d}")))
         result.facts["title"] = "Likelihood ratio by classifier"
@@ -116,6 +116,10 @@ class RatioByClassifier:
         result.facts["citations"] = ["partonic", "arXiv:1506.02169"]
         write_page(result, sections)
         return result
+
+
+def _named(d: int) -> str:
+    return f"{d} observable{'s' if d > 1 else ''}"
 
 
 class _Study:
@@ -135,7 +139,7 @@ class _Study:
         self.x, self.label = self._events(recipe.test, 2)
         self.logs = {"exact": self.truth(self.x), **self.of(self.x)}
         self.caption = (
-            f"Ratios r of {len(self.x):,} events, half of each density, in {d} dimensions, and s = r / (1 + r). The "
+            f"Ratios r of {len(self.x):,} events of {_named(d)}, half of each density, and s = r / (1 + r). The "
             "mean of r over p0 is 1 for the true one; a classifier cannot tell p1 from reweighted p0 if the AUC is 0.5."
         )
 
@@ -190,7 +194,7 @@ class _Study:
             row["AUC of reweighted events"] = classifier_test(self.x[above], self.x[below], logs[below])
             rows.append(row)
             if name == "classifier":
-                self.result.summary[f"squared error of s, {self.d} dimensions"] = row["squared error of s"]
+                self.result.summary[f"squared error of s, {_named(self.d)}"] = row["squared error of s"]
         return rows
 
     def measure(self) -> dict[str, list[Estimate]]:
@@ -207,7 +211,7 @@ class _Study:
             covered[name] = _covered(q[-1] - q.min(axis=0))
             held = covered[name][LEVELS.index(LEVEL)]
             rows.append({"ratio": name, "mean measured share": _mean(best), "coverage of 68.3 %": held})
-            self.result.summary[f"coverage of 68.3 % intervals, {self.d} dimensions, {name}"] = held
+            self.result.summary[f"coverage of 68.3 % intervals, {_named(self.d)}, {name}"] = held
         caption = (
             f"The share of signal measured in {recipe.toys} experiments of {recipe.events} events with a true share of "
             f"{recipe.share:g}."
@@ -222,7 +226,7 @@ class _Study:
         from partonic.report.style import save_figure
 
         exact, learned = self.logs["exact"], {name: self.logs[name] for name in WAYS}
-        wrong = self.result.summary[f"squared error of s, {self.d} dimensions"]
+        wrong = self.result.summary[f"squared error of s, {_named(self.d)}"]
         caption = "Learned less exact log-likelihood ratio against the exact one: median and central 68 %."
         alt = f"The line at 0 is the truth. The classifier's s = r / (1 + r) is off by a mean square of {wrong}."
         save_figure(self.result, f"ratio-{self.d}", agreement(exact, learned), caption, alt)
