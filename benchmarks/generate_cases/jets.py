@@ -1,9 +1,9 @@
 """Jets of 30 particles: a network of clouds of particles, trained on top and QCD jets of Pythia with a fast detector.
 
 Measured on jets that were not trained on, one half of them against as many generated jets and against the other half:
-Fréchet distance of energy flow polynomials of up to four edges (each over its largest value) and its ratio to that of the
-truth, Wasserstein distance of mass over momentum, AUC of a classifier, jets drawn a CPU-second, CPU-seconds of the
-training, whose number of epochs is fixed. Only in the full run, without the simulation of the jets.
+Fréchet distance of energy flow polynomials of up to four edges (each over its largest value) and its ratio to that of
+the truth, Wasserstein distance of mass over momentum, AUC of a classifier, jets drawn a CPU-second, CPU-seconds of the
+training, whose number of epochs is fixed. Only in the full run; the simulation of the jets does not count.
 """
 
 from __future__ import annotations

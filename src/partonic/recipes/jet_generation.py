@@ -93,6 +93,9 @@ class JetGeneration:
             raise InputError("name each kind of jet once, at least one, as --kinds top qcd")
         if not self.data and self.jets // len(self.kinds) < 2 * LEAST + 4:
             raise InputError(f"jets must be {2 * LEAST + 4} or more for each kind, not {self.jets:,} for all")
+        names = [_kind_of(path) for path in self.data]
+        if len(set(names)) < len(names):
+            raise InputError(f"the names of the files name the kinds of jets and must differ, not {', '.join(names)}")
         self._options()
         for kind in () if self.data else self.kinds:
             SimulationOptions(kind, self.jets, detector=self.detector, radius=self.radius)
@@ -159,7 +162,7 @@ class JetGeneration:
     def _samples(self, context: Context) -> dict[str, dict[str, Events]]:
         """Training and test jets of each kind, memory-mapped."""
         if self.data:
-            files = {path.name.split(".")[0]: path for path in self.data}
+            files = {_kind_of(path): path for path in self.data}
         else:
             files = samples(
                 dict.fromkeys(self.kinds, self.jets // len(self.kinds)),
@@ -267,6 +270,10 @@ def _drawn(made: JetGenerator, kind: str, n: int, rng: np.random.Generator) -> t
         rates.append(size / max(time.process_time() - began, 1e-6))
     error = np.std(rates, ddof=1) / np.sqrt(DRAWS)
     return concatenate(parts), Estimate.symmetric(float(np.mean(rates)), float(error), "repetitions")
+
+
+def _kind_of(path: Path) -> str:
+    return path.name.split(".")[0]
 
 
 def _log_share(jets: JetClouds) -> NDArray[np.float64]:
