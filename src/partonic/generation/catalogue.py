@@ -8,12 +8,16 @@ from pathlib import Path
 from partonic.generation.coordinates import Coordinates
 from partonic.generation.flow import FlowOptions, train_flow
 from partonic.generation.frame import EventGenerator
+from partonic.generation.gan import GanOptions, train_gan
 from partonic.generation.matching import MatchingOptions, train_diffusion, train_matching
 from partonic.generation.table import Table
+from partonic.generation.vae import VaeOptions, train_vae
 
 Trainer = Callable[[Table, Coordinates, int, int, Path, str], EventGenerator]
 SIZE = 1024  # events of a batch
 EVALUATIONS = 2  # updates of a velocity for the price of one of a flow
+TURNS, DECODINGS = 2, 4  # the same for an adversarial network and for an autoencoder
+KNOTS = 24  # of the maps that make each coordinate about Gaussian
 
 
 def epochs_of(table: Table, updates: int) -> int:
@@ -45,11 +49,29 @@ def _velocity(train_one: Callable[..., EventGenerator]) -> Trainer:
     return train
 
 
+def _adversarial(
+    table: Table, coordinates: Coordinates, updates: int, seed: int, directory: Path, device: str
+) -> EventGenerator:
+    """A generator with a critic."""
+    options = GanOptions(knots=KNOTS, size=SIZE // 2, epochs=epochs_of(table, TURNS * updates // 2))
+    return train_gan(table, coordinates, options, seed=seed, directory=directory, device=device)
+
+
+def _autoencoder(
+    table: Table, coordinates: Coordinates, updates: int, seed: int, directory: Path, device: str
+) -> EventGenerator:
+    """A variational autoencoder."""
+    options = VaeOptions(knots=KNOTS, size=SIZE // 2, epochs=epochs_of(table, DECODINGS * updates // 2))
+    return train_vae(table, coordinates, options, seed=seed, directory=directory, device=device)
+
+
 GENERATORS: dict[str, Trainer] = {
     "coupling-flow": _flow("coupling", bayesian=False),
     "autoregressive-flow": _flow("autoregressive", bayesian=False),
     "bayesian-flow": _flow("coupling", bayesian=True),
     "flow-matching": _velocity(train_matching),
     "diffusion": _velocity(train_diffusion),
+    "gan": _adversarial,
+    "vae": _autoencoder,
 }
 """Name -> ``(table, coordinates, updates, seed, directory, device) -> generator``; one of a flow is an update."""

@@ -40,7 +40,7 @@ PARTICLES, SLUGS = ("W+", "W-", "top", "antitop"), ("w-plus", "w-minus", "top", 
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"events": 600, "kept": 300, "updates": 6, "width": 16, "compared": 32},
-    "quick": {"events": 20_000, "kept": 10_000, "updates": 500, "width": 96},
+    "quick": {"events": 20_000, "kept": 10_000, "updates": 1_200, "width": 96},
     "default": {},
     "benchmark": {"events": 500_000, "kept": 200_000, "updates": 60_000, "width": 256},
 }
