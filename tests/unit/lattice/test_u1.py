@@ -153,6 +153,9 @@ def test_training_brings_the_flow_nearer_and_chains_of_it_are_exact():
         found = mean_of_chain(values.double().numpy()[chain.rows])
         assert abs(found.value - exact) < 4 * found.error
         assert np.isfinite(found.error)
+    still = FitOptions(epochs=1, learning_rate=1e-12, weight_decay=0.0)
+    again, _ = train_gauge_flow(theory, steps=1, size=8, layers=8, hidden=16, bins=4, start=flow, options=still)
+    torch.testing.assert_close(again.log_prob(links[:50]), flow.log_prob(links[:50]))
 
 
 @pytest.mark.parametrize(
