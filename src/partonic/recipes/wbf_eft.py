@@ -23,7 +23,6 @@ from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
     from partonic.events.events import Events
-    from partonic.inference.fisher import Information
     from partonic.inference.limits import Scan
     from partonic.inference.morphing import Morphing
     from partonic.inference.samples import MorphedSample
@@ -271,8 +270,8 @@ class _Study:
             error = self.integrated.error(SHOWN)
             text = (
                 "Jets and Higgs boson are smeared; the truth of each event is the integral of its six components over "
-                f"the transfer functions. Its own error in ln r at theta = {SHOWN} is {np.median(error):.1e} for half "
-                f"of the events and {error.max():.1e} at most."
+                f"the transfer functions. Its own error in ln r at theta = {SHOWN} is {np.median(error):.5f} for half "
+                f"of the events and {error.max():.4f} at most."
             )
         names = (f"contours-{level}", f"ratios-{level}")
         return Section(f"Limits, {level} level", text, names, (f"limits-{level}",))
@@ -314,14 +313,19 @@ class _Study:
         return found
 
     def _information(self) -> Section:
-        from partonic.inference.fisher import event_information, histogram_information, rate_information
+        from partonic.inference.fisher import (
+            Information,
+            event_information,
+            histogram_information,
+            rate_information,
+        )
         from partonic.report.plots_inference import ellipses
         from partonic.report.style import save_figure
         from partonic.simulators.wbf import joint_score
 
         n, names = self.options.events, self.morphing.parameters
         exact = joint_score(self.integrated.components, (0, 0)) - joint_score(self.sample.sigma[None], (0, 0))
-        found: dict[str, Information] = {}
+        found = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the table and its caption say how few events there are
             for name, score in {"truth": exact, **self.scores}.items():
@@ -330,8 +334,12 @@ class _Study:
         share = n / (self.histogram.components.sum(axis=0) @ basis)
         contents, slopes = share * self.histogram.components @ basis, share * self.histogram.components @ slope
         found["histogram"] = histogram_information(contents, slopes, parameters=names, shape_only=True)
-        sigma = self.sample.sigma
-        found["rate"] = rate_information(sigma[0], sigma @ slope, n / sigma[0], parameters=names)
+        rng, rates = generator(self.options.seed, 8), []
+        for number in range(101):
+            copies = np.ones(len(self.sample)) if number == 0 else rng.poisson(1.0, len(self.sample))
+            sigma = copies @ self.sample.components / copies.sum()
+            rates.append(rate_information(sigma[0], sigma @ slope, n / sigma[0]).matrix)
+        found["rate"] = Information(rates[0], np.array(rates[1:]), names)
         rows = [
             {
                 "information of": name,

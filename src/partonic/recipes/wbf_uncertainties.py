@@ -29,7 +29,7 @@ OTHER = "NNPDF31_lo_as_0130"  # the densities whose difference to the nominal on
 RELATIVE = 0.02  # uncertainty of the luminosity
 MEANING = {
     SCALE: "half, twice the mass of the W",
-    DENSITIES: f"to {OTHER} and as far to the other side",
+    DENSITIES: f"to another fit ({OTHER.split('_')[0]}) and as far back",
     LUMINOSITY: f"{RELATIVE:.0%}",
 }
 FEW = 20_000  # test events that the profiles rest on
@@ -141,8 +141,9 @@ def uncertain_section(result: Result, given: Uncertain, learned: list[Variation]
     table = f"uncertainties-{given.level}"
     result.add_table(
         table,
-        "What is not known, at -1 and +1 standard deviation: the change of the cross section; the spread over events "
-        "of the exact change of the logarithm of their density, and the error of the one that a network has learned.",
+        "What is not known, at -1 and +1 standard deviation: the relative change of the rate; the spread over events "
+        f"of the exact change of the logarithm of their density, and the error of the one that a network has learned. "
+        f"The other densities are {OTHER}.",
         [_row(*pair) for pair in zip([*exact, rate], [*estimated, rate], strict=True)],
     )
     variations = {name: [*(exact if name == "truth" else estimated), rate] for name in given.ratios}
@@ -164,7 +165,8 @@ def uncertain_section(result: Result, given: Uncertain, learned: list[Variation]
     text = (
         "Each event responds to a change of the scale or the densities as its momenta say: exactly for the truth, "
         f"and for {name} as a network has learned it from the weights of training events, which depend on what no "
-        "observer sees. Few events say so little that the uncertainties hardly matter; many do not."
+        "observer sees. Few events say so little that the uncertainties hardly matter; many do not. All regions share "
+        f"{len(given.x[few]):,} test events, whose own fluctuation moves them together off the cross."
     )
     return Section(f"Systematic uncertainties, {given.level} level", text, (figure,), (table, limits))
 
@@ -173,7 +175,7 @@ def _row(exact: Variation, learned: Variation) -> dict[str, Any]:
     row: dict[str, Any] = {"uncertainty": exact.name, "-1 and +1": MEANING[exact.name]}
     for sign in (-1.0, 1.0):
         factor = np.exp(exact.log_weight(sign)) - 1
-        row[f"change of the cross section at {sign:+.0f}"] = _mean(factor)
+        row[f"rate at {sign:+.0f}"] = _mean(factor)
     same = learned is exact
     row["spread over events"] = "-" if same else _root((exact.linear - exact.linear.mean()) ** 2)
     row["error of the learned one"] = "-" if same else _root((learned.linear - exact.linear) ** 2)

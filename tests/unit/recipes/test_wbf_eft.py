@@ -50,6 +50,6 @@ def test_the_page_holds_the_truth_beside_each_method(tiny_runs):
         assert areas[events, "none"] < min(alone)
         assert max(alone) < areas[events, "all"] < 1.5 * areas[events, "none"]
     known = {row["uncertainty"]: row for row in result.tables["uncertainties-smeared"].rows}
-    assert known["luminosity"]["change of the cross section at +1"].value == pytest.approx(0.02)
-    assert known["factorisation scale"]["change of the cross section at +1"].high < 0
+    assert known["luminosity"]["rate at +1"].value == pytest.approx(0.02)
+    assert known["factorisation scale"]["rate at +1"].high < 0
     assert "pb at leading order" in result.facts["data"]["cross section within the cuts"]
