@@ -49,7 +49,13 @@ class CrossFit:
 
 
 def cross_fit(
-    pair: SamplePair, *, classifier: str = "trees", folds: int = 2, seed: int = 0, trees: TreeOptions | None = None
+    pair: SamplePair,
+    *,
+    classifier: str = "trees",
+    folds: int = 2,
+    seed: int = 0,
+    trees: TreeOptions | None = None,
+    fold: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> CrossFit:
     r"""Train a classifier for each fold on the other folds, and judge the fold with it.
 
@@ -63,6 +69,8 @@ def cross_fit(
         folds: their number, 2 or more.
         seed: of the folds and the training.
         trees: how trees are grown; by default up to 100, as many as suit a fifth of the training events best.
+        fold: of each event of both samples, from 0, where the same events stand in both with other weights; drawn if
+            None.
 
     Raises:
         UnknownNameError: there is no such classifier.
@@ -75,12 +83,17 @@ def cross_fit(
     x = np.concatenate([pair.truth, pair.generated])
     label = np.repeat([1, 0], [len(pair.truth), len(pair.generated)])
     weight = np.concatenate([pair.weight_truth, pair.weight_generated]) * (0.5 * len(x))
-    fold = np.concatenate([_folds(share, folds, generator(seed, i)) for i, share in enumerate(_shares(pair))])
+    if fold is None:
+        fold = (
+            _folds(pair.weight_truth, folds, generator(seed, 0)),
+            _folds(pair.weight_generated, folds, generator(seed, 1)),
+        )
+    place = np.concatenate(fold)
     learn = _train_network if classifier == "mlp" else _grow
     log_ratio = np.empty(len(x))
     areas = []
     for k in range(folds):
-        judged = fold == k
+        judged = place == k
         log_ratio[judged] = learn(x[~judged], label[~judged], weight[~judged], x[judged], seed + k, trees)
         areas.append(auc(log_ratio[judged], label[judged], weight[judged]))
     area = _mean(areas)

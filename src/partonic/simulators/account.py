@@ -17,7 +17,7 @@ from partonic.simulators.pythia import ALWAYS
 from partonic.simulators.simulator import ChunkFacts
 from partonic.version import __version__
 
-ADDED = ("cells", "medium", "medium_loss", "medium_kick")
+ADDED = ("cells", "medium", "medium_loss", "medium_kick", "alpha_s")
 """Options that did not always exist; None or off by default."""
 
 

@@ -51,6 +51,7 @@ class SimulationOptions:
             ``vacuum``, which goes the same way and changes nothing; by default no such step.
         medium_loss: mean share of its energy that a quark loses a fm of its path; by default that of the medium.
         medium_kick: mean squared transverse momentum (GeV^2) that a quark gains a fm; by default that of the medium.
+        alpha_s: strong coupling at the Z mass in the shower of the final state; by default that of Pythia, 0.1365.
 
     Raises:
         UnknownNameError: there is no such process, detector, level or window.
@@ -77,6 +78,7 @@ class SimulationOptions:
     medium: str | None = None
     medium_loss: float | None = None
     medium_kick: float | None = None
+    alpha_s: float | None = None
 
     def __post_init__(self) -> None:
         plan(self)
@@ -174,6 +176,8 @@ def _check_counts(options: SimulationOptions) -> None:
     chunk_seed(options.seed, 0)
     if not 0 <= options.pileup <= _PILEUP_MAX:
         raise InputError(f"pileup must be between 0 and {_PILEUP_MAX:g} collisions, not {options.pileup}")
+    if options.alpha_s is not None and not 0.06 <= options.alpha_s <= 0.25:
+        raise InputError(f"alpha_s must be between 0.06 and 0.25, the range of Pythia's shower, not {options.alpha_s}")
 
 
 def _check_ranges(filled: Plan) -> None:
@@ -211,6 +215,8 @@ def settings(options: SimulationOptions) -> tuple[str, ...]:
         lines.append(f"PhaseSpace:pTHatMin={lower * filled.pt_min:.6g}")
         lines.append(f"PhaseSpace:pTHatMax={upper * filled.pt_max:.6g}")
     lines += process.settings
+    if options.alpha_s is not None:
+        lines.append(f"TimeShower:alphaSvalue={options.alpha_s:g}")
     if options.variations:
         lines += variation_settings()
     if filled.medium is not None:

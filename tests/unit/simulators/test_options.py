@@ -49,6 +49,7 @@ def test_all_processes_are_there():
         ({"eta_max": 0.0}, "eta_max must be above 0"),
         ({"pileup": -1.0}, "pileup must be between 0 and 400"),
         ({"pileup": float("nan")}, "pileup must be between 0 and 400"),
+        ({"alpha_s": 0.5}, "alpha_s must be between 0.06 and 0.25"),
         ({"paired": True, "detector": "truth"}, "paired jets need a detector"),
         ({"cells": True, "detector": "truth"}, "cells need a detector (atlas or cms) and samples of jets"),
         ({"cells": True, "level": "events"}, "cells need a detector (atlas or cms) and samples of jets"),
