@@ -1,0 +1,46 @@
+"""Options of gan-lhc-events, and the masses and coordinates that its page rests on."""
+
+import numpy as np
+import pytest
+
+from partonic.core.errors import InputError, UnknownNameError
+from partonic.recipes.gan_lhc_events import GanLhcEvents, _chain, _masses, _straight
+from partonic.simulators.top_pairs import TOP_MASS, W_MASS, top_pairs
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"methods": ()}, "at least one"),
+        ({"methods": ("plain", "plain")}, "each method once"),
+        ({"strength": 0.0}, "--methods plain does without"),
+        ({"updates": 0}, "updates must be 1 or more"),
+        ({"compared": 1}, "compared must be 2 or more"),
+    ],
+)
+def test_options_out_of_range(changes, said):
+    with pytest.raises(InputError, match=said):
+        GanLhcEvents(**changes)
+
+
+def test_unknown_names():
+    with pytest.raises(UnknownNameError, match="peaks"):
+        GanLhcEvents(methods=("peeks",))
+    pytest.importorskip("pythia8mc")
+    with pytest.raises(UnknownNameError, match="gaussian"):
+        GanLhcEvents(kernel="gausian").check()
+    with pytest.raises(InputError, match="widths above 0"):
+        GanLhcEvents(kernel_widths=(0.0,)).check()
+
+
+def test_the_truth_has_its_masses_and_keeps_them_through_both_coordinates():
+    pytest.importorskip("pythia8mc")
+    values = top_pairs(2000, seed=5)[:, :, 1:].reshape(-1, 18)
+    masses = _masses(values)
+    assert np.median(masses, axis=0) == pytest.approx([W_MASS, W_MASS, TOP_MASS, TOP_MASS], abs=0.3)
+    for coordinates in (_chain(), _straight()):
+        assert coordinates.inverse(coordinates.forward(values)) == pytest.approx(values, abs=1e-3)
+    u = np.random.default_rng(1).normal(size=(200, 16))
+    made = _chain().inverse(u)
+    assert np.abs(made.reshape(200, 6, 3).sum(axis=1)[:, :2]).max() < 1e-6
+    assert _masses(made)[:, 0] == pytest.approx(W_MASS, abs=30)
