@@ -27,6 +27,27 @@ def check_numbers(recipe: Any, **least: int) -> None:
         raise InputError(f"epochs must be 1 or more, not {epochs}")
 
 
+def check_positive(recipe: Any, *names: str) -> None:
+    """Refuse options that are not above 0.
+
+    Raises:
+        InputError: an option is 0 or below, or no number.
+    """
+    for name in names:
+        if not getattr(recipe, name) > 0:
+            raise InputError(f"{name} must be above 0, not {getattr(recipe, name)}")
+
+
+def check_wall(velocity: float) -> None:
+    """Refuse walls of bubbles that stand still or are as fast as light.
+
+    Raises:
+        InputError: the velocity is not between 0 and 1.
+    """
+    if not 0 < velocity < 1:
+        raise InputError(f"wall_velocity is between 0 and 1, not {velocity}")
+
+
 def check_models(names: tuple[str, ...], classes: int = 2) -> None:
     """Refuse no model, one that is named twice, an unknown one, and one that cannot tell so many classes apart.
 

@@ -15,7 +15,7 @@ from partonic.core.estimate import Estimate
 from partonic.core.recipe import Context
 from partonic.core.registry import register_recipe
 from partonic.core.result import Result
-from partonic.recipes.common import check_numbers
+from partonic.recipes.common import check_numbers, check_positive
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ class EquationSolver:
 
     def __post_init__(self) -> None:
         check_numbers(self, seeds=1, seed=0, adam_steps=0)
-        if not self.tolerance > 0:
-            raise InputError(f"tolerance must be above 0, not {self.tolerance}")
+        check_positive(self, "tolerance")
         if self.method not in ("auto", "newton", "windows", "levenberg"):
             raise InputError(f"method must be auto, newton, windows or levenberg, not {self.method}")
         if not self.equations and self.problem is None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from partonic.core.config import merge
-from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.core.recipe import Context
 from partonic.core.registry import register_recipe
 from partonic.core.result import Result
+from partonic.recipes.common import check_positive, check_wall
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
@@ -59,11 +59,8 @@ class PhaseTransition:
     years: float = 4.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.wall_velocity < 1:
-            raise InputError(f"wall_velocity is between 0 and 1, not {self.wall_velocity}")
-        for name in ("degrees", "years"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be above 0, not {getattr(self, name)}")
+        check_wall(self.wall_velocity)
+        check_positive(self, "degrees", "years")
 
     @classmethod
     def preset(cls, name: str) -> Self:

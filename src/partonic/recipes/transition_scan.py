@@ -21,6 +21,7 @@ from partonic.core.progress import progress
 from partonic.core.recipe import Context
 from partonic.core.registry import register_recipe
 from partonic.core.result import Result
+from partonic.recipes.common import check_positive, check_wall
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
@@ -87,11 +88,8 @@ class TransitionScan:
             raise InputError(f"a plane has 2 points or more along each side, not {self.points}")
         if self.x == self.y:
             raise InputError(f"x and y are the same parameter, {self.x}; name two")
-        if not 0 < self.wall_velocity < 1:
-            raise InputError(f"wall_velocity is between 0 and 1, not {self.wall_velocity}")
-        for name in ("degrees", "years"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be above 0, not {getattr(self, name)}")
+        check_wall(self.wall_velocity)
+        check_positive(self, "degrees", "years")
 
     @classmethod
     def preset(cls, name: str) -> Self:
