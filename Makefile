@@ -60,6 +60,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/posterior.py
 	$(BIN)/python benchmarks/equations.py
 	$(BIN)/python benchmarks/bounce.py
+	$(BIN)/python benchmarks/transitions.py
 	$(BIN)/python benchmarks/integrate.py
 	$(BIN)/python benchmarks/lattice.py
 	$(BIN)/partonic run top-tagging --jets 40000
