@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from partonic.core.errors import InputError, UnknownNameError
+from partonic.core.estimate import Estimate
 from partonic.generation.evaluate import Beside, evaluate, two_sample
 from partonic.metrics.peak import Resonance
 
 Z = Resonance("mass", 91.19, 2.5)
 NAMES = ("mass", "tail", "angle")
-EVENTS = 1_600
+EVENTS = 1_200
 
 
 def events(rng, n=EVENTS, width=1.0, tail=0.0, second=0.5):
@@ -86,7 +87,7 @@ def test_weights_mend_a_generator():
     rng = np.random.default_rng(9)
     truth, generated = events(rng), events(rng, second=0.2)
     weight = np.where(generated[:, 2] > 0, 0.5 / 0.2, 0.5 / 0.8)
-    before = two_sample(truth, generated)
+    before = two_sample(truth, generated, baseline=Estimate.symmetric(0.5, 0.01, "known"))
     after = two_sample(truth, generated, weight_generated=weight, baseline=before.baseline)
     assert before.p_value < 1e-10
     assert after.p_value > 1e-3
