@@ -69,7 +69,7 @@ class GanLhcEvents:
     kept: int = 50_000
     updates: int = 5_000
     width: int = 128
-    strength: float = 10.0
+    strength: float = 30.0
     kernel: str = "breit-wigner"
     kernel_widths: tuple[float, ...] = (2.0, 8.0, 32.0)
     compared: int = 256
