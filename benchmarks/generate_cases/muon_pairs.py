@@ -44,7 +44,7 @@ def flow(sample: Table, coordinates: Pair, quick: bool, seed: int) -> Any:
 
 def small_flow(sample: Table, coordinates: Pair, quick: bool, seed: int) -> Any:  # noqa: ARG001
     """Coupling splines of few weights, for a sample of some thousand events."""
-    options = FlowOptions(hidden=(12, 12), bins=4, knots=16, size=512, epochs=24)
+    options = FlowOptions(hidden=(12, 12), bins=4, knots=16, size=512, epochs=60)
     return train_flow(sample, coordinates, options, seed=seed)
 
 
