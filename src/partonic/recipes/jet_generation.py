@@ -46,7 +46,7 @@ TEXT = (
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"kinds": ("top",), "jets": 200, "epochs": 1, "width": 8, "layers": 1, "steps": 2, "particles": 10},
-    "quick": {"jets": 9_000, "epochs": 25, "width": 48, "layers": 4},
+    "quick": {"jets": 9_000, "epochs": 70, "width": 48, "layers": 4},
     "default": {},
     "benchmark": {"jets": 200_000, "epochs": 200, "width": 96, "particles": 150, "size": 128},
 }
