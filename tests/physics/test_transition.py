@@ -113,6 +113,15 @@ def test_expected_bubbles_by_the_straight_line_of_the_exponent(found):
     assert math.isclose(expected, 1.0, rel_tol=0.1)
 
 
+def test_the_curve_goes_through_the_bounces(found):
+    hot, values = found.exponents()
+    assert np.allclose(found.exponent(hot), values, rtol=1e-5)
+    between = found.exponent(0.5 * (hot[1:] + hot[:-1]))
+    assert ((between > values[:-1] - 1e-6) & (between < values[1:] + 1e-6)).all()
+    with pytest.raises(InputError, match="bounces were solved from"):
+        found.exponent([found.critical])
+
+
 def test_radius_is_near_that_of_a_thin_wall(found):
     """2 sigma / depth, for a wall between minima that are equally deep."""
     T, critical_field = found.temperature, 2 * E * found.critical / QUARTIC

@@ -158,11 +158,12 @@ def _bubbles(result: Result, found: Transition) -> Section:
     from partonic.report.style import save_figure
 
     hot, values = found.exponents()
+    fine = np.linspace(hot[0], hot[-1], 200)
     save_figure(
         result,
         "exponent",
-        exponents(hot, values, 140 - 4 * np.log(hot / 100)),
-        "The exponent of the nucleation rate at the temperatures at which bounces were solved.",
+        exponents(fine, found.exponent(fine), 140 - 4 * np.log(fine / 100), (hot, values)),
+        "The exponent of the nucleation rate: bounces, and a curve with their values and slopes.",
         f"S3/T rises from {values.min():.4g} to {values.max():.4g}; nucleation at {found.temperature:.5g} GeV.",
     )
     numbers = {

@@ -49,25 +49,27 @@ def phase_lines(phases: Sequence[tuple[Array, Array]], marked: Mapping[str, floa
 
 
 @styled
-def exponents(temperatures: Array, values: Array, wanted: Array) -> Canvas:
-    """S3/T at the temperatures of bounces, with the line at which bubbles nucleate.
+def exponents(temperatures: Array, values: Array, wanted: Array, bounces: tuple[Array, Array]) -> Canvas:
+    """S3/T against temperature, with the line at which bubbles nucleate.
 
     Args:
         temperatures: (k,) GeV.
         values: (k,).
         wanted: (k,) what nucleation takes.
+        bounces: temperatures and values at which bounces were solved, (n,) each.
 
     Raises:
         InputError: there are no bounces.
     """
-    if len(temperatures) == 0:
+    if len(bounces[0]) == 0:
         raise InputError("there are no bounces to draw")
     figure, axes = canvas(1, 1, height=3.4)
     ax = axes[0, 0]
-    ax.plot(temperatures, values, color=colour_of(0), marker=marker_of(0), markersize=4, label="$S_3/T$")
+    ax.plot(temperatures, values, color=colour_of(0), label="$S_3/T$")
+    ax.plot(*bounces, color=colour_of(0), marker=marker_of(0), markersize=4, linestyle="none", label="Bounces")
     ax.plot(temperatures, wanted, color=colour_of(1), linestyle=dashes_of(1), label="Nucleation")
     ax.set(xlabel="Temperature [GeV]", ylabel="Exponent of the rate", yscale="log")
-    legend_above(figure, ax, columns=2)
+    legend_above(figure, ax, columns=3)
     return figure
 
 

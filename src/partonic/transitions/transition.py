@@ -108,6 +108,22 @@ class Transition:
             np.array([one.exponent.value for one in self.escapes]),
         )
 
+    def exponent(self, temperatures: ArrayLike) -> Floats:
+        """S3/T at temperatures (n,) in GeV by a curve with the values and slopes of the bounces, (n,).
+
+        Raises:
+            InputError: there are no bounces, or a temperature lies beyond theirs.
+        """
+        wanted = np.atleast_1d(np.asarray(temperatures, dtype=np.float64))
+        if not self.escapes:
+            raise InputError(f"there are no bounces: {self.message}")
+        low, high = self.escapes[0].temperature, self.escapes[-1].temperature
+        if not ((wanted >= low) & (wanted <= high)).all():
+            raise InputError(
+                f"bounces were solved from T = {low:g} to {high:g} GeV, not at {wanted.min():g} to {wanted.max():g}"
+            )
+        return _exponents(_curve(self.escapes, self.critical), wanted)
+
 
 @single_thread()
 def transition(
@@ -245,15 +261,19 @@ class _Search:
         return min(self.found, key=lambda one: abs(self.missing(one))).temperature
 
     def curve(self) -> CubicHermiteSpline:
-        """(S3/T)^(-1/2) through all bounces, with their slopes."""
-        known = self.sorted()
-        T = [one.temperature for one in known]
-        keep = [i for i in range(len(T)) if i == 0 or T[i] - T[i - 1] > 1e-6 * T[i]]
-        roots = np.array([known[i].exponent.value ** -0.5 for i in keep])
-        slopes = np.array([-0.5 * known[i].slope * known[i].exponent.value ** -1.5 for i in keep])
-        return CubicHermiteSpline(
-            [*[T[i] for i in keep], self.high], [*roots, 0.0], [*slopes, -roots[-1] / (self.high - T[keep[-1]])]
-        )
+        """(S3/T)^(-1/2) through all bounces, with their slopes, and 0 at the critical temperature."""
+        return _curve(self.sorted(), self.high)
+
+
+def _curve(escapes: Sequence[Escape], high: float) -> CubicHermiteSpline:
+    T = [one.temperature for one in escapes]
+    kept = [one for i, one in enumerate(escapes) if i == 0 or T[i] - T[i - 1] > 1e-6 * T[i]]
+    roots = np.array([one.exponent.value**-0.5 for one in kept])
+    slopes = np.array([-0.5 * one.slope * one.exponent.value**-1.5 for one in kept])
+    last = kept[-1].temperature
+    return CubicHermiteSpline(
+        [*[one.temperature for one in kept], high], [*roots, 0.0], [*slopes, -roots[-1] / (high - last)]
+    )
 
 
 def _by_integral(search: _Search, degrees: float) -> tuple[Estimate, Estimate]:
