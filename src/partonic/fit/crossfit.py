@@ -56,6 +56,7 @@ def cross_fit(
     seed: int = 0,
     trees: TreeOptions | None = None,
     fold: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    fewest: int = 10,
 ) -> CrossFit:
     r"""Train a classifier for each fold on the other folds, and judge the fold with it.
 
@@ -71,10 +72,11 @@ def cross_fit(
         trees: how trees are grown; by default up to 100, as many as suit a fifth of the training events best.
         fold: of each event of both samples, from 0, where the same events stand in both with other weights; drawn if
             None.
+        fewest: events of positive weight that each sample needs in each fold, 1 or more where ``trees`` are given.
 
     Raises:
         UnknownNameError: there is no such classifier.
-        InputError: fewer than 2 folds, or a sample has fewer than 10 events of positive weight a fold.
+        InputError: fewer than 2 folds, or a sample has too few events of positive weight.
     """
     if classifier not in CLASSIFIERS:
         raise unknown("classifier", classifier, CLASSIFIERS)
@@ -85,8 +87,8 @@ def cross_fit(
     weight = np.concatenate([pair.weight_truth, pair.weight_generated]) * (0.5 * len(x))
     if fold is None:
         fold = (
-            _folds(pair.weight_truth, folds, generator(seed, 0)),
-            _folds(pair.weight_generated, folds, generator(seed, 1)),
+            _folds(pair.weight_truth, folds, fewest, generator(seed, 0)),
+            _folds(pair.weight_generated, folds, fewest, generator(seed, 1)),
         )
     place = np.concatenate(fold)
     learn = _train_network if classifier == "mlp" else _grow
@@ -105,13 +107,14 @@ def _shares(pair: SamplePair) -> tuple[Floats, Floats]:
     return pair.weight_truth, pair.weight_generated
 
 
-def _folds(share: Floats, folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _folds(share: Floats, folds: int, fewest: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """A fold for each event, with the same number of events of positive weight in all."""
     order = np.argsort(rng.random(len(share)) + (share == 0))  # those of no weight come last
     there = int(np.count_nonzero(share))
-    if there < 10 * folds:
+    if there < fewest * folds:
         raise InputError(
-            f"a sample has {there} events of positive weight; a classifier in {folds} folds needs {10 * folds} or more"
+            f"a sample has {there} events of positive weight; a classifier in {folds} folds needs "
+            f"{fewest * folds} or more"
         )
     fold = np.empty(len(share), dtype=np.int64)
     fold[order] = np.arange(len(share)) % folds
@@ -127,12 +130,15 @@ def _mean(areas: list[Estimate]) -> Estimate:
     spreads = [0.5 * (logit(one.high) - logit(one.low)) * one.value * (1 - one.value) for one in areas]
     error = math.sqrt(2 * float(np.sum(np.square(spreads)))) / len(areas) / (value * (1 - value))
     centre = logit(value)
-    return Estimate(value, float(expit(centre - error)), float(expit(centre + error)), "DeLong")
+    note = next((one.note for one in areas if one.note), "")
+    return Estimate(value, float(expit(centre - error)), float(expit(centre + error)), "DeLong", note)
 
 
 def _p_value(area: Estimate, counts: list[float]) -> float:
     """From the distance to 1/2 in errors; samples that do not overlap have the error of equal distributions."""
-    if area.method == "DeLong":
+    if area.high == area.low:  # all scores are equal
+        distance = 0.0
+    elif area.method == "DeLong":
         distance = 2 * logit(area.value) / (logit(area.high) - logit(area.low))
     else:
         distance = (area.value - 0.5) / math.sqrt(2 * sum(1 / (12 * count) for count in counts))

@@ -65,8 +65,8 @@ def classifier_test(
         seed: of the halves and the trees.
 
     Raises:
-        InputError: the shapes disagree, a number is not finite, a weight is negative, or a sample has fewer than 20
-            events.
+        InputError: the shapes disagree, a number is not finite, a weight is negative, or a sample has fewer than 2
+            events of positive weight.
     """
     above, below = as_observables(x_theta, 2), as_observables(x_reference, 2)
     logs = np.asarray(log_ratio, dtype=np.float64)
@@ -79,4 +79,4 @@ def classifier_test(
     if min(first.min(), second.min()) < 0:
         raise InputError("a weight is negative: the classifier test needs weights of 0 or above")
     trees = TreeOptions(trees=50, learning_rate=0.1, leaves=31, l2=0.0, feature_share=1.0, seed=seed)
-    return cross_fit(paired(above, below, first, second, signed=False), seed=seed, trees=trees).auc
+    return cross_fit(paired(above, below, first, second, signed=False), seed=seed, trees=trees, fewest=1).auc

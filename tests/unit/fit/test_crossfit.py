@@ -63,5 +63,7 @@ def test_what_cannot_be_classified():
         cross_fit(pair, folds=1)
     with pytest.raises(InputError, match="a classifier in 5 folds needs 50 or more"):
         cross_fit(pair, folds=5)
+    few = cross_fit(paired(np.arange(3.0), np.arange(3.0)), trees=FEW_TREES, fewest=1)
+    assert (few.auc.value, few.auc.note, few.p_value) == (0.5, "all scores are equal", 0.5)
     with pytest.raises(InputError, match="options of trees are given"):
         cross_fit(pair, classifier="mlp", trees=FEW_TREES)
