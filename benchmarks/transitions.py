@@ -134,60 +134,28 @@ def thermal(quick: bool) -> dict[str, Any]:  # noqa: ARG001
     }
 
 
-def rows(phi: Any, hot: Any) -> tuple[Any, Any]:
-    """Fields and temperatures with the same leading axes."""
-    phi, hot = np.asarray(phi, dtype=float), np.asarray(hot, dtype=float)
-    shape = np.broadcast_shapes(phi.shape[:-1], hot.shape)
-    return np.broadcast_to(phi, (*shape, phi.shape[-1])).copy(), np.broadcast_to(hot, shape).copy()
+def peer_exponent(hot: float) -> float:
+    """S3/T of the singlet by CosmoTransitions' deformation of paths, between the same vacua."""
+    from cosmoTransitions import pathDeformation
+
+    one, potential = found("singlet"), chosen("singlet").potential
+    assert one.false is not None
+    assert one.true is not None
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tunnelled = pathDeformation.fullTunneling(
+            [one.true.at(hot), one.false.at(hot)],
+            lambda phi: potential.value(phi, hot).numpy(),
+            lambda phi: potential.gradient(phi, hot).numpy(),
+        )
+    return float(tunnelled.action) / hot
 
 
 def peer_transition() -> tuple[float, float, float]:
-    """CosmoTransitions on the singlet's potential: T_n by the same criterion, S3/T there, processor seconds."""
-    from cosmoTransitions.generic_potential import generic_potential
-    from cosmoTransitions.transitionFinder import tunnelFromPhase
-
-    one = chosen("singlet")
-
-    class Peer(generic_potential):  # type: ignore[misc]
-        """Its own phase tracing, tunnelling and search for the temperature, with our V."""
-
-        def init(self) -> None:
-            self.Ndim, self.renormScaleSq = 2, 246.0**2
-            self.Tmax, self.x_eps, self.T_eps = 160.0, 1e-2, 1e-2
-
-        def Vtot(self, phi: Any, hot: Any, include_radiation: bool = True) -> Any:  # noqa: ARG002, N802
-            return one.potential.value(*rows(phi, hot)).numpy()
-
-        def gradV(self, phi: Any, hot: Any) -> Any:  # noqa: N802
-            return one.potential.gradient(*rows(phi, hot)).numpy()
-
-        def approxZeroTMin(self) -> list[Any]:  # noqa: N802
-            return [np.array(start, dtype=float) for start in one.starts]
-
-        def forbidPhaseCrit(self, phi: Any) -> bool:  # noqa: N802
-            return bool((np.asarray(phi) < -5.0).any())
-
-    begun = time.process_time()
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        peer = Peer()
-        traced = peer.getPhases()
-        middle = found("singlet").critical - 1
-        leaving = next(phase for phase in traced.values() if _is_singlet(phase, middle))
-        first = tunnelFromPhase(
-            traced,
-            leaving,
-            peer.Vtot,
-            peer.gradV,
-            leaving.T[-1],
-            nuclCriterion=lambda action, hot: action / hot - wanted(hot),
-        )
-    return float(first["Tnuc"]), float(first["action"] / first["Tnuc"]), time.process_time() - begun
-
-
-def _is_singlet(phase: Any, hot: float) -> bool:
-    """Whether a phase of CosmoTransitions exists at a temperature with the singlet alone."""
-    return bool(phase.T[0] <= hot <= phase.T[-1] and abs(phase.valAt(hot)[0]) < 1 < abs(phase.valAt(hot)[1]))
+    """T_n by CosmoTransitions' bounces and the same criterion, S3/T there, processor seconds."""
+    begun, middle = time.process_time(), found("singlet").temperature
+    hot = float(brentq(lambda t: peer_exponent(t) - wanted(t), 0.99 * middle, 1.01 * middle, xtol=1e-4))
+    return hot, peer_exponent(hot), time.process_time() - begun
 
 
 def singlet(quick: bool) -> dict[str, Any]:
