@@ -105,12 +105,12 @@ class Stage:
         """What is given: where the whole is, its energy, that of all layers and of the particle.
 
         Args:
-            wholes: in GeV, (n, *wholes).
+            wholes: in GeV, (n, ...) for each whole.
             layers: in GeV, (n, layers).
             energy: of the particles in GeV, (n,).
 
         Returns:
-            (n, *wholes, numbers).
+            (n, ..., numbers) for each whole.
         """
         unit = self.split.threshold
         logs = np.column_stack([np.log(energy), np.log1p(layers / unit)])
@@ -126,7 +126,7 @@ class Stage:
         """Rows of all wholes that read something, with what is given.
 
         Args:
-            parts: in GeV, (n, *wholes, parts).
+            parts: in GeV, (n, ..., parts) for each whole.
             sample: the showers.
             rng: source of randomness.
         """

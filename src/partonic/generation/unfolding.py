@@ -238,11 +238,11 @@ def train_unfolder(
         raise InputError(f"the flow needs one training or more, not {iterations}")
     names = tuple(f"truth {i}" for i in range(simulation.truth.shape[1]))
     coordinates = Columns(names, tuple(Straight() for _ in names))
-    weight, priors = simulation.weight, []
+    weight, priors = simulation.weight, list[Floats]()
     for step in range(iterations):
         priors.append(weight)
         design, root = _with_one(simulation.detector), np.sqrt(weight)[:, None]
-        slope = np.linalg.lstsq(root * design, root * simulation.truth)[0]
+        slope: Floats = np.linalg.lstsq(root * design, root * simulation.truth)[0].astype(np.float64)
         sample = table(names, simulation.truth - design @ slope, weight, simulation.detector)
         flow = train_flow(sample, coordinates, options, seed=seed + step, device=device)
         if step + 1 < iterations:

@@ -331,7 +331,10 @@ class Unfolding:
                 for i in range(len(OBSERVABLES))
             ]
             worst = int(np.argmax(np.abs(shifts)))
-            row = {"method": TITLES[name], "largest shift of a mean": f"{shifts[worst]:+.3f} of its spread"}
+            row: dict[str, Any] = {
+                "method": TITLES[name],
+                "largest shift of a mean": f"{shifts[worst]:+.3f} of its spread",
+            }
             if name != "bayes":
                 test = two_sample(truth, values, weight_generated=weight[:, 0], seed=self.seed, baseline=baseline)
                 baseline = test.baseline

@@ -28,7 +28,7 @@ def test_unknown_names():
         GanLhcEvents(methods=("peeks",))
     pytest.importorskip("pythia8mc")
     with pytest.raises(UnknownNameError, match="gaussian"):
-        GanLhcEvents(kernel="gausian").check()
+        GanLhcEvents(kernel="normal").check()
     with pytest.raises(InputError, match="widths above 0"):
         GanLhcEvents(kernel_widths=(0.0,)).check()
 

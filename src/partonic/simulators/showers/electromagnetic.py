@@ -18,19 +18,19 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammainc
 
-from partonic.simulators.showers.geometry import Floats, Medium
+from partonic.simulators.showers.geometry import Absorber, Floats
 
 LEAST_ENERGY = 0.5  # GeV; weaker showers take the shape of one of this energy
 LEAST_SHAPE = 1.05  # of alpha: a shower has a maximum
 
 
-def mean_logs(energy: Floats, medium: Medium) -> Floats:
+def mean_logs(energy: Floats, medium: Absorber) -> Floats:
     r"""Means of ln T and :math:`\ln \alpha`, (..., 2), at energies in GeV (equations in appendix A.1.2)."""
     y = _log_energy(energy, medium)
     return np.stack([np.log(y - 0.812), np.log(0.81 + (0.458 + 2.26 / medium.number) * y)], axis=-1)
 
 
-def covariance_of_logs(energy: Floats, medium: Medium) -> Floats:
+def covariance_of_logs(energy: Floats, medium: Absorber) -> Floats:
     r"""Covariance of ln T and :math:`\ln \alpha`, (..., 2, 2), at energies in GeV."""
     y = _log_energy(energy, medium)
     first, second, correlation = 1 / (-1.4 + 1.26 * y), 1 / (-0.58 + 0.86 * y), 0.705 - 0.023 * y
@@ -38,7 +38,7 @@ def covariance_of_logs(energy: Floats, medium: Medium) -> Floats:
     return np.stack([np.stack([first**2, mixed], -1), np.stack([mixed, second**2], -1)], -2)
 
 
-def draw_logs(energy: Floats, medium: Medium, shift: Floats, rng: np.random.Generator) -> Floats:
+def draw_logs(energy: Floats, medium: Absorber, shift: Floats, rng: np.random.Generator) -> Floats:
     r"""Draw ln T and :math:`\ln \alpha`, (n, 2).
 
     Args:
@@ -75,7 +75,7 @@ def energy_before(depth: Floats, logs: Floats) -> Floats:
     return share
 
 
-def energy_within(radius: Floats, tau: Floats, energy: Floats, medium: Medium) -> Floats:
+def energy_within(radius: Floats, tau: Floats, energy: Floats, medium: Absorber) -> Floats:
     """Share of the energy of a slice within some radii (the integral of f).
 
     Args:
@@ -99,13 +99,13 @@ def energy_within(radius: Floats, tau: Floats, energy: Floats, medium: Medium) -
     return share
 
 
-def spots_of(energy: Floats, medium: Medium) -> Floats:
+def spots_of(energy: Floats, medium: Absorber) -> Floats:
     """Mean number of spots of a shower of an energy in GeV, 93 ln(Z) E^0.876."""
     number: Floats = 93.0 * np.log(medium.number) * energy**0.876
     return number
 
 
-def spots_before(depth: Floats, logs: Floats, medium: Medium) -> Floats:
+def spots_before(depth: Floats, logs: Floats, medium: Absorber) -> Floats:
     """Share of the spots before some depths, as :func:`energy_before`; they come later and with less order."""
     maximum, alpha = shape_of(logs)
     late = np.maximum(alpha * (0.639 + 0.00334 * medium.number), LEAST_SHAPE)
@@ -114,6 +114,6 @@ def spots_before(depth: Floats, logs: Floats, medium: Medium) -> Floats:
     return share
 
 
-def _log_energy(energy: Floats, medium: Medium) -> Floats:
+def _log_energy(energy: Floats, medium: Absorber) -> Floats:
     log: Floats = np.log(np.maximum(energy, LEAST_ENERGY) / medium.critical_energy)
     return log

@@ -15,7 +15,7 @@ SCALE_ENERGY = 0.0212  # GeV, of multiple scattering
 
 
 @dataclass(frozen=True)
-class Medium:
+class Absorber:
     """A homogeneous medium; lead as the Particle Data Group gives it, if nothing else is said.
 
     Args:

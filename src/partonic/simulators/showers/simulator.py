@@ -14,7 +14,7 @@ from partonic.events.events import Events, concatenate
 from partonic.simulators.points import each_event
 from partonic.simulators.showers import electromagnetic, hadronic
 from partonic.simulators.showers.deposits import lay_spots, sample
-from partonic.simulators.showers.geometry import Cylinder, Floats, Medium
+from partonic.simulators.showers.geometry import Absorber, Cylinder, Floats
 
 PARTICLES = ("electron", "pion")
 CYLINDERS = {"electron": Cylinder(), "pion": Cylinder(10, 140.0, (2.0, 5.0, 10.0, 18.0, 30.0, 60.0))}
@@ -55,7 +55,7 @@ class CalorimeterShowers:
     particle: str = "electron"
     energies: tuple[float, float] = (2.0, 100.0)
     cylinder: Cylinder | None = None
-    medium: Medium = field(default_factory=Medium)
+    medium: Absorber = field(default_factory=Absorber)
     sampling: float = 0.1
     threshold: float = 0.005
     response: float = 0.6

@@ -12,11 +12,11 @@ from partonic.core.errors import InputError, UnknownNameError
 from partonic.core.rng import generator
 from partonic.simulators.showers import electromagnetic, hadronic
 from partonic.simulators.showers.deposits import lay_spots, sample
-from partonic.simulators.showers.geometry import Cylinder, Medium
+from partonic.simulators.showers.geometry import Absorber, Cylinder
 from partonic.simulators.showers.simulator import CalorimeterShowers
 
 SIGMAS = 4.5
-LEAD = Medium()
+LEAD = Absorber()
 
 
 def showers(particle, n=1500, seed=1, **options):
@@ -175,7 +175,7 @@ def test_gold_of_pions_is_the_derivative_of_their_likelihood():
 
 def test_options_survive_being_stored_with_their_cylinder():
     chosen = CalorimeterShowers(
-        "pion", (5.0, 50.0), Cylinder(3, 100.0, (5.0, 20.0), 4), Medium(26, 55.8, 7.87, 13.84, 132.1)
+        "pion", (5.0, 50.0), Cylinder(3, 100.0, (5.0, 20.0), 4), Absorber(26, 55.8, 7.87, 13.84, 132.1)
     )
     assert from_tree(CalorimeterShowers, to_tree(chosen)) == chosen
     assert chosen.simulate(0.0, 5, generator(1)).column("voxels").shape == (5, 3, 2, 4)
@@ -191,7 +191,7 @@ def test_options_survive_being_stored_with_their_cylinder():
         (lambda: CalorimeterShowers(response=0.0), "response is above 0"),
         (lambda: Cylinder(0), "a layer, a sector and a depth above 0"),
         (lambda: Cylinder(radii=(1.0, 1.0)), "radii of rings are above 0 and rise"),
-        (lambda: Medium(density=0.0), "other constants above 0"),
+        (lambda: Absorber(density=0.0), "other constants above 0"),
         (lambda: CalorimeterShowers().simulate([0.0, 1.0], 5, generator(1)), "theta is one number"),
     ],
 )
