@@ -260,13 +260,18 @@ def _draw(
     truth: NDArray[np.float64],
     drawn: Mapping[str, NDArray[np.float64]],
 ) -> None:
-    from partonic.report.plots_generators import generators_beside_truth
+    from partonic.report.plots_generation import Quantity, beside_truth
     from partonic.report.plots_jets import Observable
     from partonic.report.style import save_figure
 
-    order = list(range(len(names)))[::-1]
-    observables = [Observable(LABELS[names[i]], truth[:, i], log=names[i] in STEEP) for i in order]
-    figure = generators_beside_truth(observables, {one: values[:, order] for one, values in drawn.items()})
+    quantities = [
+        Quantity(
+            Observable(LABELS[names[i]], truth[:, i], log=names[i] in STEEP),
+            {one: values[:, i] for one, values in drawn.items()},
+        )
+        for i in reversed(range(len(names)))
+    ]
+    figure = beside_truth(quantities)
     caption = f"{len(truth):,} pairs that no generator saw (filled), and as many of each generator; their ratios below."
     wide = {one: float(np.subtract(*np.percentile(values[:, -1], [75, 25]))) for one, values in drawn.items()}
     right = float(np.subtract(*np.percentile(truth[:, -1], [75, 25])))
@@ -275,7 +280,7 @@ def _draw(
 
 
 def _draw_band(result: Result, name: str, seen: Any, masses: NDArray[np.float64]) -> str:
-    from partonic.report.plots_generators import band_beside_truth
+    from partonic.report.plots_generation import band_beside_truth
     from partonic.report.style import save_figure
 
     counts = np.histogram(masses, seen.edges)[0].astype(np.float64)

@@ -332,23 +332,22 @@ def _classified(
 ) -> Section:
     """Some features, and the weights that a classifier gives."""
     from partonic.generation.shower_features import feature_names, features
-    from partonic.report.plots_generation import classifier_weights, feature
+    from partonic.report.plots_generation import Quantity, beside_truth, classifier_weights
+    from partonic.report.plots_jets import Observable
     from partonic.report.style import save_figure
 
     names = feature_names(cylinder)
     columns = {name: features(sample, cylinder) for name, sample in samples.items()}
-    slugs = []
+    quantities, means = [], []
     for name in shown:
         label = f"{name[0].upper()}{name[1:]}"
         values = {title: column[:, names.index(name)] for title, column in columns.items()}
-        slug = name.replace(" ", "-")
-        caption = f"{label}, beside the simulator."
-        means = ", ".join(f"{title} {value.mean():.3g}" for title, value in values.items())
-        truth = values.pop("simulator")
-        save_figure(result, slug, feature(truth, values, label), caption, f"{caption} Means: {means}.")
-        slugs.append(slug)
+        means.append(f"{name} {', '.join(f'{value.mean():.3g} ({title})' for title, value in values.items())}")
+        quantities.append(Quantity(Observable(label, values.pop("simulator")), values))
+    caption = "Features of the showers, beside the simulator."
+    save_figure(result, "features", beside_truth(quantities), caption, f"{caption} Means: {'; '.join(means)}.")
     caption = "Weights by which a classifier would mend the showers; tails show where they fail."
     areas = ", ".join(f"{name} {test.auc}" for name, test in tests.items())
     save_figure(result, "weights", classifier_weights(tests), caption, f"{caption} Areas under curves: {areas}.")
     words = "The classifier sees the energy, centre, widths and sparsity of each layer, and those of the whole shower."
-    return Section("Features", words, (*slugs, "weights"), ())
+    return Section("Features", words, ("features", "weights"), ())

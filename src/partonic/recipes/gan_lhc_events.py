@@ -40,7 +40,7 @@ METHODS_TEXT = (
     "The truth is grey. Plain: the network learns the momenta alone. With discrepancy: the masses are compared, too. "
     "Mass coordinates: the network learns masses and angles, from which momenta are made."
 )
-PARTICLES, SLUGS = ("W+", "W-", "top", "antitop"), ("w-plus", "w-minus", "top", "antitop")
+PARTICLES = ("W+", "W-", "top", "antitop")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"events": 600, "kept": 300, "updates": 6, "width": 16, "compared": 32},
@@ -135,14 +135,14 @@ class GanLhcEvents:
         widths = _tabulate_peaks(result, masses)
         _summarise(result, widths)
         _tabulate_whole(result, truth, drawn, facts)
-        peaks = [_draw_mass(result, k, masses) for k in range(len(PARTICLES))]
-        others = _draw_others(result, truth, drawn)
+        _draw_masses(result, masses)
+        _draw_others(result, truth, drawn)
         result.facts["title"] = "Top quark pairs by an adversarial network"
         result.facts["abstract"] = TEXT
         result.facts["citations"] = ["partonic", "arXiv:1907.03764", "arXiv:1406.2661", "arXiv:1705.09367"]
         sections = [
-            Section("Resonances", METHODS_TEXT, tuple(peaks), ("peaks",)),
-            Section("Everything else", "", tuple(others), ("generators",)),
+            Section("Resonances", METHODS_TEXT, ("masses",), ("peaks",)),
+            Section("Everything else", "", ("momenta",), ("generators",)),
         ]
         write_page(result, sections)
         return result
@@ -295,45 +295,51 @@ def _tabulate_whole(
     result.add_table("generators", caption, rows)
 
 
-def _draw_mass(result: Result, k: int, masses: dict[str, NDArray[np.float64]]) -> str:
-    from partonic.report.plots_generation import feature
+def _draw_masses(result: Result, masses: dict[str, NDArray[np.float64]]) -> None:
+    from partonic.report.plots_generation import Quantity, beside_truth
+    from partonic.report.plots_jets import Observable
     from partonic.report.style import save_figure
 
-    aim, label = _resonance(k), f"Mass of the {PARTICLES[k]} [GeV]"
-    edges = aim.mass + np.linspace(-60, 60, 61)
-    others = {name: values[:, k] for name, values in masses.items() if name != "truth"}
-    figure = feature(masses["truth"][:, k], others, label, edges=edges, logarithmic=True)
-    name = f"mass-{SLUGS[k]}"
-    inside = ", ".join(
-        f"{100 * np.mean(np.abs(values[:, k] - aim.mass) < 2 * aim.width):.0f} % ({one})"
-        for one, values in masses.items()
-    )
-    caption = f"{label}: {len(masses['truth']):,} events that no network saw, and as many of each generator."
-    save_figure(result, name, figure, caption, f"Within two widths of {aim.mass:g} GeV are {inside}.")
-    return name
+    quantities, said = [], []
+    for k, particle in enumerate(PARTICLES):
+        aim = _resonance(k)
+        others = {name: values[:, k] for name, values in masses.items() if name != "truth"}
+        edges = aim.mass + np.linspace(-60, 60, 61)
+        seen = Observable(f"Mass of the {particle} [GeV]", masses["truth"][:, k], edges, log=True)
+        quantities.append(Quantity(seen, others))
+        inside = ", ".join(
+            f"{100 * np.mean(np.abs(values[:, k] - aim.mass) < 2 * aim.width):.0f} % ({one})"
+            for one, values in masses.items()
+        )
+        said.append(f"within two widths of {aim.mass:g} GeV are {inside} of the masses of the {particle}")
+    caption = f"Masses of {len(masses['truth']):,} events that no network saw, and of as many of each generator."
+    save_figure(result, "masses", beside_truth(quantities), caption, f"{'; '.join(said)}.")
 
 
-def _draw_others(result: Result, truth: NDArray[np.float64], drawn: dict[str, NDArray[np.float64]]) -> list[str]:
+def _draw_others(result: Result, truth: NDArray[np.float64], drawn: dict[str, NDArray[np.float64]]) -> None:
     """Transverse momentum of the b quark and of the top quark, and what should balance."""
-    from partonic.report.plots_generation import feature
+    from partonic.report.plots_generation import Quantity, beside_truth
+    from partonic.report.plots_jets import Observable
     from partonic.report.style import save_figure
 
-    def quantities(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    def of(values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         momenta = values.reshape(len(values), 6, 3)
         top = momenta[:, :3].sum(axis=1)
-        return [np.hypot(momenta[:, 0, 0], momenta[:, 0, 1]), np.hypot(top[:, 0], top[:, 1]), top[:, 2]]
+        return {
+            "$p_T$ of the b quark [GeV]": np.hypot(momenta[:, 0, 0], momenta[:, 0, 1]),
+            "$p_T$ of the top quark [GeV]": np.hypot(top[:, 0], top[:, 1]),
+            "$p_z$ of the top quark [GeV]": top[:, 2],
+        }
 
-    what = (
-        "Transverse momentum of the b quark [GeV]",
-        "Transverse momentum of the top quark [GeV]",
-        "Longitudinal momentum of the top quark [GeV]",
+    every = {name: of(values) for name, values in drawn.items()}
+    quantities = [
+        Quantity(Observable(label, values), {name: found[label] for name, found in every.items()})
+        for label, values in of(truth).items()
+    ]
+    medians = "; ".join(
+        f"{one.truth.label}: {np.median(one.truth.values):.3g} (truth), "
+        + ", ".join(f"{np.median(values):.3g} ({name})" for name, values in one.generated.items())
+        for one in quantities
     )
-    of_truth, of_drawn = quantities(truth), {name: quantities(values) for name, values in drawn.items()}
-    names = []
-    for i, (name, label) in enumerate(zip(("pt-bottom", "pt-top", "pz-top"), what, strict=True)):
-        figure = feature(of_truth[i], {one: found[i] for one, found in of_drawn.items()}, label)
-        medians = ", ".join(f"{np.median(found[i]):.3g} ({one})" for one, found in of_drawn.items())
-        caption = f"{label} of the generators, beside the truth."
-        save_figure(result, name, figure, caption, f"Median of the truth {np.median(of_truth[i]):.3g}; {medians}.")
-        names.append(name)
-    return names
+    caption = "Momenta of the b quark and of the top quark of each generator, beside the truth."
+    save_figure(result, "momenta", beside_truth(quantities), caption, f"Medians: {medians}.")

@@ -191,7 +191,7 @@ class JetGeneration:
         """Figures of one kind of jet."""
         from partonic.generation.clouds import as_events, clouds
         from partonic.generation.jet_quality import observables
-        from partonic.report.plots_clouds import Matched, jets_beside_truth
+        from partonic.report.plots_generation import Quantity, beside_truth
         from partonic.report.plots_jets import Observable
         from partonic.report.style import save_figure
         from partonic.represent.features import DESCRIPTIONS
@@ -207,17 +207,21 @@ class JetGeneration:
             "tau_32": r"$\tau_{32}$",
         }
         shown = [
-            Matched(Observable(label, seen[0][name]), seen[1][name], true.weight) for name, label in labels.items()
+            Quantity(Observable(label, seen[0][name]), {"generated": seen[1][name]}, true.weight)
+            for name, label in labels.items()
         ]
         each = np.repeat(true.weight, true.counts)
         share, distance = ([of(one) for one in (true, ours)] for of in (_log_share, _distance))
-        shown.append(Matched(Observable("Particle's share of $p_T$, power of ten", share[0], log=True), share[1], each))
-        shown.append(Matched(Observable("Particle's distance to the axis", distance[0], log=True), distance[1], each))
+        for label, values in (
+            ("Particle's share of $p_T$, power of ten", share),
+            ("Particle's distance to the axis", distance),
+        ):
+            shown.append(Quantity(Observable(label, values[0], log=True), {"generated": values[1]}, each))
         medians = [float(np.median(one["mass"])) for one in seen]
         save_figure(
             result,
             f"jets-{kind}",
-            jets_beside_truth(shown),
+            beside_truth(shown),
             f"Mass, number of particles and substructure of {len(ours):,} generated {kind} jets beside the truth, and "
             "the momenta and places of their particles. The shaded band is the error of the truth.",
             f"Six histograms with ratios; the median mass is {medians[0]:.1f} GeV in the truth and {medians[1]:.1f} "

@@ -149,7 +149,7 @@ class Unfolding:
             name: [_shares(jets, [one[name] for one in spread], i, ends) for i, ends in enumerate(bins)]
             for name, jets in whole.items()
         }
-        figures = [self._draw(result, i, data.truth, whole, shares, bins[i]) for i in range(len(OBSERVABLES))]
+        _draw(result, data.truth, whole, shares, bins)
         self._compare(result, data.truth, whole, shares, bins)
         self._closure(result, simulation, context)
         result.facts["title"] = "Unfolding"
@@ -172,7 +172,7 @@ class Unfolding:
             ]
         text = "Shaded: the error of a method by a bootstrap of data and simulation. The truth is grey."
         sections = [
-            Section("Before the detector", text, tuple(figures), ("unfolding", "distances")),
+            Section("Before the detector", text, ("unfolded",), ("unfolding", "distances")),
             Section("Closure", "Jets of the simulation's own kind, unfolded: nothing should change.", (), ("closure",)),
         ]
         write_page(result, sections)
@@ -247,33 +247,6 @@ class Unfolding:
         rng = generator(self.seed, 3, replica)
         drawn = simulated(simulation.truth, simulation.detector, simulation.weight * rng.poisson(1.0, len(simulation)))
         return self.unfold(drawn, data.detector, rng.poisson(1.0, len(data)).astype(float), context, replica)
-
-    def _draw(
-        self,
-        result: Result,
-        i: int,
-        truth: Floats,
-        whole: Mapping[str, tuple[Floats, Floats]],
-        shares: Mapping[str, list[Shares]],
-        ends: Floats,
-    ) -> str:
-        """One observable: the truth, the simulation before, each method."""
-        from partonic.report.plots_generation import feature
-        from partonic.report.style import save_figure
-
-        slug, label = list(OBSERVABLES.items())[i]
-        drawn = {TITLES[name]: values[:, i] for name, (values, _) in whole.items()}
-        weights = {TITLES[name]: weight[:, i] for name, (_, weight) in whole.items()}
-        bands = {
-            TITLES[name]: np.divide(one[i].error, one[i].value, out=np.zeros(BINS), where=one[i].value > 0)
-            for name, one in shares.items()
-        }
-        figure = feature(truth[:, i], drawn, label, weights=weights, bands=bands, edges=ends)
-        means = ", ".join(f"{np.average(v, weights=weights[n]):.4g} ({n})" for n, v in drawn.items())
-        caption = f"{label} of jets without a detector: the truth of the data, the simulation, and what was unfolded."
-        name = f"unfolded-{slug.replace('_', '-')}"
-        save_figure(result, name, figure, caption, f"Mean of the truth {truth[:, i].mean():.4g}; {means}.")
-        return name
 
     def _compare(
         self,
@@ -353,6 +326,33 @@ def observables(jets: Events) -> tuple[Floats, Floats]:
     represent = JetFeatures()
     first, second = (represent(part).values.numpy()[:, places].astype(np.float64) for part in (there, seen))
     return first, second
+
+
+def _draw(
+    result: Result,
+    truth: Floats,
+    whole: Mapping[str, tuple[Floats, Floats]],
+    shares: Mapping[str, list[Shares]],
+    bins: list[Floats],
+) -> None:
+    """Each observable: the truth, the simulation before, each method."""
+    from partonic.report.plots_generation import Quantity, beside_truth
+    from partonic.report.plots_jets import Observable
+    from partonic.report.style import save_figure
+
+    quantities, means = [], []
+    for i, label in enumerate(OBSERVABLES.values()):
+        drawn = {TITLES[name]: values[:, i] for name, (values, _) in whole.items()}
+        weights = {TITLES[name]: weight[:, i] for name, (_, weight) in whole.items()}
+        bands = {
+            TITLES[name]: np.divide(one[i].error, one[i].value, out=np.zeros(BINS), where=one[i].value > 0)
+            for name, one in shares.items()
+        }
+        quantities.append(Quantity(Observable(label, truth[:, i], bins[i]), drawn, None, weights, bands))
+        found = ", ".join(f"{np.average(v, weights=weights[n]):.4g} ({n})" for n, v in drawn.items())
+        means.append(f"{label} {truth[:, i].mean():.4g} (truth), {found}")
+    caption = "Jets without a detector: the truth of the data, the simulation, and what was unfolded."
+    save_figure(result, "unfolded", beside_truth(quantities), caption, f"Means: {'; '.join(means)}.")
 
 
 def _edges(values: Floats) -> Floats:

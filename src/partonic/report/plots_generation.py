@@ -2,98 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from partonic.core.errors import InputError
 from partonic.core.result import Table
-from partonic.report.style import INK, MUTED, Array, canvas, colour_of, dashes_of, legend_above, plain, styled
+from partonic.report.plots_jets import Observable
+from partonic.report.style import (
+    INK,
+    MUTED,
+    Array,
+    canvas,
+    colour_of,
+    dashes_of,
+    histogram,
+    legend_above,
+    plain,
+    same_lengths,
+    styled,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
     from partonic.generation.evaluate import Evaluation, TwoSample
 
-BINS = 50
-TAIL = 1e-3  # of the truth on either side that a figure leaves out
+BINS = 50  # of the weights of a classifier
+RATIOS = (0.5, 1.5)
+PANEL, HEIGHT = 3.2, 3.3  # inches of one of several panels, its ratio included
+COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity of the truth and of generated samples.
+
+    Args:
+        truth: values (n,) with their label and binning, which is found from them where there is none.
+        generated: name of the generator -> (m,).
+        weight: of the truth, (n,); ones if None.
+        weights: name of the generator -> (m,); ones where there is none.
+        bands: name of the generator -> relative error of its learned density in each bin, (bins,), shaded.
+    """
+
+    truth: Observable
+    generated: Mapping[str, Array]
+    weight: Array | None = None
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    bands: Mapping[str, Array] = field(default_factory=dict)
 
 
 @styled
-def feature(
-    truth: Array,
-    generated: Mapping[str, Array],
-    label: str,
-    *,
-    weight_truth: Array | None = None,
-    weights: Mapping[str, Array] | None = None,
-    bands: Mapping[str, Array] | None = None,
-    edges: Array | None = None,
-    logarithmic: bool = False,
-) -> Canvas:
-    """Densities of one feature, and below them their ratios to the truth.
+def beside_truth(quantities: Sequence[Quantity]) -> Canvas:
+    """Densities of the truth (filled) and of each generator (lines), and below them their ratios.
 
-    The grey band is what truth against truth would give, the statistical error of both samples; the bars of a
-    generator are the error of its own events.
+    The grey band is the statistical error of the truth, the bars of a generator that of its own events.
 
     Args:
-        truth: (n,).
-        generated: name of the generator -> (m,).
-        label: of the axis, with the unit.
-        weight_truth: (n,); ones if None.
-        weights: name of the generator -> (m,); ones where there is none.
-        bands: name of the generator -> relative error of its learned density in each bin, (bins,), shaded.
-        edges: of the bins, rising; 50 bins over the central 99.8 % of the truth if None.
-        logarithmic: the upper panel's axis.
+        quantities: one a panel, all of the same generators.
 
     Raises:
-        InputError: there is no generator, or no event of the truth in the bins.
+        InputError: there is no quantity or generator, lengths differ, or no event of the truth is in the bins.
     """
-    if not generated:
-        raise InputError("a figure of generated samples needs one of them or more")
-    ends = np.asarray(_edges(truth) if edges is None else edges, dtype=np.float64)
-    middle, width = 0.5 * (ends[1:] + ends[:-1]), np.diff(ends)
-    shares, errors = _shares(truth, weight_truth, ends)
-    if not shares.sum() > 0:
-        raise InputError(f"no event of the truth is between {ends[0]:g} and {ends[-1]:g}")
-    there = shares > 0
-    below = np.where(there, shares, 1.0)
-    band = np.where(there, np.sqrt(2) * errors / below, np.nan)
-    figure, axes = canvas(2, width=5.0, height=4.2, heights=(2.6, 1.0), share_x=True)
-    top, bottom = axes[:, 0]
-    top.stairs(shares / width, ends, color=INK, fill=True, alpha=0.15)
-    top.stairs(shares / width, ends, color=INK, label="truth")
-    bottom.fill_between(middle, 1 - band, 1 + band, step="mid", color=MUTED, alpha=0.3, linewidth=0)
-    bottom.axhline(1.0, color=INK, linewidth=0.8)
-    for i, (name, values) in enumerate(generated.items()):
-        ours, error = _shares(values, (weights or {}).get(name), ends)
-        colour = colour_of(i)
-        top.stairs(ours / width, ends, color=colour, linestyle=dashes_of(i), linewidth=1.4, label=plain(name))
-        ratio, bar = (np.where(there, numbers / below, np.nan) for numbers in (ours, error))
-        bottom.errorbar(middle, ratio, bar, fmt="o", markersize=2, linewidth=0.8, color=colour)
-        if bands is not None and name in bands:
-            spread = np.asarray(bands[name], dtype=np.float64)
-            low, high = ratio * (1 - spread), ratio * (1 + spread)
-            bottom.fill_between(middle, low, high, step="mid", color=colour, alpha=0.25, linewidth=0)
-    top.set(ylabel="Density", yscale="log" if logarithmic else "linear")
-    if not logarithmic:
-        top.set_ylim(0, None)
-    bottom.set(xlabel=label, ylabel="Ratio", ylim=(0.5, 1.5), xlim=(ends[0], ends[-1]))
-    legend_above(figure, top, columns=3)
+    if not quantities or not all(one.generated for one in quantities):
+        raise InputError("a figure of generated samples needs one quantity and one of them or more")
+    columns, rows = min(len(quantities), COLUMNS), -(-len(quantities) // COLUMNS)
+    width, height = (5.0, 4.2) if len(quantities) == 1 else (PANEL * columns + 0.4, HEIGHT * rows)
+    figure, axes = canvas(2 * rows, columns, width=width, height=height, heights=(2.5, 1.0) * rows)
+    for place in range(rows * columns):
+        main, below = (axes[2 * (place // columns) + i, place % columns] for i in (0, 1))
+        if place >= len(quantities):
+            main.remove()
+            below.remove()
+            continue
+        _panel(main, below, quantities[place])
+        if place % columns == 0:
+            main.set_ylabel("Density")
+            below.set_ylabel("over truth")
+    legend_above(figure, axes[0, 0], columns=3)
+    figure.align_ylabels()
     return figure
 
 
-def _edges(truth: Array) -> Array:
-    low, high = np.quantile(truth, [TAIL, 1 - TAIL])
-    return np.linspace(low, high if high > low else low + 1, BINS + 1)
-
-
-def _shares(values: Array, weight: Array | None, edges: Array) -> tuple[Array, Array]:
-    """Share of all events that each bin holds, and its statistical error."""
-    ones = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
-    share = ones / ones.sum()
-    return np.histogram(values, edges, weights=share)[0], np.sqrt(np.histogram(values, edges, weights=share**2)[0])
+def _panel(main: Axes, below: Axes, one: Quantity) -> None:
+    """One quantity, and its ratios to the truth."""
+    same_lengths(truth=one.truth.values, weights=one.weight)
+    edges = one.truth.binning()
+    truth, error = histogram(one.truth.values, one.weight, edges)
+    there = truth > 0
+    if not there.any():
+        raise InputError(f"no event of the truth is between {edges[0]:g} and {edges[-1]:g} in '{one.truth.label}'")
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    main.stairs(truth, edges, fill=True, color=INK, alpha=0.15)
+    main.stairs(truth, edges, color=INK, label="truth")
+    band = np.divide(error, truth, out=np.zeros(len(truth)), where=there)
+    below.stairs(1 + band, edges, baseline=1 - band, fill=True, color=MUTED, alpha=0.3)
+    below.axhline(1.0, color=INK, linewidth=0.8)
+    for i, (name, values) in enumerate(one.generated.items()):
+        density, spread = histogram(values, one.weights.get(name), edges)
+        colour = colour_of(i)
+        main.stairs(
+            density, edges, baseline=None, color=colour, linestyle=dashes_of(i), linewidth=1.3, label=plain(name)
+        )
+        ratio, bar = (
+            np.divide(part, truth, out=np.full(len(truth), np.nan), where=there) for part in (density, spread)
+        )
+        below.errorbar(middle, ratio, bar, fmt="o", markersize=2, linewidth=0.8, color=colour)
+        if name in one.bands:
+            low, high = ratio * (1 - one.bands[name]), ratio * (1 + one.bands[name])
+            below.fill_between(middle, low, high, step="mid", color=colour, alpha=0.25, linewidth=0)
+    main.set_yscale("log" if one.truth.log else "linear")
+    if not one.truth.log:
+        main.set_ylim(bottom=0)
+    main.tick_params(labelbottom=False)
+    below.set(xlabel=one.truth.label, ylim=RATIOS)
+    for axes in (main, below):
+        axes.set_xlim(edges[0], edges[-1])
 
 
 @styled
@@ -127,6 +155,45 @@ def classifier_weights(tests: Mapping[str, TwoSample]) -> Canvas:
         ax.set(title=title, xlabel="Weight of the classifier, log10", yscale="log")
     axes[0, 0].set(ylabel="Share of the events")
     legend_above(figure, axes[0, 0])
+    return figure
+
+
+@styled
+def band_beside_truth(edges: Array, share: Array, spread: Array, truth: Array, events: int, label: str) -> Canvas:
+    """What a Bayesian generator says of each bin (band: spread of its weights) and the truth; pulls below.
+
+    Args:
+        edges: of the bins, (bins + 1,).
+        share: of the generated events, (bins,).
+        spread: of the shares from draw to draw of the weights, (bins,).
+        truth: counts of the truth, (bins,), all of its events.
+        events: number of events of the truth, inside the bins or not.
+        label: of the quantity.
+
+    Raises:
+        InputError: the numbers of bins differ.
+    """
+    if not len(edges) - 1 == len(share) == len(spread) == len(truth):
+        raise InputError(f"{len(edges) - 1} bins do not fit {len(share)} shares and {len(truth)} true counts")
+    figure, axes = canvas(2, 1, height=4.4, heights=(2.4, 1.0), share_x=True)
+    main, below = axes[0, 0], axes[1, 0]
+    width = np.diff(edges)
+    low, high = (share - spread) / width, (share + spread) / width
+    main.stairs(high, edges, baseline=low, fill=True, color=colour_of(0), alpha=0.35, label="generator, one sigma")
+    main.stairs(share / width, edges, baseline=None, color=colour_of(0), linewidth=1.1)
+    exact, error = truth / events, np.sqrt(truth) / events
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    style = {"fmt": "o", "markersize": 2.8, "color": "0.25", "elinewidth": 0.9}
+    main.errorbar(middle, exact / width, error / width, label="truth", **style)
+    some = exact > 0
+    ratio = [
+        np.divide(part, exact, out=np.full(len(exact), np.nan), where=some) for part in (low * width, high * width)
+    ]
+    below.stairs(ratio[1], edges, baseline=ratio[0], fill=True, color=colour_of(0), alpha=0.35)
+    below.errorbar(middle[some], np.ones(some.sum()), (error / np.maximum(exact, 1e-300))[some], **style)
+    main.set(ylabel="Density", ylim=(0, None))
+    below.set(xlabel=plain(label), ylabel="over truth", ylim=RATIOS, xlim=(edges[0], edges[-1]))
+    legend_above(figure, main)
     return figure
 
 

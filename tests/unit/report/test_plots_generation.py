@@ -6,7 +6,14 @@ import pytest
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.generation.evaluate import Beside, Evaluation, TwoSample
-from partonic.report.plots_generation import classifier_weights, evaluation_table, feature
+from partonic.report.plots_generation import (
+    Quantity,
+    band_beside_truth,
+    beside_truth,
+    classifier_weights,
+    evaluation_table,
+)
+from partonic.report.plots_jets import Observable
 
 RNG = np.random.default_rng(1)
 HALF = Estimate(0.5, 0.49, 0.51, "DeLong")
@@ -19,26 +26,45 @@ def evaluation(name="mass", value=0.1):
     return Evaluation((name,), np.ones(1), {name: distance}, two_sample=test, **same)
 
 
-def test_a_feature_and_its_ratio():
+def test_a_quantity_and_its_ratio():
     truth, ours = RNG.normal(size=5_000), RNG.normal(size=4_000)
     edges = np.linspace(-2, 2, 9)
-    figure = feature(
-        truth,
+    one = Quantity(
+        Observable("x [GeV]", truth, edges, log=True),
         {"flow": ours, "doubled": truth},
-        "x [GeV]",
         weights={"doubled": np.full(5_000, 3.0)},
         bands={"flow": np.full(8, 0.1)},
-        edges=edges,
-        logarithmic=True,
     )
-    top, bottom = figure.axes
+    top, bottom = beside_truth([one]).axes
     assert top.get_legend_handles_labels()[1] == ["truth", "flow", "doubled"]
     assert bottom.get_xlabel() == "x [GeV]"
     ratios = [container.lines[0].get_ydata() for container in bottom.containers]
     assert ratios[1] == pytest.approx(np.ones(8))
     expected = np.histogram(ours, edges)[0] / 4_000 / (np.histogram(truth, edges)[0] / 5_000)
     assert ratios[0] == pytest.approx(expected)
-    assert len(feature(truth, {"flow": ours}, "x").axes[1].containers[0].lines[0].get_ydata()) == 50
+
+
+def test_ratios_are_to_the_weighted_truth():
+    """Truth: 100 events of weight 1 in the first bin, 100 of weight 3 in the second; generated: 100 in each."""
+    truth = np.repeat([0.5, 1.5], 100)
+    seen = Observable("x", truth, np.array([0.0, 1, 2]))
+    bottom = beside_truth([Quantity(seen, {"a": truth}, np.repeat([1.0, 3.0], 100))]).axes[1]
+    np.testing.assert_allclose(bottom.containers[0].lines[0].get_ydata(), [0.5 / 0.25, 0.5 / 0.75])
+
+
+def test_panels_of_seven_quantities():
+    values = np.random.default_rng(1).random(50)
+    figure = beside_truth([Quantity(Observable(str(i), values, log=i == 3), {"a": values}) for i in range(7)])
+    assert len(figure.axes) == 14
+    assert [axes.get_yscale() for axes in figure.axes].count("log") == 1
+
+
+def test_a_band_needs_as_many_bins_as_the_truth():
+    edges, share = np.array([0.0, 1.0, 3.0]), np.array([0.25, 0.75])
+    figure = band_beside_truth(edges, share, 0.1 * share, np.array([24.0, 76.0]), 100, "x")
+    assert figure.axes[1].get_ylabel() == "over truth"
+    with pytest.raises(InputError, match="2 bins do not fit 2 shares and 3 true counts"):
+        band_beside_truth(edges, share, share, np.ones(3), 100, "x")
 
 
 def test_weights_of_two_generators():
@@ -57,10 +83,12 @@ def test_the_table_of_two_generators():
 
 
 def test_what_cannot_be_drawn():
-    with pytest.raises(InputError, match="needs one of them"):
-        feature(np.ones(3), {}, "x")
+    with pytest.raises(InputError, match="needs one quantity and one of them"):
+        beside_truth([Quantity(Observable("x", np.ones(3)), {})])
+    with pytest.raises(InputError, match="one length"):
+        beside_truth([Quantity(Observable("x", np.ones(3)), {"flow": np.ones(3)}, np.ones(2))])
     with pytest.raises(InputError, match="no event of the truth is between 5 and 6"):
-        feature(np.ones(3), {"flow": np.ones(3)}, "x", edges=np.array([5.0, 6.0]))
+        beside_truth([Quantity(Observable("x", np.ones(3), np.array([5.0, 6.0])), {"flow": np.ones(3)})])
     with pytest.raises(InputError, match="a classifier test or more"):
         classifier_weights({})
     with pytest.raises(InputError, match="needs one or more"):
