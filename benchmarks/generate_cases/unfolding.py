@@ -16,7 +16,7 @@ import numpy as np
 from partonic.generation.evaluate import two_sample
 from partonic.generation.unfolding import simulated
 from partonic.io.formats import read
-from partonic.recipes.unfolding import BINS, TITLES, Unfolding, histogram, observables, triangular
+from partonic.recipes.unfolding import TITLES, Unfolding, bins_of, histogram, observables, triangular
 from partonic.simulators.samples import samples
 
 JETS = {True: 5_000, False: 40_000}
@@ -47,7 +47,7 @@ def unfolding(quick: bool) -> dict[str, Any]:
         measured[f"AUC of {TITLES[name]}"] = round(test.auc.value, 4)
     distances: dict[str, list[float]] = {"omnifold": [], "bayes": []}
     for i, truth in enumerate(data.truth.T):
-        ends = np.linspace(*np.quantile(truth, [0.005, 0.995]), BINS + 1)
+        ends = bins_of(truth)
         there = histogram(truth, np.ones(len(truth)), ends)
         for name, all_of in distances.items():
             values, weight = found[name]

@@ -19,7 +19,7 @@ from partonic.core.rng import generator
 from partonic.fit.crossfit import cross_fit
 from partonic.generation.coordinates import Columns
 from partonic.generation.flow import FlowGenerator, FlowOptions, train_flow
-from partonic.generation.lines import Straight
+from partonic.generation.lines import Gaussianised, Straight, fit_gaussianised
 from partonic.generation.table import table
 from partonic.metrics.pair import paired
 from partonic.models.trees import TreeOptions
@@ -174,13 +174,20 @@ def omnifold(
 class FlowUnfolder:
     """Draws the truth of measured events; :func:`train_unfolder` makes it.
 
+    Each observable of the truth goes to a Gaussian one; the flow has the density of what a linear regression of these
+    on the detector leaves. No draw is outside of the simulated truth.
+
     Args:
-        flow: density of what a linear regression of the truth on the detector leaves, given what the detector saw.
+        flow: the density, given what the detector saw.
+        maps: of each observable of the truth.
+        ends: smallest and largest simulated truth, (2, k).
         slope: (d + 1, k) of the regression, its constant last.
         prior: (iterations, n) weights of the simulated events in each training.
     """
 
     flow: FlowGenerator
+    maps: tuple[Gaussianised, ...]
+    ends: Floats
     slope: Floats
     prior: Floats
 
@@ -196,7 +203,9 @@ class FlowUnfolder:
             InputError: the shape is wrong.
         """
         rows = np.tile(_rows(measured), (draws, 1))
-        return self.flow.sample(len(rows), rng, rows) + _with_one(rows) @ self.slope
+        drawn = self.flow.sample(len(rows), rng, rows) + _with_one(rows) @ self.slope
+        values = np.column_stack([one.inverse(column) for one, column in zip(self.maps, drawn.T, strict=True)])
+        return np.clip(values, *self.ends)
 
 
 def train_unfolder(
@@ -238,18 +247,23 @@ def train_unfolder(
         raise InputError(f"the flow needs one training or more, not {iterations}")
     names = tuple(f"truth {i}" for i in range(simulation.truth.shape[1]))
     coordinates = Columns(names, tuple(Straight() for _ in names))
+    maps = tuple(fit_gaussianised(column, simulation.weight) for column in simulation.truth.T)
+    truth = np.column_stack([one.forward(column) for one, column in zip(maps, simulation.truth.T, strict=True)])
+    ends = np.array([simulation.truth.min(axis=0), simulation.truth.max(axis=0)])
+    design = _with_one(simulation.detector)
     weight, priors = simulation.weight, list[Floats]()
     for step in range(iterations):
         priors.append(weight)
-        design, root = _with_one(simulation.detector), np.sqrt(weight)[:, None]
-        slope: Floats = np.linalg.lstsq(root * design, root * simulation.truth)[0].astype(np.float64)
-        sample = table(names, simulation.truth - design @ slope, weight, simulation.detector)
+        root = np.sqrt(weight)[:, None]
+        slope: Floats = np.linalg.lstsq(root * design, root * truth)[0].astype(np.float64)
+        sample = table(names, truth - design @ slope, weight, simulation.detector)
         flow = train_flow(sample, coordinates, options, seed=seed + step, device=device)
+        unfolder = FlowUnfolder(flow, maps, ends, slope, np.array(priors))
         if step + 1 < iterations:
-            drawn = flow.sample(len(measured), generator(seed, step), measured) + _with_one(measured) @ slope
+            drawn = unfolder.sample(measured, generator(seed, step))
             pair = paired(drawn, simulation.truth, share, simulation.weight, signed=False)
             weight = simulation.weight * np.exp(cross_fit(pair, seed=seed + step, trees=SMOOTH).generated)
-    return FlowUnfolder(flow, slope, np.array(priors))
+    return unfolder
 
 
 def iterative_bayes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -37,7 +38,7 @@ TITLES = {
     "simulation": "simulation",
     "omnifold": "OmniFold",
     "flow": "conditional flow",
-    "bayes": "iterative Bayes, by observable",
+    "bayes": "iterative Bayes",
 }
 BINS = 20
 TEXT = (
@@ -144,7 +145,7 @@ class Unfolding:
         simulation, data = simulated(*made["simulation"]), simulated(*made["data"])
         whole = self.unfold(simulation, data.detector, np.ones(len(data)), context, 0)
         spread = [self._replica(simulation, data, context, i) for i in range(1, self.replicas + 1)]
-        bins = [_edges(column) for column in data.truth.T]
+        bins = [bins_of(column) for column in data.truth.T]
         shares = {
             name: [_shares(jets, [one[name] for one in spread], i, ends) for i, ends in enumerate(bins)]
             for name, jets in whole.items()
@@ -345,7 +346,7 @@ def _draw(
         drawn = {TITLES[name]: values[:, i] for name, (values, _) in whole.items()}
         weights = {TITLES[name]: weight[:, i] for name, (_, weight) in whole.items()}
         bands = {
-            TITLES[name]: np.divide(one[i].error, one[i].value, out=np.zeros(BINS), where=one[i].value > 0)
+            TITLES[name]: np.divide(one[i].error, one[i].value, out=np.zeros(len(one[i].value)), where=one[i].value > 0)
             for name, one in shares.items()
         }
         quantities.append(Quantity(Observable(label, truth[:, i], bins[i]), drawn, None, weights, bands))
@@ -355,9 +356,12 @@ def _draw(
     save_figure(result, "unfolded", beside_truth(quantities), caption, f"Means: {'; '.join(means)}.")
 
 
-def _edges(values: Floats) -> Floats:
+def bins_of(values: Floats) -> Floats:
     """Bins over the central 99 % of the values."""
     low, high = np.quantile(values, [0.005, 0.995])
+    if np.all(values == np.round(values)):  # whole numbers: as many of them in each bin
+        step = max(1, math.ceil((high - low) / BINS))
+        return np.arange(low - 0.5, high + step, step)
     return np.linspace(low, high if high > low else low + 1, BINS + 1)
 
 
