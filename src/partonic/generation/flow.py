@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from partonic.core.errors import FileError, InputError, unknown
-from partonic.generation import stored
+from partonic.core.errors import InputError, unknown
 from partonic.generation.coordinates import Coordinates
 from partonic.generation.frame import (
     AT_ONCE,
-    Given,
     Running,
-    count_weights,
     density_sample,
     facts_of,
     fit_coordinates,
@@ -34,6 +31,7 @@ from partonic.generation.frame import (
     train,
     weights_of_draw,
 )
+from partonic.generation.learned import Learned
 from partonic.generation.table import Table
 from partonic.models.flows.coupling import CouplingFlow
 from partonic.objectives.generative import negative_log_density
@@ -162,60 +160,29 @@ NETWORKS: dict[str, type[CubeFlow] | type[AutoregressiveFlow]] = {
 }
 
 
-@dataclass(frozen=True)
-class FlowGenerator:
+@dataclass(frozen=True, kw_only=True)
+class FlowGenerator(Learned):
     """A trained flow; :func:`train_flow` makes it.
 
     Args:
         network: gives the logarithm of the density in the coordinates.
         kind: ``coupling`` or ``autoregressive``.
-        sizes: what the network was built with.
-        coordinates: fitted to the sample.
-        given: scales of the context.
-        prior: width of the prior of Bayesian weights, None for others.
-        facts: plain data about the training.
     """
 
     network: CubeFlow | AutoregressiveFlow
     kind: str
-    sizes: Mapping[str, Any]
-    coordinates: Coordinates
-    given: Given
-    prior: float | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    stored_as: ClassVar[str] = "flow"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the physical values."""
-        return self.coordinates.names
+    @staticmethod
+    def built(tree: Mapping[str, Any]) -> nn.Module:
+        """The network, without its weights, from what the file holds."""
+        return NETWORKS[tree["kind"]](**tree["sizes"])
 
-    @property
-    def parameters(self) -> int:
-        """Number of trained weights."""
-        return count_weights(self.network)
-
-    def sample(
-        self, n: int, rng: np.random.Generator, context: ArrayLike | None = None, draw: int | None = None
-    ) -> Floats:
-        """Draw events, physical values (n, k).
-
-        Args:
-            n: number of events, 0 or more.
-            rng: source of randomness.
-            context: given values (n, c), where the training had them.
-            draw: number of a draw of Bayesian weights; None for their means.
-
-        Raises:
-            InputError: the context does not fit, or ``draw`` asks for what the generator has not.
-        """
-        if n < 0:
-            raise InputError(f"the number of events must be 0 or more, not {n}")
-        rows = self.given.scaled(context, n)
+    def drawn(self, rows: Tensor, rng: np.random.Generator) -> Floats:
+        """Coordinates (n, d) of new events at a scaled context (n, c)."""
         random = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        with weights_of_draw(self.network, draw), torch.inference_mode():
-            parts = [self.network.draw(part, random) for part in torch.split(rows, AT_ONCE)] if n else []
-        u = torch.cat(parts).numpy() if parts else np.zeros((0, len(self.coordinates.circular)))
-        return self.coordinates.inverse(u)
+        found: Floats = torch.cat([self.network.draw(part, random) for part in torch.split(rows, AT_ONCE)]).numpy()
+        return found
 
     def log_density(self, values: ArrayLike, context: ArrayLike | None = None, draw: int | None = None) -> Floats:
         """Logarithm of the density of physical values (n, k), in their units, (n,).
@@ -236,41 +203,6 @@ class FlowGenerator:
             result = torch.cat([self.network(*piece) for piece in pieces]).double().numpy()
         density: Floats = result + self.coordinates.log_jacobian(rows)
         return density
-
-    def save(self, path: Path | str) -> None:
-        """Write the generator to a file.
-
-        Raises:
-            InputError: its coordinates are not of this package.
-            FileError: the file cannot be written.
-        """
-        tree = {
-            "network": self.kind,
-            "sizes": dict(self.sizes),
-            "coordinates": stored.coordinates_tree(self.coordinates),
-            "given": [self.given.centre.tolist(), self.given.unit.tolist()],
-            "prior": self.prior,
-            "facts": dict(self.facts),
-            "state": self.network.state_dict(),
-        }
-        stored.write(path, "flow", tree)
-
-    @classmethod
-    def load(cls, path: Path | str) -> FlowGenerator:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            FileError: the file is missing, damaged or of another kind.
-        """
-        tree = stored.read(path, "flow")
-        try:
-            network = NETWORKS[tree["network"]](**tree["sizes"])
-            given = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
-            stored.restore(network, tree)
-            kept = (tree["network"], tree["sizes"], stored.coordinates_of(tree["coordinates"]))
-            return cls(network, *kept, given, tree["prior"], tree["facts"])
-        except stored.DAMAGE as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
 
 
 def train_flow(
@@ -314,4 +246,12 @@ def train_flow(
     where = Running(seed, device, directory, "training the flow")
     done = train(network, negative_log_density, sample, chosen, where)
     prior = chosen.prior if chosen.bayesian else None
-    return FlowGenerator(network, chosen.kind, sizes, fitted, given, prior, facts_of(table, done, seed))
+    return FlowGenerator(
+        network=network,
+        kind=chosen.kind,
+        sizes=sizes,
+        coordinates=fitted,
+        given=given,
+        prior=prior,
+        facts=facts_of(table, done, seed),
+    )

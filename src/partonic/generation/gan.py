@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
-from partonic.core.errors import FileError, InputError
+from partonic.core.errors import InputError
 from partonic.fit.adversarial import Game, Opponents, fit_adversarial
 from partonic.fit.options import FitOptions
-from partonic.generation import stored
 from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Columns, Coordinates, Fitted
-from partonic.generation.frame import Given, count_weights, facts_of, given_of
+from partonic.generation.frame import facts_of, given_of
+from partonic.generation.learned import Learned
 from partonic.generation.lines import Circular, Straight
 from partonic.generation.rows import as_coordinates, check_spread, draw_rows, seen_coordinates, seen_sample
 from partonic.generation.table import Table
@@ -142,84 +142,25 @@ def pair_mass(values: Tensor) -> Tensor:
     return (4 * (pt1 * pt2).clamp_min(0) * opening + 1e-6).sqrt()[:, None]
 
 
-@dataclass(frozen=True)
-class GanGenerator:
-    """A trained generator; :func:`train_gan` makes it.
+@dataclass(frozen=True, kw_only=True)
+class GanGenerator(Learned):
+    """A trained generator, without its critic; :func:`train_gan` makes it.
 
     Args:
         network: makes coordinates of noise.
-        sizes: what it was built with.
-        coordinates: fitted to the sample.
-        given: scales of the context.
-        facts: plain data about the training.
     """
 
     network: NoiseGenerator
-    sizes: Mapping[str, Any]
-    coordinates: Coordinates
-    given: Given
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    stored_as: ClassVar[str] = "gan"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the physical values."""
-        return self.coordinates.names
+    @staticmethod
+    def built(tree: Mapping[str, Any]) -> NoiseGenerator:
+        """The network, without its weights, from what the file holds."""
+        return NoiseGenerator(**tree["sizes"])
 
-    @property
-    def parameters(self) -> int:
-        """Number of trained weights of the generator; its critic is not kept."""
-        return count_weights(self.network)
-
-    def sample(self, n: int, rng: np.random.Generator, context: ArrayLike | None = None) -> Floats:
-        """Draw events, physical values (n, k).
-
-        Args:
-            n: number of events, 0 or more.
-            rng: source of randomness.
-            context: given values (n, c), where the training had them.
-
-        Raises:
-            InputError: the context does not fit.
-        """
-        if n < 0:
-            raise InputError(f"the number of events must be 0 or more, not {n}")
-        rows = self.given.scaled(context, n)
-        return self.coordinates.inverse(
-            draw_rows(self.network, self.network.latent, rows, rng, self.coordinates.circular)
-        )
-
-    def save(self, path: Path | str) -> None:
-        """Write the generator to a file.
-
-        Raises:
-            InputError: its coordinates are not of this package.
-            FileError: the file cannot be written.
-        """
-        tree = {
-            "sizes": dict(self.sizes),
-            "coordinates": stored.coordinates_tree(self.coordinates),
-            "given": [self.given.centre.tolist(), self.given.unit.tolist()],
-            "prior": None,
-            "facts": dict(self.facts),
-            "state": self.network.state_dict(),
-        }
-        stored.write(path, "gan", tree)
-
-    @classmethod
-    def load(cls, path: Path | str) -> GanGenerator:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            FileError: the file is missing, damaged or of another kind.
-        """
-        tree = stored.read(path, "gan")
-        try:
-            network = NoiseGenerator(**tree["sizes"])
-            stored.restore(network, tree)
-            given = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
-            return cls(network.eval(), tree["sizes"], stored.coordinates_of(tree["coordinates"]), given, tree["facts"])
-        except stored.DAMAGE as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+    def drawn(self, rows: Tensor, rng: np.random.Generator) -> Floats:
+        """Coordinates (n, d) of new events at a scaled context (n, c)."""
+        return draw_rows(self.network, self.network.latent, rows, rng, self.coordinates.circular)
 
 
 def train_gan(
@@ -276,7 +217,9 @@ def train_gan(
     batches, watched = RowsOf(kept, chosen.size, seed), RowsOf(held, WATCHED, shuffle=False)
     done = fit_adversarial(opponents, game, batches, watched, fitting, directory, "training the GAN")
     check_spread(network.cpu(), network.latent, kept, fitted.names)
-    return GanGenerator(network, maker, fitted, given, facts_of(table, done, seed))
+    return GanGenerator(
+        network=network, sizes=maker, coordinates=fitted, given=given, facts=facts_of(table, done, seed)
+    )
 
 
 def _term(peaks: Peaks, coordinates: Fitted) -> Resonances:

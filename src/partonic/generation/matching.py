@@ -9,30 +9,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
-from partonic.core.errors import FileError, InputError, unknown
-from partonic.generation import stored
+from partonic.core.errors import InputError, unknown
 from partonic.generation.coordinates import Coordinates
 from partonic.generation.frame import (
     AT_ONCE,
-    Given,
     Running,
-    count_weights,
     density_sample,
     facts_of,
     fit_coordinates,
     given_of,
     train,
-    weights_of_draw,
 )
+from partonic.generation.learned import Learned
 from partonic.generation.table import Table
 from partonic.models.drift import DriftNet
 from partonic.objectives.generative import DensityBatch
@@ -94,67 +91,37 @@ class MatchingOptions:
             )
 
 
-@dataclass(frozen=True)
-class MatchingGenerator:
+@dataclass(frozen=True, kw_only=True)
+class MatchingGenerator(Learned):
     """A trained velocity; :func:`train_matching` and :func:`train_diffusion` make it.
 
     Args:
         network: the velocity.
         kind: ``flow`` or ``diffusion``.
-        sizes: what the network was built with.
-        coordinates: fitted to the sample.
-        given: scales of the context.
         sampler: see :class:`MatchingOptions`.
         steps: from noise to events.
-        prior: width of the prior of Bayesian weights, None for others.
-        facts: plain data about the training.
     """
 
     network: DriftNet
     kind: str
-    sizes: Mapping[str, Any]
-    coordinates: Coordinates
-    given: Given
     sampler: str
     steps: int
-    prior: float | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    stored_as: ClassVar[str] = "matching"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the physical values."""
-        return self.coordinates.names
+    @staticmethod
+    def built(tree: Mapping[str, Any]) -> DriftNet:
+        """The network, without its weights, from what the file holds."""
+        return DriftNet(**tree["sizes"])
 
-    @property
-    def parameters(self) -> int:
-        """Number of trained weights."""
-        return count_weights(self.network)
-
-    def sample(
-        self, n: int, rng: np.random.Generator, context: ArrayLike | None = None, draw: int | None = None
-    ) -> Floats:
-        """Draw events, physical values (n, k).
-
-        Args:
-            n: number of events, 0 or more.
-            rng: source of randomness.
-            context: given values (n, c), where the training had them.
-            draw: number of a draw of Bayesian weights; None for their means.
-
-        Raises:
-            InputError: the context does not fit, or ``draw`` asks for what the generator has not.
-        """
-        if n < 0:
-            raise InputError(f"the number of events must be 0 or more, not {n}")
-        rows = self.given.scaled(context, n)
+    def drawn(self, rows: Tensor, rng: np.random.Generator) -> Floats:
+        """Coordinates (n, d) of new events at a scaled context (n, c)."""
         random = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        follow = FOLLOW[self.sampler]
-        with weights_of_draw(self.network, draw), torch.inference_mode():
-            parts = [torch.zeros((0, len(self.coordinates.circular)))]
-            for given in torch.split(rows, AT_ONCE) if n else ():
-                start = torch.randn((len(given), len(self.coordinates.circular)), generator=random)
-                parts.append(follow(self._velocity(given), start, self.steps, random))
-        return self.coordinates.inverse(torch.cat(parts).double().numpy())
+        follow, parts = FOLLOW[self.sampler], []
+        for given in torch.split(rows, AT_ONCE):
+            start = torch.randn((len(given), len(self.coordinates.circular)), generator=random)
+            parts.append(follow(self._velocity(given), start, self.steps, random))
+        found: Floats = torch.cat(parts).double().numpy()
+        return found
 
     def _velocity(self, given: Tensor) -> Velocity:
         def velocity(point: Tensor, time: float) -> Tensor:
@@ -163,35 +130,6 @@ class MatchingGenerator:
             return result
 
         return velocity
-
-    def save(self, path: Path | str) -> None:
-        """Write the generator to a file.
-
-        Raises:
-            InputError: its coordinates are not of this package.
-            FileError: the file cannot be written.
-        """
-        tree = {name: getattr(self, name) for name in ("kind", "sampler", "steps", "prior")}
-        tree |= {"sizes": dict(self.sizes), "facts": dict(self.facts), "state": self.network.state_dict()}
-        tree |= {"given": [self.given.centre.tolist(), self.given.unit.tolist()]}
-        stored.write(path, "matching", tree | {"coordinates": stored.coordinates_tree(self.coordinates)})
-
-    @classmethod
-    def load(cls, path: Path | str) -> MatchingGenerator:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            FileError: the file is missing, damaged or of another kind.
-        """
-        tree = stored.read(path, "matching")
-        try:
-            network = DriftNet(**tree["sizes"])
-            stored.restore(network, tree)
-            given = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
-            kept = {name: tree[name] for name in ("kind", "sizes", "sampler", "steps", "prior", "facts")}
-            return cls(network, coordinates=stored.coordinates_of(tree["coordinates"]), given=given, **kept)
-        except stored.DAMAGE as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
 
 
 def train_matching(
@@ -272,7 +210,17 @@ def _trained(
         network = DriftNet(**sizes)
     done = train(network, OBJECTIVES[kind], density_sample(table, fitted, given), options, where)
     prior, facts = options.prior if options.bayesian else None, facts_of(table, done, where.seed)
-    return MatchingGenerator(network, kind, sizes, fitted, given, sampler, options.steps, prior, facts)
+    return MatchingGenerator(
+        network=network,
+        kind=kind,
+        sizes=sizes,
+        coordinates=fitted,
+        given=given,
+        sampler=sampler,
+        steps=options.steps,
+        prior=prior,
+        facts=facts,
+    )
 
 
 def midpoint(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator) -> Tensor:  # noqa: ARG001

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from torch import Tensor
 
-from partonic.core.errors import FileError, InputError
+from partonic.core.errors import InputError
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
-from partonic.generation import stored
 from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Coordinates
-from partonic.generation.frame import Given, count_weights, facts_of, given_of
+from partonic.generation.frame import facts_of, given_of
+from partonic.generation.learned import Learned
 from partonic.generation.rows import check_spread, draw_rows, seen_coordinates, seen_sample
 from partonic.generation.table import Table
 from partonic.models.vae import AutoEncoder
@@ -67,84 +68,26 @@ class VaeOptions:
             raise InputError(f"maps need 3 knots or more, or 0 for straight coordinates, not {self.knots}")
 
 
-@dataclass(frozen=True)
-class VaeGenerator:
+@dataclass(frozen=True, kw_only=True)
+class VaeGenerator(Learned):
     """A trained autoencoder, of which the decoder generates; :func:`train_vae` makes it.
 
     Args:
         network: both networks.
-        sizes: what they were built with.
-        coordinates: fitted to the sample.
-        given: scales of the context.
-        facts: plain data about the training.
     """
 
     network: AutoEncoder
-    sizes: Mapping[str, Any]
-    coordinates: Coordinates
-    given: Given
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    stored_as: ClassVar[str] = "vae"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the physical values."""
-        return self.coordinates.names
+    @staticmethod
+    def built(tree: Mapping[str, Any]) -> AutoEncoder:
+        """The network, without its weights, from what the file holds."""
+        return AutoEncoder(**tree["sizes"])
 
-    @property
-    def parameters(self) -> int:
-        """Number of trained weights, those of the encoder too."""
-        return count_weights(self.network)
-
-    def sample(self, n: int, rng: np.random.Generator, context: ArrayLike | None = None) -> Floats:
-        """Draw events, physical values (n, k).
-
-        Args:
-            n: number of events, 0 or more.
-            rng: source of randomness.
-            context: given values (n, c), where the training had them.
-
-        Raises:
-            InputError: the context does not fit.
-        """
-        if n < 0:
-            raise InputError(f"the number of events must be 0 or more, not {n}")
+    def drawn(self, rows: Tensor, rng: np.random.Generator) -> Floats:
+        """Coordinates (n, d) of new events at a scaled context (n, c)."""
         noise = self.network.latent + len(self.network.log_variance)
-        return self.coordinates.inverse(
-            draw_rows(self.network, noise, self.given.scaled(context, n), rng, self.coordinates.circular)
-        )
-
-    def save(self, path: Path | str) -> None:
-        """Write the generator to a file.
-
-        Raises:
-            InputError: its coordinates are not of this package.
-            FileError: the file cannot be written.
-        """
-        tree = {
-            "sizes": dict(self.sizes),
-            "coordinates": stored.coordinates_tree(self.coordinates),
-            "given": [self.given.centre.tolist(), self.given.unit.tolist()],
-            "prior": None,
-            "facts": dict(self.facts),
-            "state": self.network.state_dict(),
-        }
-        stored.write(path, "vae", tree)
-
-    @classmethod
-    def load(cls, path: Path | str) -> VaeGenerator:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            FileError: the file is missing, damaged or of another kind.
-        """
-        tree = stored.read(path, "vae")
-        try:
-            network = AutoEncoder(**tree["sizes"])
-            stored.restore(network, tree)
-            given = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
-            return cls(network.eval(), tree["sizes"], stored.coordinates_of(tree["coordinates"]), given, tree["facts"])
-        except stored.DAMAGE as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+        return draw_rows(self.network, noise, rows, rng, self.coordinates.circular)
 
 
 def train_vae(
@@ -203,4 +146,6 @@ def train_vae(
     objective = BetaBound(chosen.beta, math.ceil(WARMUP * chosen.epochs * len(batches)))
     done = fit(network, objective, batches, watched, fitting, directory, "training the VAE")
     check_spread(network.cpu(), network.latent + len(network.log_variance), kept, fitted.names)
-    return VaeGenerator(network, sizes, fitted, given, facts_of(table, done, seed))
+    return VaeGenerator(
+        network=network, sizes=sizes, coordinates=fitted, given=given, facts=facts_of(table, done, seed)
+    )
