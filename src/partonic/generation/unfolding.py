@@ -174,13 +174,14 @@ def omnifold(
 class FlowUnfolder:
     """Draws the truth of measured events; :func:`train_unfolder` makes it.
 
-    Each observable of the truth goes to a Gaussian one; the flow has the density of what a linear regression of these
-    on the detector leaves. No draw is outside of the simulated truth.
+    Each observable of the truth goes to a Gaussian one, counts spread evenly around whole numbers before; the flow has
+    the density of what a linear regression of these on the detector leaves. No draw is outside of the simulated truth.
 
     Args:
         flow: the density, given what the detector saw.
         maps: of each observable of the truth.
         ends: smallest and largest simulated truth, (2, k).
+        counts: which observables are whole numbers, (k,).
         slope: (d + 1, k) of the regression, its constant last.
         prior: (iterations, n) weights of the simulated events in each training.
     """
@@ -188,6 +189,7 @@ class FlowUnfolder:
     flow: FlowGenerator
     maps: tuple[Gaussianised, ...]
     ends: Floats
+    counts: Flags
     slope: Floats
     prior: Floats
 
@@ -205,7 +207,7 @@ class FlowUnfolder:
         rows = np.tile(_rows(measured), (draws, 1))
         drawn = self.flow.sample(len(rows), rng, rows) + _with_one(rows) @ self.slope
         values = np.column_stack([one.inverse(column) for one, column in zip(self.maps, drawn.T, strict=True)])
-        return np.clip(values, *self.ends)
+        return np.clip(np.where(self.counts, np.round(values), values), *self.ends)
 
 
 def train_unfolder(
@@ -247,8 +249,10 @@ def train_unfolder(
         raise InputError(f"the flow needs one training or more, not {iterations}")
     names = tuple(f"truth {i}" for i in range(simulation.truth.shape[1]))
     coordinates = Columns(names, tuple(Straight() for _ in names))
-    maps = tuple(fit_gaussianised(column, simulation.weight) for column in simulation.truth.T)
-    truth = np.column_stack([one.forward(column) for one, column in zip(maps, simulation.truth.T, strict=True)])
+    counts = np.all(simulation.truth == np.round(simulation.truth), axis=0)
+    spread = simulation.truth + counts * generator(seed, 1).uniform(-0.5, 0.5, simulation.truth.shape)
+    maps = tuple(fit_gaussianised(column, simulation.weight) for column in spread.T)
+    truth = np.column_stack([one.forward(column) for one, column in zip(maps, spread.T, strict=True)])
     ends = np.array([simulation.truth.min(axis=0), simulation.truth.max(axis=0)])
     design = _with_one(simulation.detector)
     weight, priors = simulation.weight, list[Floats]()
@@ -258,9 +262,9 @@ def train_unfolder(
         slope: Floats = np.linalg.lstsq(root * design, root * truth)[0].astype(np.float64)
         sample = table(names, truth - design @ slope, weight, simulation.detector)
         flow = train_flow(sample, coordinates, options, seed=seed + step, device=device)
-        unfolder = FlowUnfolder(flow, maps, ends, slope, np.array(priors))
+        unfolder = FlowUnfolder(flow, maps, ends, counts, slope, np.array(priors))
         if step + 1 < iterations:
-            drawn = unfolder.sample(measured, generator(seed, step))
+            drawn = unfolder.sample(measured, generator(seed, 2, step))
             pair = paired(drawn, simulation.truth, share, simulation.weight, signed=False)
             weight = simulation.weight * np.exp(cross_fit(pair, seed=seed + step, trees=SMOOTH).generated)
     return unfolder

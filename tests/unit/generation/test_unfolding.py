@@ -84,6 +84,17 @@ def test_the_flow_draws_the_posterior(gaussians):
     assert spread.std() == pytest.approx(np.sqrt(GAIN) * NOISE, rel=0.1)
 
 
+def test_counts_are_drawn_as_counts_within_the_simulated_ones():
+    rng = np.random.default_rng(3)
+    truth = rng.poisson(6.0, 2_000).astype(float)
+    simulation = simulated(truth, truth + rng.normal(0, 0.2, 2_000))
+    options = FlowOptions(hidden=(8,), epochs=1, size=200, bins=4, averaging=0.0, knots=6)
+    drawn = train_unfolder(simulation, simulation.detector, options=options).sample(simulation.detector, rng)[:, 0]
+    assert np.array_equal(drawn, np.round(drawn))
+    assert truth.min() <= drawn.min() <= drawn.max() <= truth.max()
+    assert np.mean(np.abs(drawn - truth) <= 1) > 0.8
+
+
 def test_bad_input_is_named():
     truth, detector = smeared(200, 0.0, 1)
     good = simulated(truth, detector)
