@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from partonic.core.errors import FileError, InputError, PartonicError, unknown
 from partonic.core.rng import generator
-from partonic.generation import stored
 from partonic.generation.coordinates import Columns
 from partonic.generation.flow import FlowGenerator, FlowOptions, train_flow
 from partonic.generation.lines import Straight
@@ -27,6 +26,7 @@ from partonic.generation.matching import MatchingGenerator, MatchingOptions, tra
 from partonic.generation.shower_rows import LayerRows, Showers
 from partonic.generation.shower_splits import Split, Stage
 from partonic.generation.table import Table
+from partonic.models import plain
 
 Floats = NDArray[np.float64]
 METHODS = ("flow", "matching")
@@ -109,9 +109,9 @@ class ShowerGenerator:
         self.layers.save(folder / LAYERS)
         for number, step in enumerate(self.steps, 1):
             step.save(folder / _file(number))
-        plain = {name: getattr(self, name) for name in ("threshold", "method")}
+        rest = {name: getattr(self, name) for name in ("threshold", "method")}
         lists = {name: list(getattr(self, name)) for name in ("shape", "energies")}
-        stored.write(folder / FACTS, "shower", {**plain, **lists, "facts": dict(self.facts)})
+        plain.write(folder / FACTS, "shower generator", {**rest, **lists, "facts": dict(self.facts)})
 
     @classmethod
     def load(cls, directory: Path | str) -> ShowerGenerator:
@@ -121,7 +121,7 @@ class ShowerGenerator:
             FileError: a file is missing, damaged or of another kind.
         """
         folder = Path(directory)
-        tree = stored.read(folder / FACTS, "shower")
+        tree = plain.read(folder / FACTS, "shower generator")
         try:
             layers, rings, sectors = (int(number) for number in tree["shape"])
             shape, threshold, method = (layers, rings, sectors), float(tree["threshold"]), str(tree["method"])

@@ -22,16 +22,16 @@ from partonic.events.events import Events
 from partonic.events.ragged import gather_rows, offsets_from_counts
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
-from partonic.generation import stored
 from partonic.generation.census import JetCensus
 from partonic.generation.clouds import CloudCoordinates, JetClouds, as_events, clouds
+from partonic.models import plain
 from partonic.models.epic import EPiC
 from partonic.objectives.clouds import CloudBatch, cloud_matching
 
 Floats = NDArray[np.float64]
 TOGETHER = 250  # jets that are drawn at once
 HELD_OUT = 1  # of the streams of the seed; the order of the batches has 0
-FORMAT = "jets"
+FORMAT = "jet generator"
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class JetGenerator:
             "facts": dict(self.facts),
             "state": self.network.state_dict(),
         }
-        stored.write(path, FORMAT, tree)
+        plain.write(path, FORMAT, tree)
 
     @classmethod
     def load(cls, path: Path | str) -> JetGenerator:
@@ -214,7 +214,7 @@ class JetGenerator:
         Raises:
             FileError: the file is missing, damaged or of another kind.
         """
-        tree = stored.read(path, FORMAT)
+        tree = plain.read(path, FORMAT)
         try:
             network = EPiC(**tree["sizes"])
             network.load_state_dict(tree["state"])
@@ -223,7 +223,7 @@ class JetGenerator:
             census = tuple(JetCensus.of(one) for one in tree["census"])
             rest = CloudCoordinates(**tree["coordinates"]), known, tree["steps"], tree["facts"]
             return cls(network.eval(), tuple(tree["kinds"]), census, *rest)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        except plain.DAMAGE as error:
             raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
 
 

@@ -17,6 +17,7 @@ from partonic.core.errors import FileError, InputError
 from partonic.generation import stored
 from partonic.generation.coordinates import Coordinates
 from partonic.generation.frame import Given, count_weights, weights_of_draw
+from partonic.models import plain
 
 Floats = NDArray[np.float64]
 
@@ -90,11 +91,13 @@ class Learned(ABC):
             InputError: its coordinates are not of this package.
             FileError: the file cannot be written.
         """
-        plain = (one.name for one in fields(self) if one.name not in ("network", "coordinates", "given"))
-        tree = {name: getattr(self, name) for name in plain}
+        names = (one.name for one in fields(self) if one.name not in ("network", "coordinates", "given"))
+        tree = {name: getattr(self, name) for name in names}
         tree |= {"sizes": dict(self.sizes), "facts": dict(self.facts), "state": self.network.state_dict()}
         tree |= {"given": [self.given.centre.tolist(), self.given.unit.tolist()]}
-        stored.write(path, self.stored_as, tree | {"coordinates": stored.coordinates_tree(self.coordinates)})
+        plain.write(
+            path, f"{self.stored_as} generator", tree | {"coordinates": stored.coordinates_tree(self.coordinates)}
+        )
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -103,7 +106,7 @@ class Learned(ABC):
         Raises:
             FileError: the file is missing, damaged or of another kind.
         """
-        tree = stored.read(path, cls.stored_as)
+        tree = plain.read(path, f"{cls.stored_as} generator")
         try:
             network = cls.built(tree)
             stored.restore(network, tree)
@@ -111,5 +114,5 @@ class Learned(ABC):
             kept["given"] = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
             kept["coordinates"] = stored.coordinates_of(tree["coordinates"])
             return cls(network=network, **kept)
-        except stored.DAMAGE as error:
+        except plain.DAMAGE as error:
             raise FileError(f"{path} is damaged ({error}); train or copy it again") from error

@@ -1,23 +1,18 @@
-"""Generators on disk: numbers and plain data only, so that a stranger's file cannot run code."""
+"""Coordinates and Bayesian networks of generators as plain data, for their files."""
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from partonic.core.errors import FileError, InputError, PartonicError
-from partonic.core.files import atomic, check_readable
 from partonic.generation import coordinates, decays, lines
 from partonic.generation.coordinates import Coordinates
 from partonic.models.variational import make_variational
 
-VERSION = 1
 KINDS: dict[str, Any] = {
     one.__name__: one
     for one in (
@@ -27,46 +22,6 @@ KINDS: dict[str, Any] = {
         *(decays.Decay, decays.Decays),
     )
 }
-DAMAGE = (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError, TypeError, AttributeError)
-
-
-def write(path: Path | str, kind: str, tree: Mapping[str, Any]) -> None:
-    """Write a generator, whole or not at all.
-
-    Args:
-        path: of the file.
-        kind: what it is, as ``"flow"``.
-        tree: plain data and tensors.
-
-    Raises:
-        FileError: the file cannot be written.
-    """
-    buffer = io.BytesIO()
-    torch.save({"format": f"partonic {kind} generator", "version": VERSION, **tree}, buffer)
-    with atomic(path) as aside:
-        aside.write_bytes(buffer.getvalue())
-
-
-def read(path: Path | str, kind: str) -> dict[str, Any]:
-    """Read what :func:`write` has written; no code of the file is run.
-
-    Args:
-        path: of the file.
-        kind: as in :func:`write`.
-
-    Raises:
-        FileError: the file is missing, damaged, of another kind or of a newer version.
-    """
-    file = check_readable(path)
-    try:
-        tree = torch.load(file, map_location="cpu", weights_only=True)
-    except DAMAGE as error:
-        raise FileError(f"{file} is not a generator of partonic, or is damaged; train or copy it again") from error
-    if not isinstance(tree, dict) or tree.get("format") != f"partonic {kind} generator":
-        raise FileError(f"{file} is not a {kind} generator of partonic; give a file that its save() wrote")
-    if tree.get("version") != VERSION:
-        raise FileError(f"{file} has version {tree.get('version')}, this partonic reads {VERSION}; upgrade partonic")
-    return tree
 
 
 def coordinates_tree(one: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,45 +11,9 @@ import torch
 from torch import nn
 
 from partonic.core.errors import FileError
-from partonic.core.files import atomic, check_readable
+from partonic.models import plain
 
-VERSION = 1
 T = TypeVar("T")
-
-
-def write(path: Path | str, kind: str, tree: Mapping[str, Any]) -> None:
-    """Write an estimator, whole or not at all.
-
-    Args:
-        path: of the file.
-        kind: what it is, as ``"ratio"``.
-        tree: plain data and tensors.
-
-    Raises:
-        FileError: the file cannot be written.
-    """
-    buffer = io.BytesIO()
-    torch.save({"format": f"partonic {kind} estimator", "version": VERSION, **tree}, buffer)
-    with atomic(path) as aside:
-        aside.write_bytes(buffer.getvalue())
-
-
-def read(path: Path | str, kind: str) -> dict[str, Any]:
-    """Read what :func:`write` has written; no code of the file is run.
-
-    Raises:
-        FileError: the file is missing, damaged, of another kind or of a newer version.
-    """
-    file = check_readable(path)
-    try:
-        tree = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError, TypeError) as error:
-        raise FileError(f"{file} is not an estimator of partonic, or is damaged; train or copy it again") from error
-    if not isinstance(tree, dict) or tree.get("format") != f"partonic {kind} estimator":
-        raise FileError(f"{file} is not a {kind} estimator of partonic; give a file that its save() wrote")
-    if tree.get("version") != VERSION:
-        raise FileError(f"{file} has version {tree.get('version')}, this partonic reads {VERSION}; upgrade partonic")
-    return tree
 
 
 def save(path: Path | str, kind: str, estimator: Any, names: Sequence[str], **others: Any) -> None:
@@ -68,7 +30,7 @@ def save(path: Path | str, kind: str, estimator: Any, names: Sequence[str], **ot
         FileError: the file cannot be written.
     """
     tree = {name: _plain(getattr(estimator, name)) for name in names}
-    write(path, kind, {**tree, **others, "state": estimator.network.state_dict()})
+    plain.write(path, f"{kind} estimator", {**tree, **others, "state": estimator.network.state_dict()})
 
 
 def load(path: Path | str, kind: str, network: Callable[[Mapping[str, Any]], nn.Module], make: Callable[..., T]) -> T:
@@ -83,13 +45,13 @@ def load(path: Path | str, kind: str, network: Callable[[Mapping[str, Any]], nn.
     Raises:
         FileError: the file is missing, damaged, of another kind or of a newer version.
     """
-    tree = read(path, kind)
+    tree = plain.read(path, f"{kind} estimator")
     try:
         made = network(tree)
         made.load_state_dict(tree.pop("state"))
         kept = {name: _own(value) for name, value in tree.items() if name not in ("format", "version")}
         return make(network=made.eval(), **kept)
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except plain.DAMAGE as error:
         raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
 
 

@@ -123,7 +123,7 @@ def test_a_generator_gives_showers_and_comes_back_from_its_files(trained, method
     np.testing.assert_array_equal(again.sample(energy, generator(6)).voxels, drawn.voxels)
     assert again.facts["showers"] == 400
     (tmp_path / "showers.pt").write_bytes(b"no")
-    with pytest.raises(FileError, match="is not a generator of partonic"):
+    with pytest.raises(FileError, match="is no shower generator of partonic"):
         ShowerGenerator.load(tmp_path)
 
 

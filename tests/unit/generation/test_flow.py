@@ -5,11 +5,11 @@ import pytest
 
 from partonic.core.errors import FileError, InputError, UnknownNameError
 from partonic.core.rng import generator
-from partonic.generation import stored
 from partonic.generation.coordinates import Columns
 from partonic.generation.flow import KINDS, FlowGenerator, FlowOptions, train_flow
 from partonic.generation.lines import Circular, Logarithm, Straight
 from partonic.generation.table import Table, table
+from partonic.models import plain
 
 TINY = FlowOptions(hidden=(16,), bins=6, size=256, epochs=3, learning_rate=1e-2, averaging=0.9)
 PLANE = Columns(("x", "y"), (Straight(), Straight()))
@@ -50,8 +50,8 @@ def test_events_are_a_function_of_the_seed_and_survive_a_file(trained, tmp_path)
     assert again.names == ("x", "y")
     assert again.parameters == sum(weight.numel() for weight in trained.network.parameters())
     assert trained.sample(0, generator(3)).shape == (0, 2)
-    with pytest.raises(FileError, match="is not a matching generator"):
-        stored.read(tmp_path / "flow.pt", "matching")
+    with pytest.raises(FileError, match="is no matching generator"):
+        plain.read(tmp_path / "flow.pt", "matching generator")
 
 
 def test_weights_count_events():

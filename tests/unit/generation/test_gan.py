@@ -127,7 +127,7 @@ def test_same_seed_same_events_and_files_keep_them(tmp_path):
 
 def test_damaged_files_are_told(tmp_path):
     (tmp_path / "g.pt").write_text("nothing")
-    with pytest.raises(FileError, match="not a generator"):
+    with pytest.raises(FileError, match="is no gan generator"):
         GanGenerator.load(tmp_path / "g.pt")
 
 

@@ -90,7 +90,7 @@ def test_a_generator_survives_a_file(trained, tmp_path):
     assert trained.sample(0, generator(3)).shape == (0, 2)
     content = (tmp_path / "made.pt").read_bytes()
     (tmp_path / "made.pt").write_bytes(content[: len(content) // 2])
-    with pytest.raises(FileError, match="is not a generator of partonic, or is damaged"):
+    with pytest.raises(FileError, match="is no matching generator of partonic, or is damaged"):
         MatchingGenerator.load(tmp_path / "made.pt")
 
 

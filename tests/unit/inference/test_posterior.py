@@ -86,7 +86,7 @@ def test_what_was_saved_draws_the_same(trained, tmp_path):
         assert np.array_equal(*[each.log_prob(theta, [0.1, 0.2]) for each in (posterior, again)])
         assert again.prior.box.tolist() == PRIOR.box.tolist()
     (tmp_path / "npe").write_bytes(b"no posterior")
-    with pytest.raises(FileError, match="not an estimator"):
+    with pytest.raises(FileError, match="is no posterior estimator"):
         Posterior.load(tmp_path / "npe")
 
 

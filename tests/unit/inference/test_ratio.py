@@ -157,8 +157,8 @@ def test_files_that_are_no_estimators(tmp_path):
     torch.save({"format": "partonic ratio estimator", "version": 9}, tmp_path / "new.pt")
     torch.save({"format": "partonic ratio estimator", "version": 1}, tmp_path / "empty.pt")
     for name, said in [
-        ("text", "not an estimator"),
-        ("other", "not a ratio"),
+        ("text", "is no ratio estimator"),
+        ("other", "is no ratio estimator of partonic; give"),
         ("new", "version 9"),
         ("empty", "damaged"),
     ]:
