@@ -183,7 +183,6 @@ class FlowUnfolder:
         ends: smallest and largest simulated truth, (2, k).
         counts: which observables are whole numbers, (k,).
         slope: (d + 1, k) of the regression, its constant last.
-        prior: (iterations, n) weights of the simulated events in each training.
     """
 
     flow: FlowGenerator
@@ -191,7 +190,6 @@ class FlowUnfolder:
     ends: Floats
     counts: Flags
     slope: Floats
-    prior: Floats
 
     def sample(self, measured: ArrayLike, rng: np.random.Generator, draws: int = 1) -> Floats:
         """Truth of measured events, (draws * m, k), one draw of all events behind the other.
@@ -255,14 +253,13 @@ def train_unfolder(
     truth = np.column_stack([one.forward(column) for one, column in zip(maps, spread.T, strict=True)])
     ends = np.array([simulation.truth.min(axis=0), simulation.truth.max(axis=0)])
     design = _with_one(simulation.detector)
-    weight, priors = simulation.weight, list[Floats]()
+    weight = simulation.weight
     for step in range(iterations):
-        priors.append(weight)
         root = np.sqrt(weight)[:, None]
         slope: Floats = np.linalg.lstsq(root * design, root * truth)[0].astype(np.float64)
         sample = table(names, truth - design @ slope, weight, simulation.detector)
         flow = train_flow(sample, coordinates, options, seed=seed + step, device=device)
-        unfolder = FlowUnfolder(flow, maps, ends, counts, slope, np.array(priors))
+        unfolder = FlowUnfolder(flow, maps, ends, counts, slope)
         if step + 1 < iterations:
             drawn = unfolder.sample(measured, generator(seed, 2, step))
             pair = paired(drawn, simulation.truth, share, simulation.weight, signed=False)
