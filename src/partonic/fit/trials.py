@@ -46,20 +46,27 @@ def epochs_for(model: str, size: int, steps: int) -> int:
     return max(own, math.ceil(steps * int(plan.get("size", USUAL_SIZE)) / size))
 
 
-def affordable_epochs(model: str, jets: int, minutes: float) -> int:
-    """A model's own number of epochs, or as many as fit into some minutes by the rate it is registered with.
+def affordable(model: str, jets: int, minutes: float) -> tuple[int, int]:
+    """Jets and epochs that fit into some minutes by the rate that a model is registered with.
 
     Args:
         model: its name.
-        jets: of an epoch.
+        jets: that are there.
         minutes: of processor time on a core like that of the documented benchmarks.
+
+    Returns:
+        All jets and the model's own number of epochs, or as many as fit; one epoch of fewer jets where not even one
+        of all fits.
 
     Raises:
         UnknownNameError: there is no such model.
     """
     facts = models.get(model).facts
     own = int(facts.get("training", {}).get("epochs", FitOptions.epochs))
-    return max(1, min(own, int(60 * minutes * facts["rate"] / jets))) if "rate" in facts else own
+    if "rate" not in facts:
+        return jets, own
+    fitting = int(60 * minutes * facts["rate"])
+    return min(jets, max(fitting, USUAL_SIZE)), max(1, min(own, fitting // jets))
 
 
 def kept_scores(file: Path, trained: Trained, jets: Events, device: str = "cpu") -> NDArray[np.float64]:

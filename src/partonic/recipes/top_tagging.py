@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -22,7 +22,7 @@ from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.tagger import Training, features_of, labels_of
-from partonic.fit.trials import affordable_epochs, drawn
+from partonic.fit.trials import affordable, drawn
 from partonic.io.formats import recognise
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
@@ -30,7 +30,7 @@ from partonic.models.checkpoint import Trained
 from partonic.recipes.common import check_numbers, need_simulation, simulated_cost, trainings
 from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
-from partonic.report.tagging import Comparison, importance_figure, truth_section
+from partonic.report.tagging import Comparison, Tagger, importance_figure, truth_section
 from partonic.report.trained import scored
 from partonic.represent.batch import Features
 from partonic.represent.constituents import constituents
@@ -100,9 +100,10 @@ class TopTagging:
         models: taggers to train.
         seeds: trainings of each model, from different random starts.
         minutes: at most so many minutes of processor time a training takes on a core like that of the documented
-            benchmarks: fewer epochs for slower models and larger samples.
-        others: further taggers, trained once on fewer jets.
-        other_jets: number of their training jets.
+            benchmarks: fewer epochs for slower models and larger samples, one at least.
+        others: further taggers, trained once on fewer jets and compared on fewer.
+        other_jets: number of their training jets, fewer for those that see less in an epoch of these minutes.
+        other_test: number of test jets on which they are compared.
         data: files of jets with labels instead of a simulation, as the published Landscape files.
         seed: of the simulation, the splits and the first training.
         detector: atlas, cms, or truth for none.
@@ -120,6 +121,7 @@ class TopTagging:
     minutes: float | None = None
     others: tuple[str, ...] = ()
     other_jets: int = 50_000
+    other_test: int = 20_000
     data: tuple[Path, ...] = ()
     seed: int = 1
     detector: Literal["atlas", "cms", "truth"] = "atlas"
@@ -128,7 +130,7 @@ class TopTagging:
     truth_jets: int = 20_000
 
     def __post_init__(self) -> None:
-        check_numbers(self, jets=100, seeds=1, seed=0, test_background=0, other_jets=100)
+        check_numbers(self, jets=100, seeds=1, seed=0, test_background=0, other_jets=100, other_test=100)
         if self.truth_jets != 0 and self.truth_jets < 100:
             raise InputError(f"truth_jets must be 0 (no check) or 100 or more, not {self.truth_jets}")
         if not self.models:
@@ -180,23 +182,16 @@ class TopTagging:
         labels = {name: labels_of(part) for name, part in parts.items()}
         test, weights = parts["test"], parts["test"].weight()
         trained = {name: self._train(context, name, parts, self.seeds) for name in self.models}
-        few = (
-            {**parts, "train": parts["train"][drawn(labels["train"], self.other_jets, 1, self.seed)]}
-            if self.others
-            else {}
-        )
-        trained |= {name: self._train(context, name, few, 1) for name in self.others}
         known, known_jets = self._train_known(context) if self.truth_jets else ({}, None)
+        for name in self.others:
+            self._train(context, name, self._once(name, parts), 1)
         if rank() > 0:
             return result  # the first process measures what all have trained
-        seen = dict.fromkeys(self.models, len(parts["train"])) | {name: len(few["train"]) for name in self.others}
-        taggers = [
-            replace(scored(result, name, trainings, test, context.device), jets=seen[name])
-            for name, trainings in trained.items()
-        ]
+        taggers = [scored(result, name, trainings, test, context.device) for name, trainings in trained.items()]
         study = Comparison(result, taggers, labels["test"], weights, jet_momentum(test)["mass"], CLASSES)
         sections = [
             study.performance(_published(), PUBLISHED_CAPTION, REFERENCE),
+            self._compare_others(context, _reference(taggers), parts) if self.others else None,
             self._truth(context, known, known_jets) if known_jets is not None else None,
             study.scores(),
             images_section(result, test, labels["test"], CLASSES),
@@ -236,23 +231,45 @@ class TopTagging:
         self, context: Context, name: str, parts: Mapping[str, Events], seeds: int, prefix: str = ""
     ) -> list[Training]:
         """Trainings of one model, each within its time."""
-        epochs = self._epochs(name, len(parts["train"]))
+        epochs = self.epochs
+        if self.minutes is not None:
+            _, allowed = affordable(name, len(parts["train"]), self.minutes)
+            epochs = allowed if epochs is None else min(allowed, epochs)
         return trainings(context, name, parts, self.seed, seeds, f"{prefix}{name}", epochs=epochs)
 
-    def _epochs(self, name: str, jets: int) -> int | None:
-        """Most epochs of a model with so many jets."""
-        if self.minutes is None:
-            return self.epochs
-        allowed = affordable_epochs(name, jets, self.minutes)
-        return allowed if self.epochs is None else min(allowed, self.epochs)
+    def _once(self, name: str, parts: Mapping[str, Events]) -> dict[str, Events]:
+        """Fewer jets for a further tagger: as many as it has time for, a tenth to choose the epoch, some to test on."""
+        numbers = {"train": self.other_jets, "validation": self.other_jets // 10, "test": self.other_test}
+        if self.minutes is not None:
+            numbers["train"], _ = affordable(name, self.other_jets, self.minutes)
+        return {
+            part: parts[part][drawn(labels_of(parts[part]), number, 1, self.seed)] for part, number in numbers.items()
+        }
+
+    def _compare_others(self, context: Context, reference: Tagger, parts: Mapping[str, Events]) -> Section:
+        """The further taggers beside one of the others."""
+        result, taggers = context.result, []
+        for name in self.others:
+            few = self._once(name, parts)
+            training = self._train(context, name, few, 1)
+            taggers.append(replace(scored(result, name, training, few["test"], context.device), jets=len(few["train"])))
+        rows = drawn(labels_of(parts["test"]), self.other_test, 1, self.seed)
+        test = parts["test"][rows]
+        taggers.append(replace(reference, scores=reference.scores[:, rows], jets=len(parts["train"])))
+        study = Comparison(
+            result, taggers, labels_of(test), test.weight(), jet_momentum(test)["mass"], CLASSES, prefix="other-"
+        )
+        for name, numbers in study.summaries.items():
+            if name != reference.name:
+                result.summary[f"AUC of {name}"] = numbers["auc"]
+        return study.performance(reference=reference.name, title="Further taggers, trained once on fewer jets")
 
     def _train_known(self, context: Context) -> tuple[dict[str, Trained], Events]:
-        """The same taggers trained on jets whose likelihood ratio is known, and such jets to test them on."""
+        """The taggers trained on jets whose likelihood ratio is known, and such jets to test them on."""
         rng = generator(self.seed, 1)
         theta = (rng.random(self.truth_jets) < 0.5).astype(float)
         parts = KNOWN.simulate(theta, self.truth_jets, rng).split(FRACTIONS, self.seed)
-        named = (*self.models, *self.others)
-        trained = {name: self._train(context, name, parts, 1, "known-")[0].trained for name in named}
+        trained = {name: self._train(context, name, parts, 1, "known-")[0].trained for name in self.models}
         return trained, parts["test"]
 
     def _truth(self, context: Context, trained: Mapping[str, Trained], test: Events) -> Section:
@@ -295,6 +312,11 @@ class TopTagging:
             keys += ["arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097", "arXiv:0802.1189"]
             keys += ["arXiv:1307.6346"] if self.detector != "truth" else []
         return keys
+
+
+def _reference(taggers: Sequence[Tagger]) -> Tagger:
+    """The tagger with which others are compared, or the first."""
+    return next((tagger for tagger in taggers if tagger.name == REFERENCE), taggers[0])
 
 
 def _published() -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -60,6 +60,8 @@ class Comparison:
         weights: (jets,) event weights.
         mass: (jets,) jet mass in GeV.
         classes: names of labels 0 and 1.
+        efficiency: of the signal, at which the cut on the score is made.
+        prefix: of the names of figures and tables, where a page has two comparisons.
     """
 
     result: Result
@@ -68,7 +70,8 @@ class Comparison:
     weights: Floats
     mass: Floats
     classes: tuple[str, str]
-    efficiency: float = field(default=0.5)
+    efficiency: float = 0.5
+    prefix: str = ""
 
     @cached_property
     def summaries(self) -> dict[str, dict[str, Estimate]]:
@@ -83,7 +86,11 @@ class Comparison:
         return found
 
     def performance(
-        self, published: Sequence[Mapping[str, Any]] = (), published_caption: str = "", reference: str = ""
+        self,
+        published: Sequence[Mapping[str, Any]] = (),
+        published_caption: str = "",
+        reference: str = "",
+        title: str = "How well they tag",
     ) -> Section:
         """ROC curves, the table of headline numbers, paired comparisons, and published numbers beside them.
 
@@ -91,6 +98,7 @@ class Comparison:
             published: rows of the table of published results.
             published_caption: of that table.
             reference: tagger with which the others are compared; the best where it is empty or not among them.
+            title: of the section.
         """
         background, signal = self.classes
         curves = []
@@ -112,7 +120,7 @@ class Comparison:
         best = max(self.summaries, key=lambda name: self.summaries[name]["auc"].value)
         save_figure(
             self.result,
-            "roc",
+            f"{self.prefix}roc",
             plots.roc(curves, signal=signal, background=background),
             f"Background rejection against signal efficiency on {len(self.labels):,} test jets; further up is better. "
             "The band is the 68 % interval of the finite test sample; a lighter one spans trainings from other seeds.",
@@ -120,7 +128,7 @@ class Comparison:
             f"AUC {self.summaries[best]['auc']}.",
         )
         self.result.add_table(
-            "taggers",
+            f"{self.prefix}taggers",
             "Area under the ROC curve, accuracy at a score of 0.5, background rejection at 50 % and 30 % signal "
             "efficiency (R50, R30), the rate of scoring jets on this machine, and the time of one training.",
             [
@@ -135,10 +143,10 @@ class Comparison:
                 for tagger in self.taggers
             ],
         )
-        tables = ["taggers"]
+        tables = [f"{self.prefix}taggers"]
         if len(self.taggers) > 1:
             self._add_pairs(reference if reference in self.summaries else best)
-            tables.append("pairs")
+            tables.append(f"{self.prefix}pairs")
         if published:
             self.result.add_table("published", published_caption, published)
             tables.append("published")
@@ -148,7 +156,7 @@ class Comparison:
             "rejection that rests on fewer than 25 background jets says so. Taggers are compared on the same jets: the "
             "paired bootstrap is much sharper than the errors of the two numbers."
         )
-        return Section("How well they tag", text, ("roc",), tuple(tables))
+        return Section(title, text, (f"{self.prefix}roc",), tuple(tables))
 
     def _add_pairs(self, reference: str) -> None:
         """The table of each tagger against one of them."""
@@ -168,7 +176,7 @@ class Comparison:
                 }
             )
         self.result.add_table(
-            "pairs",
+            f"{self.prefix}pairs",
             f"Each tagger against {best.name} on the same jets, first training each (paired bootstrap).",
             rows,
         )
