@@ -180,7 +180,12 @@ def rate_information(
 
 
 def histogram_information(
-    contents: ArrayLike, gradients: ArrayLike, *, parameters: Sequence[str] = (), shape_only: bool = False
+    contents: ArrayLike,
+    gradients: ArrayLike,
+    *,
+    parameters: Sequence[str] = (),
+    shape_only: bool = False,
+    resampled: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Information:
     r"""Information in a histogram, :math:`\sum_b \nabla\nu_b \nabla\nu_b^T / \nu_b`.
 
@@ -189,20 +194,24 @@ def histogram_information(
         gradients: their derivatives, (bins, p).
         parameters: names.
         shape_only: leave out what the total number tells.
+        resampled: contents (replicas, bins) and gradients (replicas, bins, p) of the same histogram filled with
+            resampled events, for the error; None where the contents are exact.
 
     Raises:
         InputError: a bin is empty, or shapes do not go together.
     """
     rate, slope = np.asarray(contents, dtype=np.float64), np.asarray(gradients, dtype=np.float64)
-    if slope.ndim != 2 or rate.shape != slope.shape[:1]:
-        raise InputError(f"contents (bins,) and gradients (bins, p) have the shapes {rate.shape} and {slope.shape}")
-    if not (rate > 0).all():
-        raise InputError(f"bin {int(np.flatnonzero(~(rate > 0))[0])} expects no events; merge it with its neighbour")
-    matrix = (slope / rate[:, None]).T @ slope
-    if shape_only:
-        total = slope.sum(axis=0)
-        matrix = matrix - np.outer(total, total) / rate.sum()
-    return Information(matrix, np.zeros((0, *matrix.shape)), _names(parameters, slope.shape[1]))
+    matrix = _in_bins(rate, slope, shape_only)
+    replicas = np.zeros((0, *matrix.shape))
+    if resampled is not None:
+        rates, slopes = (np.asarray(values, dtype=np.float64) for values in resampled)
+        if rates.shape[1:] != rate.shape or slopes.shape != (len(rates), *slope.shape):
+            raise InputError(
+                f"resampled contents and gradients are (replicas, {len(rate)}) and (replicas, {len(rate)}, "
+                f"{slope.shape[1]}), not of the shapes {rates.shape} and {slopes.shape}"
+            )
+        replicas = np.array([_in_bins(*pair, shape_only) for pair in zip(rates, slopes, strict=True)])
+    return Information(matrix, replicas.reshape(-1, *matrix.shape), _names(parameters, slope.shape[1]))
 
 
 def constraint_information(widths: ArrayLike, *, parameters: Sequence[str] = ()) -> Information:
@@ -222,6 +231,17 @@ def invertible(matrix: Floats) -> None:
         raise InputError(
             f"the information is singular (eigenvalues {', '.join(f'{v:.3g}' for v in values)}): a direction is flat"
         )
+
+
+def _in_bins(rate: Floats, slope: Floats, shape_only: bool) -> Floats:
+    """The information in expected events (bins,) with the derivatives (bins, p), (p, p)."""
+    if slope.ndim != 2 or rate.shape != slope.shape[:1]:
+        raise InputError(f"contents (bins,) and gradients (bins, p) have the shapes {rate.shape} and {slope.shape}")
+    if not (rate > 0).all():
+        raise InputError(f"bin {int(np.flatnonzero(~(rate > 0))[0])} expects no events; merge it with its neighbour")
+    matrix: Floats = (slope / rate[:, None]).T @ slope
+    total = slope.sum(axis=0)
+    return matrix - np.outer(total, total) / rate.sum() if shape_only else matrix
 
 
 def _schur(matrix: Floats, keep: list[int], rest: list[int]) -> Floats:

@@ -50,6 +50,23 @@ class HistogramRatio:
         result: Floats = (self._logs(np.atleast_2d(theta)) - self._logs(self.reference[None]))[:, place]
         return result
 
+    def resampled(self, sample: MorphedSample, replicas: int, rng: np.random.Generator) -> Floats:
+        """Components of the contents from bootstrap samples of the events that fill it, (replicas, bins, k).
+
+        Args:
+            sample: the events.
+            replicas: number of bootstrap samples.
+            rng: source of randomness.
+        """
+        place = _place(self.summary(sample.x), self.edges)
+        weighted = (sample.components * sample.weight[:, None]).T
+        found = np.empty((replicas, *self.components.shape))
+        for replica in found:
+            copies = rng.poisson(1.0, len(place))
+            columns = [np.bincount(place, copies * row, len(self.components)) for row in weighted]
+            replica[:] = np.stack(columns, axis=1)
+        return found
+
     def _logs(self, theta: ArrayLike) -> Floats:
         basis = self.morphing.basis(np.asarray(theta, dtype=np.float64))
         content = basis @ self.components.T

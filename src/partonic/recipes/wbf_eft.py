@@ -331,15 +331,20 @@ class _Study:
             for name, score in {"truth": exact, **self.scores}.items():
                 found[name] = event_information(score, n, parameters=names, replicas=100, seed=self.options.seed)
         basis, slope = self.morphing.basis(np.zeros(2)), self.morphing.gradient(np.zeros(2))
-        share = n / (self.histogram.components.sum(axis=0) @ basis)
-        contents, slopes = share * self.histogram.components @ basis, share * self.histogram.components @ slope
-        found["histogram"] = histogram_information(contents, slopes, parameters=names, shape_only=True)
-        rng, rates = generator(self.options.seed, 8), []
+        rng = generator(self.options.seed, 10)
+        filled = [self.histogram.components[None], self.histogram.resampled(self.sample, 100, rng)]
+        components = np.concatenate(filled)
+        components *= n / (components @ basis).sum(axis=1)[:, None, None]
+        rates, slopes = components @ basis, components @ slope
+        found["histogram"] = histogram_information(
+            rates[0], slopes[0], parameters=names, shape_only=True, resampled=(rates[1:], slopes[1:])
+        )
+        rng, counts = generator(self.options.seed, 8), []
         for number in range(101):
             copies = np.ones(len(self.sample)) if number == 0 else rng.poisson(1.0, len(self.sample))
             sigma = copies @ self.sample.components / copies.sum()
-            rates.append(rate_information(sigma[0], sigma @ slope, n / sigma[0]).matrix)
-        found["rate"] = Information(rates[0], np.array(rates[1:]), names)
+            counts.append(rate_information(sigma[0], sigma @ slope, n / sigma[0]).matrix)
+        found["rate"] = Information(counts[0], np.array(counts[1:]), names)
         rows = [
             {
                 "information of": name,

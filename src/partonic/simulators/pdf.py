@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from partonic.core.errors import FileError, InputError, MissingPackageError, unk
 Floats = NDArray[np.float64]
 DEFAULT = "NNPDF23_lo_as_0130_qed"
 GLUON = 21
+JOINED = re.compile(r"(?<=[eE][-+]\d\d)(?=[-+]?\d?\.\d)")  # between numbers of fixed width that have no blank
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ class Densities:
 def read(path: Path | str) -> PDF:
     """Read one member of a set: a ``.dat`` file of format ``lhagrid1``.
 
+    Numbers of a fixed width may stand without a blank between them, and a knot in x may be there twice, as in CT14qed.
+
     Raises:
         FileError: the file cannot be read, or is of another format.
     """
@@ -193,12 +197,21 @@ def _block(path: Path, number: int, body: str) -> Block:
     try:
         x, q = (np.array(line.split(), dtype=np.float64) for line in lines[:2])
         flavours = [GLUON if word == "0" else int(word) for word in lines[2].split()]
-        values: Any = np.array(" ".join(lines[3:]).split(), dtype=np.float64).reshape(len(x), len(q), len(flavours))
+        words = JOINED.sub(" ", " ".join(lines[3:])).split()
+        values: Any = np.array(words, dtype=np.float64).reshape(len(x), len(q), len(flavours))
     except (ValueError, IndexError) as error:
         raise FileError(f"{path}: grid {number} is damaged or truncated ({error})") from error
+    x, values = _once(x, values)
     if len(x) < 4 or len(q) < 2 or not (np.all(np.diff(x) > 0) and np.all(np.diff(q) > 0) and x[0] > 0 and q[0] > 0):
         raise FileError(f"{path}: grid {number} needs at least 4 knots in x and 2 in Q, above 0 and rising")
     return Block(np.log(x), np.log(q), {f: np.ascontiguousarray(values[..., i]) for i, f in enumerate(flavours)})
+
+
+def _once(x: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Knots in x without those that repeat the one before them together with all its densities."""
+    again = (np.diff(x) == 0) & (np.diff(values, axis=0) == 0).all(axis=(1, 2))
+    kept = np.concatenate([[True], ~again])
+    return x[kept], values[kept]
 
 
 def shipped() -> dict[str, Path]:

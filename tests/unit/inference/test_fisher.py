@@ -11,6 +11,9 @@ from partonic.inference.fisher import (
     histogram_information,
     rate_information,
 )
+from partonic.inference.morphing import Morphing
+from partonic.inference.samples import MorphedSample
+from partonic.inference.summaries import histogram_ratio
 
 COVARIANCE = np.array([[1.0, 0.6], [0.6, 2.0]])
 MANY = 120_000
@@ -84,7 +87,39 @@ def test_a_histogram_has_less_information_than_its_events_and_nearly_all_with_ma
         assert found == pytest.approx(expected, rel=0.02)
 
 
+def test_the_error_of_a_histogram_is_that_of_repeated_samples():
+    """Events of x ~ N(theta, 1) with the components 1 and score, in 8 bins."""
+    morphing = Morphing(((0,), (1,)), ("theta",))
+
+    def sample(seed):
+        x = np.random.default_rng(seed).normal(size=(4000, 1))
+        return MorphedSample(x, np.concatenate([np.ones_like(x), x], axis=1), morphing)
+
+    ratio = histogram_ratio(sample(0), lambda x: x, (8,))
+
+    def information(components):
+        share = components / components[..., 0].sum(axis=-1)[..., None, None]
+        resampled = (share[1:, :, 0], share[1:, :, 1:])
+        return histogram_information(share[0, :, 0], share[0, :, 1:], resampled=resampled, shape_only=True)
+
+    filled = ratio.resampled(sample(0), 400, np.random.default_rng(1))
+    found = information(np.concatenate([ratio.components[None], filled])).element(0, 0)
+    again = [information(ratio.resampled(sample(seed), 1, Same())).matrix[0, 0] for seed in range(1, 61)]
+    assert found.method == "bootstrap"
+    assert found.error == pytest.approx(np.std(again, ddof=1), rel=0.3)
+    assert found.value == pytest.approx(np.mean(again), abs=4 * found.error)
+
+
+class Same:
+    """Leaves every event as it is."""
+
+    def poisson(self, mean, n):
+        return np.full(n, mean)
+
+
 def test_bad_input_is_named():
+    with pytest.raises(InputError, match="resampled contents"):
+        histogram_information([1.0], [[1.0]], resampled=(np.ones((3, 2)), np.ones((3, 2, 1))))
     with pytest.raises(InputError, match="bin 1 expects no events"):
         histogram_information([1.0, 0.0], np.ones((2, 1)))
     with pytest.raises(InputError, match="cross section must be above 0"):

@@ -70,6 +70,24 @@ def test_truncated_files_say_so(tmp_path, stop, said):
         pdf.read(write(tmp_path / "toy_0000.dat", stop=stop))
 
 
+def test_numbers_without_a_blank_and_a_repeated_knot(tmp_path):
+    """Fixed widths leave no blank before a sign or a zero; a knot that is there twice, all alike, counts once."""
+    x, rows = [1e-3, 1e-3, 0.01, 0.1, 1.0], [[2.5, -3.0], [2.5, -3.0], [1.5, 0.25], [0.5, -0.125], [0.0, 0.0]]
+    head = ["Format: lhagrid1", "---", " ".join(map(repr, x)), "2.0 9.0", "1 2"]
+
+    def grid(name, rows):
+        numbers = ["".join(f"{value:.8e}" for value in row) for row in rows for _ in range(2)]
+        (tmp_path / name).write_text("\n".join([*head, *numbers, "---\n"]))
+        return tmp_path / name
+
+    read = pdf.read(grid("joined_0000.dat", rows))
+    assert [read.xf(flavour, x[1:], 3.0).tolist() for flavour in (1, 2)] == [
+        pytest.approx([row[column] for row in rows[1:]], abs=1e-14) for column in (0, 1)
+    ]
+    with pytest.raises(FileError, match="rising"):
+        pdf.read(grid("other_0000.dat", [[2.0, -3.0], *rows[1:]]))
+
+
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "other.dat").write_text("hello\n")
     with pytest.raises(FileError, match="lhagrid1"):
@@ -83,7 +101,7 @@ def test_unknown_flavours_are_named(tmp_path):
         pdf.read(write(tmp_path / "toy_0000.dat")).xf(7, 0.1, 10.0)
 
 
-@pytest.mark.parametrize("name", ["NNPDF23_lo_as_0130_qed", "NNPDF31_nnlo_as_0118_luxqed"])
+@pytest.mark.parametrize("name", ["NNPDF23_lo_as_0130_qed", "NNPDF31_nnlo_as_0118_luxqed", "CT14qed_proton"])
 def test_agrees_with_pythia(name):
     """To 1e-5 (or 1e-8 of x f) for x of 1e-8 to 0.99 and Q of 2 to 5000 GeV; Pythia takes 0 for negative values."""
     pythia8mc = pytest.importorskip("pythia8mc")
