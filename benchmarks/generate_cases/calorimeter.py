@@ -23,8 +23,8 @@ from partonic.simulators.showers.simulator import CalorimeterShowers
 AUC = {True: 0.85, False: 0.65}
 SECONDS = {True: 50, False: 1200}
 SHOWERS, TEST = {True: 2_500, False: 20_000}, {True: 2_500, False: 20_000}
-LAYER_EPOCHS = {True: 15, False: 50}
-EPOCHS = {"flow": {True: 5, False: 14}, "matching": {True: 10, False: 60}}
+LAYER_EPOCHS = {True: 15, False: 25}
+EPOCHS = {"flow": {True: 3, False: 6}, "matching": {True: 10, False: 40}}
 
 
 def simulated(simulator: CalorimeterShowers, n: int, seed: int) -> Showers:

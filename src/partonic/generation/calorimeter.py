@@ -1,10 +1,11 @@
-"""Fast calorimeter simulation: showers learned in steps, from the energies of the layers to their voxels.
+"""Fast calorimeter simulation: showers learned in steps, from the energy that is read to that of each voxel.
 
-The first step is a flow of the energies of all layers, given the energy of the particle. The next ones share the
-energy of each layer out, given all these energies: by flows first to its rings and then to the sectors of each ring, or
-by flow matching to all its voxels at once. Layers (and the sectors of different rings) are independent of each other
-once what is above them is given, which is so in showers whose width depends on how deep they are. Two steps of this
-kind are those of arXiv:2106.05285; the coordinates are those of :mod:`~partonic.generation.shower_splits`.
+A first flow draws what is read in all, given the energy of the particle; the next one shares it out to layers, one
+after the other. Then the energy of each layer is shared out, given those of all layers: by flows to its rings and
+these to their sectors, again one after the other, or by flow matching to all its voxels at once. Layers (and the
+sectors of different rings) are independent of each other once what is above them is given, which is so in showers whose
+width depends on how deep they are. Steps from particle to layers to voxels are those of arXiv:2106.05285; the
+coordinates are those of :mod:`~partonic.generation.shower_rows` and :mod:`~partonic.generation.shower_splits`.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ from partonic.generation.coordinates import Columns
 from partonic.generation.flow import FlowGenerator, FlowOptions, train_flow
 from partonic.generation.lines import Straight
 from partonic.generation.matching import MatchingGenerator, MatchingOptions, train_matching
-from partonic.generation.shower_rows import LayerRows, Showers
+from partonic.generation.shower_rows import Showers, Totals
 from partonic.generation.shower_splits import Split, Stage
+from partonic.generation.shower_sticks import Sticks
 from partonic.generation.table import Table
 from partonic.models import plain
 
 Floats = NDArray[np.float64]
 METHODS = ("flow", "matching")
-LAYERS, FACTS = "layers.pt", "showers.pt"
-LAYER_OPTIONS = FlowOptions(hidden=(64, 64), bins=12, rounds=2, size=512, epochs=30, learning_rate=3e-3)
-SPLIT_OPTIONS = FlowOptions(hidden=(64, 64), bins=10, size=1024, epochs=10, learning_rate=3e-3)
+AT_ONCE = 1_000  # showers that are drawn together
+TOTAL, FACTS = "total.pt", "showers.pt"
+LAYER_OPTIONS = FlowOptions(hidden=(96, 96), bins=14, size=512, epochs=20, learning_rate=3e-3)
+SPLIT_OPTIONS = FlowOptions(hidden=(64, 64), bins=14, size=1024, epochs=6, learning_rate=3e-3)
 MATCHING_OPTIONS = MatchingOptions(hidden=256, layers=4, size=1024, epochs=20, steps=10)
 Step = FlowGenerator | MatchingGenerator
 
@@ -42,8 +45,8 @@ class ShowerGenerator:
     """A trained generator of showers; :func:`train_showers` makes it.
 
     Args:
-        layers: draws energies of layers.
-        steps: draw how they are shared out, one for each stage.
+        total: draws what is read in all.
+        steps: draw how it is shared out, one for each stage.
         shape: layers, rings and sectors.
         threshold: the smallest reading in GeV.
         method: ``flow`` or ``matching``.
@@ -51,7 +54,7 @@ class ShowerGenerator:
         facts: plain data about the training.
     """
 
-    layers: FlowGenerator
+    total: FlowGenerator
     steps: tuple[Step, ...]
     shape: tuple[int, int, int]
     threshold: float
@@ -62,7 +65,7 @@ class ShowerGenerator:
     @property
     def parameters(self) -> int:
         """Number of trained weights of all steps."""
-        return self.layers.parameters + sum(step.parameters for step in self.steps)
+        return self.total.parameters + sum(step.parameters for step in self.steps)
 
     def sample(self, energy: ArrayLike, rng: np.random.Generator) -> Showers:
         """Draw one shower for each energy.
@@ -72,8 +75,7 @@ class ShowerGenerator:
             rng: source of randomness.
 
         Returns:
-            Showers whose readings are 0 or at least the threshold; they add up to the energies of the layers that the
-            first step drew.
+            Showers whose readings are 0 or at least the threshold; they add up to what the first flow drew.
 
         Raises:
             InputError: an energy is not finite, or outside of the range of the training.
@@ -82,18 +84,19 @@ class ShowerGenerator:
         low, high = self.energies
         if given.ndim != 1 or not np.all((given >= low * (1 - 1e-9)) & (given <= high * (1 + 1e-9))):
             raise InputError(f"each shower needs an energy between {low:g} and {high:g} GeV, as in the training")
-        first = LayerRows(self.shape[0], self.threshold)
-        layers = first.energies(self.layers.sample(len(given), rng, first.context(given)), given)
-        wholes = layers
-        for stage, step in zip(stages(self.shape, self.threshold, self.method), self.steps, strict=True):
-            wholes = wholes.reshape(len(given), *stage.wholes)
-            hit = wholes > 0
-            parts = np.zeros((*wholes.shape, stage.split.parts))
-            if hit.any():
-                context = stage.context(wholes, layers, given)[hit]
-                parts[hit] = stage.split.energies(step.sample(len(context), rng, context), wholes[hit])
-            wholes = parts
-        return Showers(wholes.reshape(len(given), *self.shape), given)
+        first = Totals(self.threshold)
+        read = first.energies(self.total.sample(len(given), rng, first.context(given)), given)
+        voxels = np.empty((len(given), *self.shape))
+        steps = list(zip(stages(self.shape, self.threshold, self.method), self.steps, strict=True))
+        for start in range(0, len(given), AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            parts, layers = read[rows], read[rows, None][:, : 2 - min(self.shape[0], 2)]
+            for stage, step in steps:
+                parts = parts.reshape(-1, *stage.wholes)
+                parts = stage.share_out(step, parts, layers, given[rows], rng)
+                layers = layers if layers.shape[1] else parts.reshape(len(parts), self.shape[0], -1).sum(axis=2)
+            voxels[rows] = parts.reshape(-1, *self.shape)
+        return Showers(voxels, given)
 
     def save(self, directory: Path | str) -> None:
         """Write the generator to some files of a folder.
@@ -106,7 +109,7 @@ class ShowerGenerator:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
-        self.layers.save(folder / LAYERS)
+        self.total.save(folder / TOTAL)
         for number, step in enumerate(self.steps, 1):
             step.save(folder / _file(number))
         rest = {name: getattr(self, name) for name in ("threshold", "method")}
@@ -126,16 +129,18 @@ class ShowerGenerator:
             layers, rings, sectors = (int(number) for number in tree["shape"])
             shape, threshold, method = (layers, rings, sectors), float(tree["threshold"]), str(tree["method"])
             low, high = (float(end) for end in tree["energies"])
-            count = len(stages(shape, threshold, method))
+            found = stages(shape, threshold, method)
             facts = dict(tree["facts"])
         except (KeyError, TypeError, ValueError, PartonicError) as error:
             raise FileError(f"{folder / FACTS} is damaged ({error}); train or copy it again") from error
-        reader = FlowGenerator.load if method == "flow" else MatchingGenerator.load
-        steps: tuple[Step, ...] = tuple(reader(folder / _file(number)) for number in range(1, count + 1))
-        return cls(FlowGenerator.load(folder / LAYERS), steps, shape, threshold, method, (low, high), facts)
+        steps = tuple(
+            (FlowGenerator if isinstance(stage, Sticks) else MatchingGenerator).load(folder / _file(number))
+            for number, stage in enumerate(found, 1)
+        )
+        return cls(FlowGenerator.load(folder / TOTAL), steps, shape, threshold, method, (low, high), facts)
 
 
-def stages(shape: tuple[int, int, int], threshold: float, method: str) -> tuple[Stage, ...]:
+def stages(shape: tuple[int, int, int], threshold: float, method: str) -> tuple[Stage | Sticks, ...]:
     """In which steps the energies of layers are shared out; without those that have one part only.
 
     Args:
@@ -150,8 +155,11 @@ def stages(shape: tuple[int, int, int], threshold: float, method: str) -> tuple[
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     layers, rings, sectors = shape
-    steps = [(rings, (layers,)), (sectors, (layers, rings))] if method == "flow" else [(rings * sectors, (layers,))]
-    return tuple(Stage(Split(parts, threshold), wholes) for parts, wholes in steps if parts != 1)
+    first = (Sticks(layers, threshold, ()),) if layers > 1 else ()
+    if method == "matching":
+        return (*first, *((Stage(Split(rings * sectors, threshold), (layers,)),) if rings * sectors > 1 else ()))
+    steps = (rings, (layers,)), (sectors, (layers, rings))
+    return (*first, *(Sticks(parts, threshold, wholes) for parts, wholes in steps if parts > 1))
 
 
 def train_showers(
@@ -160,7 +168,7 @@ def train_showers(
     *,
     layers: FlowOptions = LAYER_OPTIONS,
     splits: FlowOptions | MatchingOptions | None = None,
-    first: FlowGenerator | None = None,
+    first: ShowerGenerator | None = None,
     seed: int = 0,
     directory: Path | str | None = None,
     device: str = "cpu",
@@ -170,9 +178,9 @@ def train_showers(
     Args:
         sample: to learn from, see :func:`~partonic.generation.shower_rows.showers`.
         method: how layers are shared out, ``flow`` or ``matching``.
-        layers: options of the first step.
-        splits: those of the others; ``SPLIT_OPTIONS`` or ``MATCHING_OPTIONS`` if None.
-        first: a first step that was trained on this sample before, as that of the other method.
+        layers: options of what is read in all, and of layers.
+        splits: those of the other steps; ``SPLIT_OPTIONS`` or ``MATCHING_OPTIONS`` if None.
+        first: what was trained on this sample before by the other method, of which all is taken down to layers.
         seed: of everything random.
         directory: where the fits save their states, to go on after an interruption.
         device: where to train.
@@ -183,27 +191,33 @@ def train_showers(
         TrainingError: a training diverged.
     """
     wanted = FlowOptions if method == "flow" else MatchingOptions
-    shape, rows = sample.shape, LayerRows.of(sample)
-    steps = stages(shape, rows.threshold, method)
+    shape, rows = sample.shape, Totals.of(sample)
     chosen = splits or (SPLIT_OPTIONS if method == "flow" else MATCHING_OPTIONS)
+    steps = stages(shape, rows.threshold, method)
     if not isinstance(chosen, wanted):
         raise InputError(f"the method '{method}' takes {wanted.__name__}, not {type(chosen).__name__}")
     rng = generator(seed)
     if first is None:
-        rest = _rest("layers", seed, directory, device)
-        first = train_flow(*_columns(rows.table_of(sample, rng)), layers, **rest)
+        total = train_flow(*_columns(rows.table_of(sample, rng)), layers, **_rest("total", seed, directory, device))
+    else:
+        total = first.total
     found: list[Step] = []
     for number, stage in enumerate(steps, 1):
-        parts = sample.voxels.reshape(len(sample), *stage.wholes, stage.split.parts, -1).sum(axis=-1)
-        known = _columns(stage.table_of(parts, sample, rng))
-        rest = _rest(f"step-{number}", seed, directory, device)
-        if isinstance(chosen, FlowOptions):
-            found.append(train_flow(*known, chosen, **rest))
+        above = not stage.wholes
+        if above and first is not None:
+            found.append(first.steps[0])
+            continue
+        parts = sample.voxels.reshape(len(sample), *stage.wholes, stage.parts, -1).sum(axis=-1)
+        told = np.zeros((len(sample), 0)) if above else sample.layers
+        known = _columns(stage.table_of(parts, told, sample.energy, rng))
+        rest, options = _rest(f"step-{number}", seed, directory, device), layers if above else chosen
+        if isinstance(options, FlowOptions):
+            found.append(train_flow(*known, options, **rest))
         else:
-            found.append(train_matching(*known, chosen, **rest))
+            found.append(train_matching(*known, options, **rest))
     ends = (float(sample.energy.min()), float(sample.energy.max()))
-    facts = {"showers": len(sample), "seed": seed, "steps": [dict(one.facts) for one in (first, *found)]}
-    return ShowerGenerator(first, tuple(found), shape, rows.threshold, method, ends, facts)
+    facts = {"showers": len(sample), "seed": seed, "steps": [dict(one.facts) for one in (total, *found)]}
+    return ShowerGenerator(total, tuple(found), shape, rows.threshold, method, ends, facts)
 
 
 def _rest(name: str, seed: int, directory: Path | str | None, device: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-r"""Showers, and the energies of their layers as rows of numbers that a generator can learn.
+r"""Showers, what is read of them in all, and the shares of their parts, as numbers that a generator can learn.
 
-Energies are never negative on the way back, and layers add up to the whole. What is exactly zero is learned too: it
-gets a random number from a band of its own beside those of readings, so that a density can describe it, and what falls
-into the band becomes zero again. How layers are split into voxels: :mod:`~partonic.generation.shower_splits`.
+Energies are never negative on the way back, and parts add up to the whole. What is exactly zero is learned too: it gets
+a random number from a band of its own beside those of readings, so that a density can describe it, and what falls into
+the band becomes zero again. How a whole is split: :mod:`~partonic.generation.shower_sticks` and
+:mod:`~partonic.generation.shower_splits`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from partonic.generation.table import Table, table
 
 Floats = NDArray[np.float64]
 
-BAND, GATE = (-0.4, -0.2), -0.1  # of the shares of layers
-ALL_BAND, ALL_GATE = (1.2, 1.4), 1.1  # of layers behind which there is nothing
+BAND, GATE = (1.2, 1.4), 1.1  # of what takes all of a rest; with a minus sign, of what takes nothing
 LEAST = 1e-9  # of the energy of the particle, the smallest reading where there is no threshold
 
 
@@ -90,71 +90,82 @@ def showers(voxels: ArrayLike, energy: ArrayLike) -> Showers:
 
 
 @dataclass(frozen=True)
-class LayerRows:
-    """The maps between the energies of layers and rows.
+class Totals:
+    """The maps between what is read of a shower in all and rows.
 
     Args:
-        layers: their number.
         threshold: the smallest reading above 0, in GeV.
 
     Raises:
-        InputError: there is no layer, or the threshold is not above 0.
+        InputError: the threshold is not above 0.
     """
 
-    layers: int
     threshold: float
 
     def __post_init__(self) -> None:
-        if self.layers < 1 or not 0 < self.threshold < np.inf:
-            raise InputError(f"rows of layers need a layer or more and a threshold above 0, not {self}")
+        if not 0 < self.threshold < np.inf:
+            raise InputError(f"showers need a threshold above 0, not {self.threshold}")
 
     @classmethod
-    def of(cls, sample: Showers) -> LayerRows:
+    def of(cls, sample: Showers) -> Totals:
         """The maps for a sample, whose smallest reading is the threshold."""
         smallest = float(sample.voxels[sample.voxels > 0].min())
-        return cls(sample.shape[0], max(smallest, LEAST * float(sample.energy.max())))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the numbers of a row."""
-        return ("total", *(f"share {layer}" for layer in range(1, self.layers)))
+        return cls(max(smallest, LEAST * float(sample.energy.max())))
 
     def context(self, energy: Floats) -> Floats:
         """What is given with each row, (n, 1)."""
         return np.log(energy)[:, None]
 
     def table_of(self, sample: Showers, rng: np.random.Generator) -> Table:
-        r""":math:`(E_\mathrm{read} - E)/\sqrt{E}`, and what share of the rest is in each layer.
-
-        The share is one of logarithms over the threshold, from 0 to 1.
-        """
-        layers = sample.layers
-        rest = np.cumsum(layers[:, ::-1], axis=1)[:, ::-1]
-        total = (rest[:, 0] - sample.energy) / np.sqrt(sample.energy)
-        empty = rest[:, 0] == 0
-        total[empty] -= rng.random(int(empty.sum()))
-        last = rest[:, :-1] - layers[:, :-1] <= 0
-        here = layers[:, :-1]
-        share = self._log(here) / np.maximum(self._log(rest[:, :-1]), 1e-3)
-        share = np.where(last, rng.uniform(*ALL_BAND, share.shape), np.clip(share, 0.0, 1.0))
-        share = np.where(here == 0, rng.uniform(*BAND, share.shape), share)
-        return table(self.names, np.column_stack([total, share]), context=self.context(sample.energy))
+        r""":math:`(E_\mathrm{read} - E)/\sqrt{E}`; less a random number from 0 to 1 where nothing is read."""
+        read = sample.layers.sum(axis=1)
+        total = (read - sample.energy) / np.sqrt(sample.energy)
+        total[read == 0] -= rng.random(int((read == 0).sum()))
+        return table(("total",), total, context=self.context(sample.energy))
 
     def energies(self, rows: Floats, energy: Floats) -> Floats:
-        """Energy of each layer in GeV, (n, layers), of rows and energies of particles (n,)."""
-        left = np.maximum(energy + rows[:, 0] * np.sqrt(energy), 0.0)
-        left[left < self.threshold] = 0.0
-        found = np.zeros((len(rows), self.layers))
-        for layer in range(self.layers - 1):
-            share = rows[:, layer + 1]
-            part = self.threshold * np.exp(np.clip(share, 0.0, 1.0) * self._log(left))
-            part = np.where(share > ALL_GATE, left, np.minimum(part, left))
-            part[(share < GATE) | (left == 0)] = 0.0
-            part = np.where(left - part < self.threshold, np.where(part > 0, left, part), part)
-            found[:, layer] = part
-            left = np.maximum(left - part, 0.0)
-        found[:, -1] = left
-        return found
+        """What is read in GeV, (n,), 0 or at least the threshold, of rows (n, 1) and energies of particles (n,)."""
+        found = energy + rows[:, 0] * np.sqrt(energy)
+        return np.where(found < self.threshold, 0.0, found)
 
-    def _log(self, energy: Floats) -> Floats:
-        return np.log(np.maximum(energy, self.threshold) / self.threshold)
+
+def numbers_of_parts(part: Floats, rest: Floats, threshold: float, rng: np.random.Generator) -> Floats:
+    r"""Numbers that say what share of a rest is in a part.
+
+    They are :math:`\ln\frac{e}{R - e}` over its largest value :math:`\ln(R / s - 1)`, from -1 to 1, with the rest R and
+    the smallest reading s. A part that reads nothing gets a random number from a band below, one that takes all of the
+    rest from a band above.
+
+    Args:
+        part: in GeV, of any shape; 0 or at least the threshold, like what it leaves.
+        rest: in GeV, of the same shape.
+        threshold: s, in GeV.
+        rng: source of randomness.
+    """
+    band = rng.uniform(*BAND, part.shape)
+    behind = rest - part
+    logs = np.log(np.maximum(part, threshold) / np.maximum(behind, threshold))
+    inner = np.clip(logs / np.maximum(_largest(rest, threshold), LEAST), -1.0, 1.0)
+    found: Floats = np.where(part <= 0, -band, np.where(behind <= LEAST * rest, band, inner))
+    return found
+
+
+def parts_of_numbers(numbers: Floats, rest: Floats, threshold: float) -> Floats:
+    """What :func:`numbers_of_parts` was given, in GeV; for any numbers 0, all of the rest, or at least the threshold.
+
+    Args:
+        numbers: of any shape.
+        rest: in GeV, of the same shape; 0 or at least the threshold, and so is what a part leaves.
+        threshold: in GeV.
+    """
+    largest = _largest(rest, threshold)
+    share = 1 / (1 + np.exp(-np.clip(numbers, -1.0, 1.0) * np.maximum(largest, 0.0)))
+    gate = np.where(largest > -LEAST, GATE, 0.0)
+    found: Floats = np.where(numbers < -gate, 0.0, np.where(numbers >= gate, rest, share * rest))
+    return found
+
+
+def _largest(rest: Floats, threshold: float) -> Floats:
+    """The largest logarithm of the ratio of two readings with this sum; 0 or below where there cannot be two."""
+    largest: Floats = np.log(np.maximum(rest / threshold - 1, LEAST))
+    return largest

@@ -9,12 +9,12 @@ sum would be fixed, and the density infinite.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partonic.core.errors import InputError
-from partonic.generation.shower_rows import Showers
 from partonic.generation.table import Table, table
 
 Floats = NDArray[np.float64]
@@ -24,6 +24,14 @@ GATE = -0.5  # in the middle between both; below it is zero
 GAUGE, MOST = 0.03, 0.12  # spread of the common shift, and how far it may go
 ROUNDING = 1e-9
 HIGHEST = 5.0  # of a number, so that a wild one does no harm
+
+
+class Draws(Protocol):
+    """What draws numbers of parts."""
+
+    def sample(self, n: int, rng: np.random.Generator, context: Floats | None = None) -> Floats:
+        """Rows (n, numbers) at what is given, (n, c)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of sharing out: what is split, into what, and what is given.
+    """One step of sharing out at once: what is split, into what, and what is given.
 
     Args:
         split: of each whole.
@@ -101,36 +109,61 @@ class Stage:
     split: Split
     wholes: tuple[int, ...]
 
-    def context(self, wholes: Floats, layers: Floats, energy: Floats) -> Floats:
-        """What is given: where the whole is, its energy, that of all layers and of the particle.
+    @property
+    def parts(self) -> int:
+        """Of each whole."""
+        return self.split.parts
 
-        Args:
-            wholes: in GeV, (n, ...) for each whole.
-            layers: in GeV, (n, layers).
-            energy: of the particles in GeV, (n,).
-
-        Returns:
-            (n, ..., numbers) for each whole.
-        """
-        unit = self.split.threshold
-        logs = np.column_stack([np.log(energy), np.log1p(layers / unit)])
-        shape = (len(energy), *self.wholes)
-        spread = (len(energy), *(1 for _ in self.wholes), logs.shape[1])
-        parts = [np.broadcast_to(logs.reshape(spread), (*shape, logs.shape[1])), np.log1p(wholes / unit)[..., None]]
-        for axis, count in enumerate(self.wholes):
-            place = np.eye(count).reshape(*(count if i == axis else 1 for i in range(len(self.wholes))), count)
-            parts.append(np.broadcast_to(place, (*shape, count)))
-        return np.concatenate(parts, axis=-1)
-
-    def table_of(self, parts: Floats, sample: Showers, rng: np.random.Generator) -> Table:
+    def table_of(self, parts: Floats, layers: Floats, energy: Floats, rng: np.random.Generator) -> Table:
         """Rows of all wholes that read something, with what is given.
 
         Args:
             parts: in GeV, (n, ..., parts) for each whole.
-            sample: the showers.
+            layers: in GeV, (n, layers); (n, 0) before there are any.
+            energy: of the particles in GeV, (n,).
             rng: source of randomness.
         """
         wholes = parts.sum(axis=-1)
-        hit = wholes > 0
-        context = self.context(wholes, sample.layers, sample.energy)[hit]
-        return table(self.split.names, self.split.rows(parts[hit], rng), context=context)
+        at = np.nonzero(wholes > 0)
+        context = given_of_wholes(at, wholes, layers, energy, self.split.threshold)
+        return table(self.split.names, self.split.rows(parts[at], rng), context=context)
+
+    def share_out(
+        self, step: Draws, wholes: Floats, layers: Floats, energy: Floats, rng: np.random.Generator
+    ) -> Floats:
+        """Energies of parts in GeV, (n, ..., parts), 0 or at least the threshold; their sums are the wholes.
+
+        Args:
+            step: draws rows of parts.
+            wholes: in GeV, (n, ...), 0 or at least the threshold.
+            layers: in GeV, (n, layers).
+            energy: of the particles in GeV, (n,).
+            rng: source of randomness.
+        """
+        at = np.nonzero(wholes > 0)
+        parts = np.zeros((*wholes.shape, self.split.parts))
+        if len(at[0]):
+            context = given_of_wholes(at, wholes, layers, energy, self.split.threshold)
+            parts[at] = self.split.energies(step.sample(len(context), rng, context), wholes[at])
+        return parts
+
+
+def given_of_wholes(
+    at: tuple[NDArray[np.int64], ...], wholes: Floats, layers: Floats, energy: Floats, unit: float
+) -> Floats:
+    """What is given with a whole that is shared out: energies of the particle, of all layers, its own, its place.
+
+    Args:
+        at: numbers of showers and places of the wholes, as of ``np.nonzero``, (m,) each.
+        wholes: in GeV, (n, ...) for each whole.
+        layers: in GeV, (n, layers).
+        energy: of the particles in GeV, (n,).
+        unit: the smallest reading in GeV.
+
+    Returns:
+        (m, numbers).
+    """
+    shower, *places = at
+    logs = np.column_stack([np.log(energy), np.log1p(layers / unit)])[shower]
+    where = [np.eye(count)[place] for count, place in zip(wholes.shape[1:], places, strict=True)]
+    return np.column_stack([logs, np.log1p(wholes[at] / unit), *where])

@@ -199,7 +199,7 @@ class FastCalorimeter:
                 device=context.device,
             )
             made.save(context.result.checkpoint(method) / "generator")
-            first = made.layers
+            first = made
             seconds = sum(float(step["seconds"]) for step in made.facts["steps"])
             found.append(
                 (method, partial(_drawn, made), {"weights": made.parameters, "seconds of training": round(seconds, 1)})

@@ -9,8 +9,9 @@ from partonic.generation.calorimeter import ShowerGenerator, stages, train_showe
 from partonic.generation.flow import FlowOptions
 from partonic.generation.matching import MatchingOptions
 from partonic.generation.shower_features import feature_names, features
-from partonic.generation.shower_rows import LayerRows, Showers, showers
+from partonic.generation.shower_rows import Showers, Totals, numbers_of_parts, parts_of_numbers, showers
 from partonic.generation.shower_splits import Split
+from partonic.generation.shower_sticks import Sticks
 from partonic.simulators.showers.geometry import Cylinder
 from partonic.simulators.showers.simulator import CalorimeterShowers
 
@@ -37,38 +38,73 @@ def voxels_of(sample):
     return sample.voxels.reshape(len(sample), 4, 6)
 
 
-def test_layers_come_back_from_their_rows(sample):
-    rows = LayerRows.of(sample)
+def test_totals_come_back_from_their_rows(sample):
+    rows = Totals.of(sample)
     assert rows.threshold == pytest.approx(0.005, rel=0.05)
-    assert np.any(sample.layers == 0)
     made = rows.table_of(sample, generator(2))
-    np.testing.assert_allclose(rows.energies(made.values, sample.energy), sample.layers, rtol=1e-9, atol=1e-12)
-    np.testing.assert_array_equal(rows.energies(made.values, sample.energy) == 0, sample.layers == 0)
+    np.testing.assert_allclose(rows.energies(made.values, sample.energy), sample.layers.sum(axis=1), rtol=1e-9)
 
 
 def test_showers_that_read_nothing_have_rows_too():
     some = Showers(np.zeros((3, 4, 2, 3)), np.array([2.0, 30.0, 50.0]))
     some.voxels[1, 2, 0, 1] = 1.0
-    rows = LayerRows(4, 0.01)
+    rows = Totals(0.01)
     made = rows.table_of(some, generator(1))
-    np.testing.assert_allclose(rows.energies(made.values, some.energy), some.layers, atol=1e-12)
+    np.testing.assert_allclose(rows.energies(made.values, some.energy), [0, 1, 0], atol=1e-12)
 
 
-def test_any_numbers_give_layers_that_add_up():
-    """Rows far from those of any shower still are energies: 0 or above the threshold, their sum is the total."""
-    rows, rng = LayerRows(5, 0.01), generator(3)
-    wild = np.column_stack([rng.normal(-1, 2, 2000), rng.uniform(-0.6, 1.6, (2000, 4))])
-    energy = rng.uniform(1, 50, 2000)
-    found = rows.energies(wild, energy)
-    total = np.maximum(energy + wild[:, 0] * np.sqrt(energy), 0)
-    total[total < 0.01] = 0
-    np.testing.assert_allclose(found.sum(axis=1), total, rtol=1e-12)
-    assert np.all((found == 0) | (found > 0.01 * (1 - 1e-9)))
+def test_shares_of_a_rest_come_back_from_their_numbers():
+    rest = np.array([5.0, 5.0, 5.0, 5.0, 0.015, 0.015, 0.0, 0.02])
+    part = np.array([0.0, 5.0, 0.01, 4.99, 0.0, 0.015, 0.0, 0.01])
+    numbers = numbers_of_parts(part, rest, 0.01, generator(2))
+    np.testing.assert_allclose(numbers[2:4], [-1, 1], rtol=1e-9)
+    assert numbers[0] < -1.1
+    assert numbers[1] > 1.1
+    np.testing.assert_allclose(parts_of_numbers(numbers, rest, 0.01), part, atol=1e-12)
+
+
+def test_any_numbers_give_shares_that_keep_the_threshold():
+    rng = generator(3)
+    rest = np.where(rng.random(3000) < 0.1, 0.0, np.exp(rng.uniform(np.log(0.01), 3, 3000)))
+    part = parts_of_numbers(rng.normal(0, 2, 3000), rest, 0.01)
+    for one in (part, rest - part):
+        assert np.all((one == 0) | (one > 0.01 * (1 - 1e-9)))
+
+
+class Known:
+    """Draws numbers that it was given, of parts in their order."""
+
+    def __init__(self, numbers, order):
+        self.numbers, self.order = numbers, order
+
+    def sample(self, n, rng, context):
+        assert context.shape[0] == n
+        which = np.flatnonzero(self.order == context[:, -3:].argmax(axis=1)[0])
+        assert len(which) == n
+        return self.numbers[which]
+
+
+def test_sharing_out_one_after_the_other_undoes_its_rows(sample):
+    """Four of the six voxels of each layer: the numbers of the table give the same readings again."""
+    parts = voxels_of(sample)[..., 1:5]
+    sticks = Sticks(4, Totals.of(sample).threshold, (4,))
+    table = sticks.table_of(parts, sample.layers, sample.energy, generator(4))
+    order = table.context[:, -3:].argmax(axis=1)
+    wholes = parts.sum(axis=-1)
+    back = sticks.share_out(Known(table.values, order), wholes, sample.layers, sample.energy, generator(5))
+    np.testing.assert_allclose(back, parts, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(back == 0, parts == 0)
+
+
+def test_large_samples_are_thinned(monkeypatch, sample):
+    monkeypatch.setattr("partonic.generation.shower_sticks.MOST", 100)
+    sticks = Sticks(6, Totals.of(sample).threshold, (4,))
+    assert len(sticks.table_of(voxels_of(sample), sample.layers, sample.energy, generator(4))) == 100
 
 
 def test_parts_come_back_from_their_rows(sample):
     parts = voxels_of(sample)[sample.layers > 0]
-    split = Split(6, LayerRows.of(sample).threshold)
+    split = Split(6, Totals.of(sample).threshold)
     rows = split.rows(parts, generator(4))
     back = split.energies(rows, parts.sum(axis=1))
     np.testing.assert_allclose(back, parts, rtol=1e-9, atol=1e-12)
@@ -107,17 +143,17 @@ def test_features_of_a_shower_by_hand():
 @pytest.mark.parametrize("method", ["flow", "matching"])
 def test_a_generator_gives_showers_and_comes_back_from_its_files(trained, method, tmp_path):
     trained = trained[method]
-    assert len(trained.steps) == (2 if method == "flow" else 1)
-    assert trained.parameters == trained.layers.parameters + sum(step.parameters for step in trained.steps)
+    assert len(trained.steps) == (3 if method == "flow" else 2)
+    assert trained.parameters == trained.total.parameters + sum(step.parameters for step in trained.steps)
     energy = np.linspace(*trained.energies, 200)
     drawn = trained.sample(energy, generator(6))
     assert drawn.voxels.shape == (200, 4, 2, 3)
     assert np.all((drawn.voxels == 0) | (drawn.voxels >= trained.threshold * (1 - 1e-6)))
     assert np.any(drawn.voxels == 0)
-    first = LayerRows(4, trained.threshold)
+    first = Totals(trained.threshold)
     rng = generator(6)
-    layers = first.energies(trained.layers.sample(200, rng, first.context(energy)), energy)
-    np.testing.assert_allclose(drawn.layers, layers, rtol=1e-9, atol=1e-12)
+    total = first.energies(trained.total.sample(200, rng, first.context(energy)), energy)
+    np.testing.assert_allclose(drawn.layers.sum(axis=1), total, rtol=1e-9, atol=1e-12)
     trained.save(tmp_path)
     again = ShowerGenerator.load(tmp_path)
     np.testing.assert_array_equal(again.sample(energy, generator(6)).voxels, drawn.voxels)
@@ -133,7 +169,7 @@ def test_a_little_training_finds_the_response():
     events = simulator.simulate(0.0, 2000, generator(7))
     options = FlowOptions(hidden=(16,), bins=6, size=256, epochs=6, learning_rate=1e-2)
     trained = train_showers(showers(events.column("voxels"), events.column("energy")), layers=options)
-    assert trained.steps == ()
+    assert len(trained.steps) == 1
     drawn = trained.sample(np.full(3000, 10.0), generator(8)).layers
     truth = CalorimeterShowers("electron", (10.0, 10.0), simulator.cylinder).simulate(0.0, 3000, generator(9))
     true = np.asarray(truth.column("x"))
@@ -152,7 +188,8 @@ def test_a_little_training_finds_the_response():
         (lambda: showers(np.zeros((2, 1, 1, 2)), np.ones(2)), "all voxels of 2 showers are zero"),
         (lambda: stages((2, 2, 2), 0.1, "flw"), "unknown method 'flw'; did you mean 'flow'"),
         (lambda: Split(0, 1.0), "a split needs a part or more"),
-        (lambda: LayerRows(2, 0.0), "a threshold above 0"),
+        (lambda: Totals(0.0), "a threshold above 0"),
+        (lambda: Sticks(1, 0.1, ()), "two parts or more"),
         (lambda: train_showers(showers(np.ones((2, 1, 1, 2)), np.ones(2)), splits=MATCHING), "takes FlowOptions"),
         (lambda: train_showers(showers(np.ones((1, 2, 1, 2)), np.ones(1))), "cannot learn from one event"),
     ],
@@ -160,6 +197,16 @@ def test_a_little_training_finds_the_response():
 def test_unfit_showers_are_refused(make, message):
     with pytest.raises((InputError, UnknownNameError), match=message):
         make()
+
+
+def test_a_calorimeter_of_one_layer():
+    events = CalorimeterShowers("electron", (5.0, 20.0), Cylinder(1, 14.0, (2.0, 8.0), 2)).simulate(
+        0.0, 300, generator(1)
+    )
+    sample = showers(events.column("voxels"), events.column("energy"))
+    drawn = train_showers(sample, layers=FLOW, splits=FLOW).sample(sample.energy, generator(2))
+    assert drawn.voxels.shape == (300, 1, 2, 2)
+    assert np.all(drawn.voxels.sum(axis=(1, 2, 3)) > 1)
 
 
 def test_energies_outside_of_the_training_are_refused(trained):
