@@ -9,6 +9,7 @@ from torch import Tensor
 
 from partonic.core.errors import InputError
 from partonic.equations.conditions import Condition, Curve, Face, at
+from partonic.equations.exact import hold
 from partonic.equations.features import Shape, draw
 from partonic.equations.newton import gauss_newton, start
 from partonic.equations.points import grid, interior, on
@@ -45,6 +46,7 @@ def check(problem: Problem) -> Orders:
         _try_condition(problem, one)
     _count_conditions(problem, found)
     _contradictions(problem)
+    hold(problem)
     return found
 
 

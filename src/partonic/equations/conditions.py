@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from partonic.core.errors import InputError
 
 Value = float | Callable[[Tensor], Tensor]
 Rows = Callable[..., "Tensor | Sequence[Tensor]"]
@@ -58,6 +60,7 @@ class Condition:
         field: which field it is about; None where it is about several.
         value: of a field (or an integral), for checks.
         start: of an initial condition the values and then the slopes that it fixes.
+        held: it holds exactly, see :func:`exactly`; otherwise in the sense of least squares.
     """
 
     kind: Kind
@@ -67,6 +70,7 @@ class Condition:
     field: int | None = None
     value: Value = 0.0
     start: tuple[Value, ...] = ()
+    held: bool = False
 
 
 def at(value: Value, x: Tensor) -> Tensor:
@@ -177,3 +181,21 @@ def data(points: Tensor, values: Tensor, field: int = 0) -> Condition:
 def condition(place: Place, rows: Rows, count: int = 1) -> Condition:
     """A condition of one's own, linear or not; arguments as of :class:`Condition`."""
     return Condition("own", rows, (place,), count)
+
+
+def exactly(one: Condition) -> Condition:
+    """The same condition, which then holds exactly instead of in the sense of least squares.
+
+    Fields are written so that they cannot break it, see :mod:`partonic.equations.exact`: on an interval values, slopes,
+    mixtures, periods and initial conditions; in more dimensions values on faces and initial conditions.
+
+    Args:
+        one: on faces.
+
+    Raises:
+        InputError: it is stated on a curve, or is an integral, data or a condition of one's own.
+    """
+    if one.kind in ("integral", "data", "own") or not all(isinstance(place, Face) for place in one.places):
+        what = "a condition on a curve" if one.kind not in ("integral", "data", "own") else f"the kind '{one.kind}'"
+        raise InputError(f"only conditions on values and slopes on faces can hold exactly, not {what}")
+    return replace(one, held=True)

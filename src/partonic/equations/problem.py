@@ -26,7 +26,8 @@ class Problem:
             systems. A parameter of a whole family of problems is one more coordinate without derivatives.
         lower: lower ends of the coordinates, one to three.
         upper: their upper ends.
-        conditions: see :mod:`partonic.equations.conditions`.
+        conditions: see :mod:`partonic.equations.conditions`; they hold in the sense of least squares, or exactly where
+            :func:`partonic.equations.conditions.exactly` says so.
         fields: number of unknown functions.
         unknowns: unknown numbers (an eigenvalue, a coefficient to be found from data) and a first guess of each.
         inside: which points (dimensions, points) belong to a domain cut out of the box, (points,) of bool; all if None.

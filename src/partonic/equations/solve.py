@@ -17,10 +17,11 @@ from partonic.core.estimate import Estimate
 from partonic.core.threads import single_thread
 from partonic.equations.adam import AdamOptions, adam
 from partonic.equations.checks import check
+from partonic.equations.exact import Held, hold
 from partonic.equations.features import Shape, draw
 from partonic.equations.levenberg import levenberg
 from partonic.equations.network import Network
-from partonic.equations.newton import gauss_newton, start
+from partonic.equations.newton import gauss_newton
 from partonic.equations.points import grid, interior
 from partonic.equations.problem import Problem
 from partonic.equations.solution import Fields, Solution, Status, Trial
@@ -153,20 +154,21 @@ def richer(shape: Shape, dimensions: int) -> Shape:
 
 def _newton(problem: Problem, shape: Shape) -> Way:
     def run(second: bool, seed: int) -> Fields:
-        return newton(problem, richer(shape, problem.dimensions) if second else shape, seed)
+        held = hold(problem)
+        return held.fields(newton(held, richer(shape, problem.dimensions) if second else shape, seed))
 
     return Way(f"newton, {shape.width} features", run)
 
 
-def newton(problem: Problem, shape: Shape, seed: int) -> Network:
+def newton(held: Held, shape: Shape, seed: int) -> Network:
     """One solve of the output layer on the whole domain."""
+    problem = held.problem
     features = draw(shape, problem.lower, problem.upper, seed)
     guess = problem.guess
-    if guess is None and time_axis(problem) is not None:
+    if guess is None and held.carrier is None and time_axis(problem) is not None:
         guess = lambda x: start_values(problem, x)  # noqa: E731
-    first = start(features, problem.fields, guess, interior(problem, shape.nodes)[0])
-    unknowns = torch.tensor(list(problem.unknowns.values()), dtype=torch.float64)
-    return gauss_newton(terms(problem, shape.nodes), features, first, unknowns).network
+    first, unknowns = held.start(features, guess, interior(problem, shape.nodes)[0])
+    return gauss_newton(terms(held.free, shape.nodes), features, first, unknowns).network
 
 
 def _windows(problem: Problem, count: int) -> Way:
@@ -183,7 +185,8 @@ def _levenberg(problem: Problem) -> Way:
 
     def run(second: bool, seed: int) -> Fields:
         used = richer(shape, problem.dimensions) if second else shape
-        return levenberg(terms(problem, used.nodes), newton(problem, used, seed)).network
+        held = hold(problem)
+        return held.fields(levenberg(terms(held.free, used.nodes), newton(held, used, seed)).network)
 
     return Way(f"levenberg, {shape.width} features", run)
 
@@ -191,7 +194,8 @@ def _levenberg(problem: Problem) -> Way:
 def _adam(problem: Problem, options: AdamOptions) -> Way:
     def run(second: bool, seed: int) -> Fields:
         wide = tuple(round(RICHER * width) for width in options.hidden) if second else options.hidden
-        return adam(problem, replace(options, hidden=wide), seed)[0]
+        held = hold(problem)
+        return held.fields(adam(held.free, replace(options, hidden=wide), seed)[0])
 
     return Way(f"adam, {' x '.join(map(str, options.hidden))}", run)
 

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from partonic.equations.conditions import Condition, Curve, Face, Value, at, initial
+from partonic.equations.exact import hold
 from partonic.equations.features import Shape, draw
-from partonic.equations.network import Network
-from partonic.equations.newton import gauss_newton, start
+from partonic.equations.newton import gauss_newton
 from partonic.equations.points import interior
 from partonic.equations.problem import Problem
+from partonic.equations.solution import Fields
 from partonic.equations.system import Jets, terms
 
 
@@ -24,11 +25,13 @@ class March:
         axis: that is marched along.
         edges: (windows + 1,) rising.
         networks: one a window.
+        fields: number of fields.
     """
 
     axis: int
     edges: Tensor
-    networks: tuple[Network, ...]
+    networks: tuple[Fields, ...]
+    fields: int
 
     @property
     def unknowns(self) -> Tensor:
@@ -42,7 +45,7 @@ class March:
 
     def jets(self, x: Tensor) -> Jets:
         """Fields, first and second derivatives at points (dimensions, points)."""
-        d, n, m = len(x), x.shape[1], self.networks[0].output.shape[1]
+        d, n, m = len(x), x.shape[1], self.fields
         u, du, d2u = (torch.empty(*shape, n, dtype=x.dtype) for shape in ((m,), (m, d), (m, d, d)))
         window = torch.bucketize(x[self.axis].contiguous(), self.edges[1:-1])
         for number in set(window.tolist()):
@@ -58,6 +61,8 @@ def time_axis(problem: Problem) -> int | None:
     if len(starts) != 1 or len(axes) != 1 or problem.unknowns or problem.inside is not None:
         return None
     (axis,) = axes
+    if problem.dimensions > 1 and any(one.held for one in problem.conditions):
+        return None
     others = [one for one in problem.conditions if one.kind != "initial"]
     if starts[0].places[0] != Face(axis, problem.lower[axis]):
         return None
@@ -89,26 +94,28 @@ def march(problem: Problem, shape: Shape, windows: int, seed: int) -> March:
     axis = time_axis(problem)
     assert axis is not None
     edges = torch.linspace(problem.lower[axis], problem.upper[axis], windows + 1, dtype=torch.float64)
-    networks: list[Network] = []
+    networks: list[Fields] = []
     for number in range(windows):
         part = _window(problem, axis, float(edges[number]), float(edges[number + 1]), networks)
         features = draw(shape, part.lower, part.upper, seed + number)
-        rows = terms(part, shape.nodes)
-        first = start(features, part.fields, part.guess, interior(part, shape.nodes)[0])
-        found = gauss_newton(rows, features, first, torch.zeros(0, dtype=torch.float64)).network
+        held = hold(part)
+        first, unknowns = held.start(features, part.guess, interior(part, shape.nodes)[0])
+        found = held.fields(gauss_newton(terms(held.free, shape.nodes), features, first, unknowns).network)
         networks.append(found)
         if not found.finite:
             networks += [found] * (windows - number - 1)
             break
-    return March(axis, edges, tuple(networks))
+    return March(axis, edges, tuple(networks), problem.fields)
 
 
-def _window(problem: Problem, axis: int, low: float, high: float, before: list[Network]) -> Problem:
+def _window(problem: Problem, axis: int, low: float, high: float, before: list[Fields]) -> Problem:
     """The problem between two edges; its initial values are the last network's."""
     lower, upper = list(problem.lower), list(problem.upper)
     lower[axis], upper[axis] = low, high
     conditions = problem.conditions
-    guess = problem.guess or (lambda x: start_values(problem, x))
+    guess = problem.guess
+    if guess is None and not any(one.held for one in conditions):
+        guess = lambda x: start_values(problem, x)  # noqa: E731
     if before:
         last = before[-1]
         conditions = tuple(_taken_over(one, last, axis, low, problem.fields) for one in conditions)
@@ -123,7 +130,7 @@ def _window(problem: Problem, axis: int, low: float, high: float, before: list[N
     return replace(problem, lower=tuple(lower), upper=tuple(upper), conditions=conditions, guess=guess)
 
 
-def _taken_over(one: Condition, last: Network, axis: int, low: float, fields: int) -> Condition:
+def _taken_over(one: Condition, last: Fields, axis: int, low: float, fields: int) -> Condition:
     if one.kind != "initial":
         return one
 
@@ -134,4 +141,4 @@ def _taken_over(one: Condition, last: Network, axis: int, low: float, fields: in
         return lambda x: last.jets(x)[1][field, axis]
 
     slopes = [slope(field) for field in range(len(one.start) - fields)]
-    return initial(low, [value(field) for field in range(fields)], slopes, axis=axis)
+    return replace(initial(low, [value(field) for field in range(fields)], slopes, axis=axis), held=one.held)

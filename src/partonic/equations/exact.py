@@ -1,0 +1,149 @@
+r"""Conditions that hold exactly, because fields are written so that they cannot break them (physics/9705023).
+
+A field is :math:`u = G + D N`. G fulfils the conditions, D vanishes where they are stated, N is free. What is solved is
+the problem for N, without these conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from partonic.equations.carriers import Carrier, Guess, ends, sides
+from partonic.equations.conditions import Condition, Face
+from partonic.equations.features import Features
+from partonic.equations.newton import start
+from partonic.equations.problem import Problem
+from partonic.equations.solution import Fields
+from partonic.equations.system import Jets
+
+
+@dataclass(frozen=True)
+class HeldFields:
+    """Fields G + D N.
+
+    Args:
+        carrier: G and D.
+        network: N; behind the problem's unknown numbers it has those that G leaves open.
+    """
+
+    carrier: Carrier
+    network: Fields
+
+    @property
+    def unknowns(self) -> Tensor:
+        """Unknown numbers of the problem, (unknowns,)."""
+        numbers = self.network.unknowns
+        return numbers[: len(numbers) - self.carrier.free]
+
+    @property
+    def finite(self) -> bool:
+        """Whether all numbers are."""
+        return self.network.finite
+
+    def jets(self, x: Tensor) -> Jets:
+        """Fields, first and second derivatives at points (dimensions, points)."""
+        numbers = self.network.unknowns
+        q = numbers[len(numbers) - self.carrier.free :, None].expand(-1, x.shape[1])
+        return compose(self.carrier.offset(x, q), self.carrier.factor(x), self.network.jets(x))
+
+
+@dataclass(frozen=True)
+class Held:
+    """A problem and the one for its free part N.
+
+    Args:
+        problem: with all conditions.
+        free: for N, without those that hold exactly; the problem itself where none do.
+        carrier: G and D; None where no condition holds exactly.
+    """
+
+    problem: Problem
+    free: Problem
+    carrier: Carrier | None
+
+    def fields(self, network: Fields) -> Fields:
+        """The fields of a solution N."""
+        return network if self.carrier is None else HeldFields(self.carrier, network)
+
+    def start(self, features: Features, guess: Guess | None, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Output layer (features, fields) and unknown numbers (unknowns,) of a first guess on points x."""
+        numbers = torch.tensor(list(self.problem.unknowns.values()), dtype=torch.float64)
+        if self.carrier is None:
+            return start(features, self.problem.fields, guess, x), numbers
+        if guess is None:
+            nothing = torch.zeros(self.carrier.free, dtype=torch.float64)
+            return start(features, self.problem.fields, None, x), torch.cat([numbers, nothing])
+        numbers = torch.cat([numbers, self.carrier.first(guess)])
+        factor, values = self.carrier.factor(x)[0], features.jets(x)[0]
+        output = [
+            torch.linalg.lstsq(weight[:, None] * values, one[:, None], driver="gelsd", rcond=1e-12).solution
+            for weight, one in zip(factor, self.carrier.rest(guess, x), strict=True)
+        ]
+        return torch.cat(output, 1), numbers
+
+
+def hold(problem: Problem) -> Held:
+    """Split what holds exactly from what has to be solved.
+
+    Raises:
+        InputError: a condition cannot hold exactly.
+    """
+    held = [one for one in problem.conditions if one.held]
+    if not held:
+        return Held(problem, problem, None)
+    carrier: Carrier = ends(problem, held) if problem.dimensions == 1 else sides(problem, held)
+    numbers = dict(problem.unknowns) | {f"free number {k}": 0.0 for k in range(carrier.free)}
+    free = replace(
+        problem,
+        equations=_equations(problem, carrier),
+        conditions=tuple(_condition(one, problem, carrier) for one in problem.conditions if not one.held),
+        unknowns=numbers,
+        guess=None,
+        exact=None,
+    )
+    return Held(problem, free, carrier)
+
+
+def compose(offset: Jets, factor: Jets, network: Jets) -> Jets:
+    """Jets of G + D N from those of G, D and N."""
+    (g, dg, d2g), (w, dw, d2w), (n, dn, d2n) = offset, factor, network
+    cross = dw[:, :, None] * dn[:, None]
+    second = d2g + d2w * n[:, None, None] + cross + cross.transpose(1, 2) + w[:, None, None] * d2n
+    return g + w * n, dg + dw * n[:, None] + w[:, None] * dn, second
+
+
+def _equations(problem: Problem, carrier: Carrier) -> Callable[..., object]:
+    count = len(problem.unknowns)
+
+    def equations(x: Tensor, n: Tensor, dn: Tensor, d2n: Tensor, p: Tensor | None = None) -> object:
+        p = torch.zeros(0, x.shape[1], dtype=torch.float64) if p is None else p
+        jets = compose(carrier.offset(x, p[count:]), carrier.factor(x), (n, dn, d2n))
+        return problem.values(x, *jets, p[:count])
+
+    return equations
+
+
+def _condition(one: Condition, problem: Problem, carrier: Carrier) -> Condition:
+    """A condition on the fields as one on N."""
+    count, m = len(problem.unknowns), problem.fields
+
+    def rows(x: Tensor, n: Tensor, dn: Tensor, p: Tensor) -> object:
+        sets = [x]
+        for place in one.places[1:]:  # periodic: the same points on another face
+            assert isinstance(place, Face)
+            other = x.clone()
+            other[place.axis] = place.at
+            sets.append(other)
+        fields, slopes = [], []
+        for number, points in enumerate(sets):
+            part = slice(number * m, (number + 1) * m)
+            (g, dg, _), (w, dw, _) = carrier.offset(points, p[count:]), carrier.factor(points)
+            fields.append(g + w * n[part])
+            slopes.append(dg + dw * n[part][:, None] + w[:, None] * dn[part])
+        return one.rows(x, torch.cat(fields), torch.cat(slopes), p[:count])
+
+    return replace(one, rows=rows)  # type: ignore[arg-type]
