@@ -11,10 +11,11 @@ from torch.nn.functional import linear, relu
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.models.norm_relu import norm_relu
+from partonic.models.pair_messages import PairLayers, in_one_pass, invariants, received
 from partonic.represent.edges import Edges, edges, gather, spread
 from partonic.represent.packed import KINEMATIC
 from partonic.represent.references import BEAMS, dot, squeeze, with_references
-from partonic.represent.segments import segment_mean
+from partonic.represent.segments import lengths, segment_mean, segments
 
 if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
@@ -50,21 +51,25 @@ class GroupBlock(nn.Module):
 
     def forward(self, hidden: Tensor, p4: Tensor, scalars: Tensor, graph: Edges) -> tuple[Tensor, Tensor]:
         """Scalars (particles, width) and four-vectors (particles, 4) of the next block."""
-        first, second = p4[graph.first], p4[graph.second]
-        difference = first - second
-        invariants = squeeze(torch.stack([dot(difference, difference), dot(first, second)], dim=1))
+        seen = squeeze(invariants(p4, graph))
         # The first layer sees (h_i, h_j, invariants): its products with h are made once for each particle.
         width = hidden.shape[1]
         own, other, rest = torch.split(self.pair.weight, [width, width, INVARIANTS], dim=1)
-        pairs = spread(linear(hidden, own), linear(hidden, other), graph).addmm(invariants, rest.t())
-        message = relu(self.message(norm_relu(self.pair_norm, pairs)), inplace=True)
-        message = message * self.gate(message).sigmoid()
-        received, _, _ = gather(message, graph)
+        mine, theirs = linear(hidden, own), linear(hidden, other)
+        layers = PairLayers(self.pair_norm, self.message, self.gate, None if self.last else self.move)
+        if in_one_pass(mine, layers):
+            messages, pull = received(mine, theirs, seen, rest, p4, graph, layers)
+        else:
+            pairs = spread(mine, theirs, graph).addmm(seen.t(), rest.t())
+            message = relu(self.message(norm_relu(self.pair_norm, pairs)), inplace=True)
+            message = message * self.gate(message).sigmoid()
+            messages, _, _ = gather(message, graph)
+            if not self.last:
+                pull, _, _ = gather(self.move(message) * (p4[graph.first] - p4[graph.second]), graph)
         if not self.last:
-            pull, _, _ = gather(self.move(message) * difference, graph)
-            others, _, _ = gather(torch.ones_like(message[:, :1]), graph)
-            p4 = p4 + self.step * pull / others.clamp(min=1)
-        return hidden + self.update(torch.cat([hidden, received, scalars], dim=1)), p4
+            others = lengths(graph.offsets)[segments(graph.offsets)] - 1
+            p4 = p4 + self.step * pull / others.clamp(min=1)[:, None]
+        return hidden + self.update(torch.cat([hidden, messages, scalars], dim=1)), p4
 
 
 @register_model(
