@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     "dnn",
     paper="arXiv:1704.08249",
     input="features",
+    rate=5_300,
     training={"epochs": 20, "learning_rate": 2e-3, "weight_decay": 1e-3, "size": 256},
 )
 class DNN(nn.Module):

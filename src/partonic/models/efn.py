@@ -25,6 +25,7 @@ SCALE = 5.0  # brings positions of about 0.2 near 1
     paper="arXiv:1810.05165",
     input="packed",
     invariant=("permutation", "azimuth", "soft-collinear"),
+    rate=3_000,
     training={"epochs": 16, "learning_rate": 3e-3, "weight_decay": 1e-3, "size": 128},
 )
 class EFN(nn.Module):

@@ -13,6 +13,7 @@ from partonic.models.lstm import LSTM
     paper="arXiv:1711.09059",
     input="packed",
     invariant=("permutation", "azimuth"),
+    rate=270,
     training={"epochs": 10, "learning_rate": 2e-3, "weight_decay": 1e-4, "size": 128},
 )
 class GRU(LSTM):

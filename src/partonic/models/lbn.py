@@ -38,6 +38,7 @@ def boosted(particles: Tensor, frames: Tensor) -> Tensor:
     paper="arXiv:1812.09722",
     input="packed",
     invariant=("permutation",),
+    rate=5_300,
     training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-4, "size": 128},
 )
 class LBN(nn.Module):

@@ -117,6 +117,7 @@ class Block(nn.Module):
     paper="arXiv:2512.17011",
     input="packed",
     invariant=("permutation", "azimuth", "lorentz"),
+    rate=130,
     training={"epochs": 12, "learning_rate": 3e-3, "weight_decay": 1e-2, "size": 32},
 )
 class LGATrSlim(nn.Module):

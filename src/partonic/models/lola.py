@@ -25,6 +25,7 @@ OBSERVABLES = 5  # of each vector
     paper="arXiv:1707.08966",
     input="packed",
     invariant=("permutation",),  # squared distances are rounded to single precision
+    rate=2_000,
     training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-4, "size": 128},
 )
 class LoLa(nn.Module):

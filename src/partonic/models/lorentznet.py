@@ -77,6 +77,7 @@ class GroupBlock(nn.Module):
     paper="arXiv:2201.08187",
     input="packed",
     invariant=("permutation", "azimuth", "lorentz"),
+    rate=10,
     training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-2, "size": 32},
 )
 class LorentzNet(nn.Module):

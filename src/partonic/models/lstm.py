@@ -24,6 +24,7 @@ ORDERS = ("pt", "given")
     paper="arXiv:1711.09059",
     input="packed",
     invariant=("permutation", "azimuth"),
+    rate=210,
     training={"epochs": 10, "learning_rate": 2e-3, "weight_decay": 1e-4, "size": 128},
 )
 class LSTM(nn.Module):

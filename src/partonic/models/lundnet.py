@@ -41,6 +41,7 @@ class TreeConv(EdgeLayers):
     paper="arXiv:2012.08526",
     input="lund",
     invariant=("permutation", "azimuth", "boost"),
+    rate=280,
     training={"epochs": 12, "learning_rate": 3e-3, "weight_decay": 1e-4, "size": 64},
 )
 class LundNet(nn.Module):

@@ -11,6 +11,7 @@ from partonic.models.lundnet import LundNet
     paper="arXiv:2012.08526",
     input="lund",
     invariant=("permutation", "azimuth", "boost"),
+    rate=1_000,
     training={"epochs": 15, "learning_rate": 3e-3, "weight_decay": 1e-4, "size": 64},
 )
 class LundNetLight(LundNet):

@@ -148,6 +148,7 @@ class Block(nn.Module):
     paper="arXiv:2202.03772",
     input="packed",
     invariant=("permutation",),  # the masses of pairs are rounded to single precision, as in the published network
+    rate=40,
     training={"epochs": 20, "learning_rate": 1e-3, "weight_decay": 1e-2, "size": 64},
 )
 class ParT(nn.Module):

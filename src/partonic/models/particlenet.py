@@ -85,6 +85,7 @@ class EdgeConv(EdgeLayers):
     paper="arXiv:1902.08570",
     input="packed",
     invariant=("permutation", "azimuth"),
+    rate=45,
     training={"epochs": 20, "learning_rate": 3e-3, "weight_decay": 1e-4, "size": 128},
 )
 class ParticleNet(nn.Module):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     paper="arXiv:1902.08570",
     input="packed",
     invariant=("permutation", "azimuth"),
+    rate=430,
     training={"epochs": 10, "learning_rate": 1e-3, "weight_decay": 1e-3, "size": 32},
 )
 class PCNN(nn.Module):

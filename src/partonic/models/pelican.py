@@ -88,6 +88,7 @@ class Block(nn.Module):
     paper="arXiv:2307.16506",
     input="packed",
     invariant=("permutation", "azimuth", "lorentz"),
+    rate=12,
     training={"epochs": 12, "learning_rate": 2.5e-3, "weight_decay": 5e-3, "size": 64},
 )
 class PELICAN(nn.Module):

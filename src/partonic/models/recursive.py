@@ -60,6 +60,7 @@ class GatedMerge(Merge):
     paper="arXiv:1702.00748",
     input="trees",
     invariant=("permutation", "azimuth"),
+    rate=3_000,
     training={"epochs": 12, "learning_rate": 3e-3, "weight_decay": 1e-4, "size": 64},
 )
 class Recursive(nn.Module):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     paper="arXiv:1902.09914",
     input="trees",
     invariant=("permutation", "azimuth"),
+    rate=1_500,
     training={"epochs": 12, "learning_rate": 3e-3, "weight_decay": 1e-4, "size": 64},
 )
 class TreeNiN(nn.Module):
