@@ -138,7 +138,11 @@ def load(path: Path) -> Problem:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+        if not callable(getattr(module, "problem", None)):
+            raise InputError(f"{path} has no function problem() that gives a partonic.equations.problem.Problem")
         problem = module.problem()
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{path} gives no problem: {type(error).__name__}: {error}") from error
     if not isinstance(problem, Problem):

@@ -39,7 +39,8 @@ def test_unknown_equations_are_found_before_anything_runs():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x = 1", "gives no problem: AttributeError"),
+        ("x = 1", r"mine\.py has no function problem\(\)"),
+        ("def problem():\n    return 1 / 0\n", "gives no problem: ZeroDivisionError"),
         ("def problem():\n    return 3\n", "must give a partonic.equations.problem.Problem, not 3"),
         ("import nothing_of_this_name", "gives no problem: ModuleNotFoundError"),
     ],
