@@ -23,7 +23,7 @@ from harness import run
 
 from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
-from partonic.lattice.chains import effective_sample_size, independence_metropolis, mean_of_chain
+from partonic.lattice.chains import effective_sample_size, independence_metropolis, mean_of_accepted, mean_of_chain
 from partonic.lattice.flow import train_flow
 from partonic.lattice.gauge_flow import GaugeFlow, train_gauge_flow
 from partonic.lattice.phi4 import Phi4, magnetisation
@@ -129,8 +129,8 @@ def _trained_gauge(theory: U1, seed: int) -> dict[str, Any]:
         "acceptance": chain.acceptance,
         "ESS": effective_sample_size(logs, generator(seed, 1)).value,
         "CPU s": spent,
-        "Q^2": mean_of_chain(charge(links).square().double().numpy()[chain.rows]),
-        "plaquette": mean_of_chain(plaquettes(links).cos().mean(dim=(1, 2)).double().numpy()[chain.rows]),
+        "Q^2": mean_of_accepted(charge(links).square().double().numpy(), chain),
+        "plaquette": mean_of_accepted(plaquettes(links).cos().mean(dim=(1, 2)).double().numpy(), chain),
         "gauge": gauge,
         "way back": back,
     }
@@ -153,13 +153,12 @@ def _trained(theory: Phi4, seed: int, steps: int) -> dict[str, Any]:
     phi, log_q = flow.sample(DRAWS, torch.Generator().manual_seed(100 + seed))
     logs = (-theory.action(phi) - log_q).double().numpy()
     chain = independence_metropolis(logs, generator(seed))
-    square = phi.square().mean(dim=(1, 2)).double().numpy()[chain.rows]
     return {
         "acceptance": chain.acceptance,
         "ESS": effective_sample_size(logs, generator(seed, 1)).value,
         "CPU s": spent,
         "positive": float((magnetisation(phi) > 0).double().mean()),
-        "square": mean_of_chain(square),
+        "square": mean_of_accepted(phi.square().mean(dim=(1, 2)).double().numpy(), chain),
     }
 
 

@@ -13,6 +13,7 @@ from partonic.core.estimate import Estimate
 Floats = NDArray[np.float64]
 
 REPLICAS = 200
+GROUPS = 20
 WINDOW = 1.5  # S of the automatic window
 
 
@@ -23,10 +24,12 @@ class Accepted:
     Args:
         rows: which proposal each state of the chain is, (n,).
         acceptance: share of proposals that were accepted.
+        log_weights: of the proposals, (n,).
     """
 
     rows: NDArray[np.int64]
     acceptance: float
+    log_weights: Floats
 
 
 def independence_metropolis(log_weights: ArrayLike, rng: np.random.Generator) -> Accepted:
@@ -49,7 +52,58 @@ def independence_metropolis(log_weights: ArrayLike, rng: np.random.Generator) ->
         if drawn[i] < logs[i] - logs[here]:
             here, moves = i, moves + 1
         rows[i] = here
-    return Accepted(rows, moves / (len(logs) - 1))
+    return Accepted(rows, moves / (len(logs) - 1), logs)
+
+
+def mean_of_accepted(values: ArrayLike, chain: Accepted) -> Estimate:
+    r"""Mean along a chain of independent proposals with the error that its repetitions leave.
+
+    A heavy proposal stays for long and comes rarely, so that the chain itself hardly shows how correlated it is: its
+    Gamma method gives too small an error. The weights know it. Of n proposals with shares
+    :math:`\pi_1 \ge \pi_2 \ge \dots` of all weight, :math:`T_k = \sum_{i \ge k} \pi_i` and the chance
+    :math:`\lambda_k = (n - k + 1 - T_k / \pi_k) / n` to stay at the k-th, a long chain has the variance
+
+    .. math:: \frac1n \sum_k \pi_k \frac{T_{k+1}}{T_k} \Big(f_k - \frac{1}{T_{k+1}} \sum_{i > k} \pi_i f_i\Big)^2
+       \frac{1 + \lambda_k}{1 - \lambda_k},
+
+    by the eigenvectors of its transition matrix (Liu, Statistics and Computing 6 (1996) 113). What is heavier than all
+    that was proposed stays unknown.
+
+    Args:
+        values: of the proposals, (n,).
+        chain: made of them by :func:`independence_metropolis`.
+
+    Raises:
+        InputError: there is not one finite value for each proposal, or they are all alike.
+    """
+    measured, variance, free = _variances(values, chain)
+    share = np.exp(chain.log_weights - chain.log_weights.max())
+    note = f"autocorrelation time {0.5 * variance / free:.3g}, the heaviest draw has {share.max() / share.sum():.2g}"
+    mean = float(measured[chain.rows].mean())
+    return Estimate.symmetric(mean, float(np.sqrt(variance / len(measured))), "weights of the draws", note)
+
+
+def time_of_accepted(values: ArrayLike, chain: Accepted) -> Estimate:
+    """Integrated autocorrelation time of a chain of independent proposals, 0.5 where all are accepted.
+
+    It follows from the weights of the proposals, its error from a jackknife in 20 groups of them.
+
+    Args:
+        values: of the proposals, (n,).
+        chain: made of them.
+
+    Raises:
+        InputError: as for :func:`mean_of_accepted`.
+    """
+    measured, variance, free = _variances(values, chain)
+    time, group = 0.5 * variance / free, np.arange(len(measured)) % GROUPS
+    without = []
+    for number in range(GROUPS):
+        kept = group != number
+        _, one, other = _variances(measured[kept], Accepted(chain.rows, chain.acceptance, chain.log_weights[kept]))
+        without.append(0.5 * one / other)
+    error = np.sqrt((GROUPS - 1) * np.var(without))
+    return Estimate.symmetric(time, float(error), "jackknife", "from the weights of the draws")
 
 
 def effective_sample_size(log_weights: ArrayLike, rng: np.random.Generator) -> Estimate:
@@ -133,6 +187,27 @@ def mean_of_chain(values: ArrayLike) -> Estimate:
     tau = autocorrelation_time(chains)
     error = float(np.sqrt(2 * max(tau.value, 0.5) * chains.var() / chains.size))
     return Estimate.symmetric(float(chains.mean()), error, "Gamma method", f"autocorrelation time {tau.value:.3g}")
+
+
+def _variances(values: ArrayLike, chain: Accepted) -> tuple[Floats, float, float]:
+    """The values, n times the variance of their mean along a chain, and the variance of one of them."""
+    measured = np.asarray(values, dtype=np.float64)
+    if measured.shape != chain.log_weights.shape or not np.all(np.isfinite(measured)):
+        raise InputError(
+            f"{len(chain.log_weights):,} proposals have as many finite values, not the shape {measured.shape}"
+        )
+    n, order = len(measured), np.argsort(-chain.log_weights)
+    share = np.exp(chain.log_weights[order] - chain.log_weights[order[0]])
+    share = share[share > 0] / share.sum()
+    f = measured[order[: len(share)]] - measured.mean()
+    left = np.cumsum(share[::-1])[::-1]
+    beyond = np.cumsum((share * f)[::-1])[::-1]
+    free = float(share @ (f - share @ f) ** 2)
+    if not free > 0:
+        raise InputError("the chain is constant: the error of its mean is not known")
+    stay = (n - np.arange(len(share)) - left / share)[:-1] / n
+    steps = (f[:-1] - beyond[1:] / left[1:]) ** 2 * (1 + stay) / (1 - stay)
+    return measured, float(np.sum(share[:-1] * left[1:] / left[:-1] * steps)), free
 
 
 def _share(weight: Floats) -> float:

@@ -110,12 +110,15 @@ def train_flow(
         InputError: a number is out of range.
         TrainingError: the training diverged.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        flow = Z2Flow(theory.side, layers, hidden)
-    chosen = options or usual_options(4e-3, seed)
-    done = train_on_draws(flow, theory, steps=steps, size=size, seed=seed, options=chosen, directory=directory)
-    return flow, done
+    return train_on_draws(
+        lambda: Z2Flow(theory.side, layers, hidden),
+        theory,
+        steps=steps,
+        size=size,
+        seed=seed,
+        options=options or usual_options(4e-3, seed),
+        directory=directory,
+    )
 
 
 class _Net(nn.Module):

@@ -214,11 +214,13 @@ def train_gauge_flow(
         InputError: a number is out of range.
         TrainingError: the training diverged.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        flow = GaugeFlow(theory.side, layers, hidden, bins)
-    if start is not None:
-        flow.load_state_dict(start.state_dict())
-    chosen = options or usual_options(5e-3, seed)
-    done = train_on_draws(flow, theory, steps=steps, size=size, seed=seed, options=chosen, directory=directory)
-    return flow, done
+    return train_on_draws(
+        lambda: GaugeFlow(theory.side, layers, hidden, bins),
+        theory,
+        steps=steps,
+        size=size,
+        seed=seed,
+        options=options or usual_options(5e-3, seed),
+        start=start,
+        directory=directory,
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from partonic.fit.loop import FitResult, fit
 from partonic.fit.options import FitOptions
 
 EPOCHS = 10
+Flow = TypeVar("Flow", bound=nn.Module)
 
 
 class Theory(Protocol):
@@ -102,24 +103,26 @@ class ReverseKL:
 
 
 def train_on_draws(
-    flow: Any,
+    build: Callable[[], Flow],
     theory: Theory,
     *,
     steps: int,
     size: int,
     seed: int,
     options: FitOptions,
+    start: Flow | None = None,
     directory: Path | str | None = None,
-) -> FitResult:
-    """Train a flow in place.
+) -> tuple[Flow, FitResult]:
+    """Make a flow and train it on its own draws.
 
     Args:
-        flow: a module that is a :class:`LatticeFlow`.
+        build: makes a module that is a :class:`LatticeFlow`.
         theory: to sample.
         steps: updates, at least one in each epoch of the options.
         size: fields of each.
-        seed: of the draws.
+        seed: of the initial weights and the draws.
         options: of the fit.
+        start: a flow of the same shape whose weights are the first ones; None draws them.
         directory: where the training is kept, to go on from there; None keeps nothing.
 
     Raises:
@@ -128,9 +131,14 @@ def train_on_draws(
     """
     if min(steps, size) < 1:
         raise InputError(f"training takes 1 step and 1 field or more, not {steps} and {size}")
-    draws = Draws(flow, size, max(1, steps // options.epochs), seed)
-    module: nn.Module = flow
-    return fit(module, ReverseKL(theory), draws, options=options, directory=directory, description="training the flow")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        flow = build()
+    if start is not None:
+        flow.load_state_dict(start.state_dict())
+    draws = Draws(cast(Any, flow), size, max(1, steps // options.epochs), seed)
+    said = "training the flow"
+    return flow, fit(flow, ReverseKL(theory), draws, options=options, directory=directory, description=said)
 
 
 def usual_options(rate: float, seed: int, device: str = "cpu") -> FitOptions:

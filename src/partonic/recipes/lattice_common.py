@@ -1,8 +1,9 @@
-"""What the recipes of lattice theories do alike: measuring chains, rows of tables, figures."""
+"""What the recipes of lattice theories do alike: drawing and measuring chains, figures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,40 +11,96 @@ from numpy.typing import NDArray
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
+from partonic.core.rng import generator
 
 if TYPE_CHECKING:
     from partonic.core.result import Result
+    from partonic.lattice.chains import Accepted
 
 Floats = NDArray[np.float64]
 Curve = tuple[Floats, Floats]
 
 
-def chain_mean(values: Floats) -> Estimate:
-    """The mean of a chain (n,) or of chains (chains, n); one that never changes has no error that is known."""
-    from partonic.lattice.chains import mean_of_chain
+@dataclass(frozen=True)
+class Drawn:
+    """Draws of a flow and the chain that Metropolis makes of them.
+
+    Args:
+        fields: the draws, (n, ...).
+        chain: of them.
+        acceptance: share of them that entered the chain.
+        effective: effective share of the draws.
+        partition: logarithm of Z by their weights.
+    """
+
+    fields: Any
+    chain: Accepted
+    acceptance: Estimate
+    effective: Estimate
+    partition: Estimate
+
+
+def drawn(flow: Any, theory: Any, n: int, seed: int) -> Drawn:
+    """Draw n configurations from a trained flow, and make the chain."""
+    import torch
+
+    from partonic.lattice.chains import effective_sample_size, independence_metropolis, log_mean_weight
+
+    fields, log_q = flow.sample(n, torch.Generator().manual_seed(seed + 1))
+    logs = numbers_of(-theory.action(fields) - log_q)
+    chain = independence_metropolis(logs, generator(seed, 1))
+    moved = chain_mean((chain.rows[1:] == np.arange(1, n)).astype(float))
+    effective = effective_sample_size(logs, generator(seed, 3))
+    return Drawn(fields, chain, moved, effective, log_mean_weight(logs, generator(seed, 2)))
+
+
+def hybrid(theory: Any, chains: int, fields: int, seed: int, every: int = 1) -> tuple[Any, Estimate]:
+    """Fields (chains, n, ...) of hybrid Monte Carlo and the share of accepted trajectories."""
+    import torch
+
+    random, warming = torch.Generator().manual_seed(seed + 2), min(100, 2 * fields)
+    found, accepted = theory.chains(chains, fields, random, warming=warming, every=every)
+    error = float(np.sqrt(max(accepted * (1 - accepted), 1e-9) / fields))
+    return found.transpose(0, 1), Estimate.symmetric(accepted, error, "binomial", "as of one chain")
+
+
+def numbers_of(values: Any) -> Floats:
+    """A tensor as an array of double precision."""
+    array: Floats = values.detach().double().cpu().numpy()
+    return array
+
+
+def chain_mean(values: Floats, chain: Accepted | None = None) -> Estimate:
+    """The mean of a chain (n,) or of chains (chains, n); one that never changes has no error that is known.
+
+    Args:
+        values: along the chains, or of the draws of which ``chain`` is made, (n,).
+        chain: made of draws.
+    """
+    from partonic.lattice.chains import mean_of_accepted, mean_of_chain
 
     try:
-        return mean_of_chain(values)
+        return mean_of_chain(values) if chain is None else mean_of_accepted(values, chain)
     except InputError as error:
         return Estimate(float(values.mean()), -np.inf, np.inf, "Gamma method", str(error))
 
 
-def chain_time(values: Floats) -> Estimate:
+def chain_time(values: Floats, chain: Accepted | None = None) -> Estimate:
     """Its integrated autocorrelation time; a chain that never changes gives a lower bound, half its length."""
-    from partonic.lattice.chains import autocorrelation_time
+    from partonic.lattice.chains import autocorrelation_time, time_of_accepted
 
     try:
-        return autocorrelation_time(values)
+        return autocorrelation_time(values) if chain is None else time_of_accepted(values, chain)
     except InputError as error:
         return Estimate(0.5 * values.shape[-1], 0.5 * values.shape[-1], np.inf, "Gamma method", str(error))
 
 
-def chain_curve(values: Floats) -> Curve:
+def chain_curve(values: Floats, chain: Accepted | None = None) -> Curve:
     """Means and errors, both (points,), of a quantity at several points along chains (..., n, points).
 
     What never changes, as the share of a bin that no configuration has met, gets the error that a single one makes.
     """
-    found = [chain_mean(values[..., k]) for k in range(values.shape[-1])]
+    found = [chain_mean(values[..., k], chain) for k in range(values.shape[-1])]
     single = values.shape[-1] / values.size
     return np.array([one.value for one in found]), np.array(
         [one.error if np.isfinite(one.error) else single for one in found]

@@ -21,10 +21,14 @@ from partonic.recipes.lattice_common import (
     draw_curve,
     draw_histories,
     draw_losses,
+    drawn,
+    hybrid,
+    numbers_of,
 )
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
+    from partonic.lattice.chains import Accepted
     from partonic.recipes.lattice_common import Floats
 
 TEXT = (
@@ -104,10 +108,6 @@ class LatticePhi4:
 
     def run(self, context: Context) -> Result:
         """Do the study; a training that was interrupted goes on."""
-        import torch
-
-        from partonic.core.rng import generator
-        from partonic.lattice.chains import effective_sample_size, independence_metropolis, log_mean_weight
         from partonic.lattice.flow import train_flow
         from partonic.lattice.phi4 import Phi4
         from partonic.lattice.training import usual_options
@@ -117,29 +117,22 @@ class LatticePhi4:
         options = usual_options(4e-3, self.seed, context.device)
         folder = result.checkpoint("flow")
         flow, fit = train_flow(theory, seed=self.seed, options=options, directory=folder, **shape)
-        phi, log_q = flow.sample(self.draws, torch.Generator().manual_seed(self.seed + 1))
-        logs = _array(-theory.action(phi) - log_q)
-        chain = independence_metropolis(logs, generator(self.seed, 1))
-        random = torch.Generator().manual_seed(self.seed + 2)
-        warming = min(100, 2 * self.fields)
-        fields, accepted = theory.chains(self.chains, self.fields, random, warming=warming, every=2)
-        partition = log_mean_weight(logs, generator(self.seed, 2))
-        moved = (chain.rows[1:] == np.arange(1, len(chain.rows))).astype(float)
+        made = drawn(flow, theory, self.draws, self.seed)
+        fields, accepted = hybrid(theory, self.chains, self.fields, self.seed, every=2)
         numbers = {
-            "acceptance of the draws": chain_mean(moved),
-            "effective share (ESS) of the draws": effective_sample_size(logs, generator(self.seed, 3)),
-            "logarithm of Z": partition,
+            "acceptance of the draws": made.acceptance,
+            "effective share (ESS) of the draws": made.effective,
+            "logarithm of Z": made.partition,
         }
         result.summary.update(numbers)
         losses = np.array([record["loss"] for record in fit.history])
-        draw_losses(result, {"phi^4": (losses, -partition.value)}, "The loss of the training above its bound.")
+        draw_losses(result, {"phi^4": (losses, -made.partition.value)}, "The loss of the training above its bound.")
         rows = [{"quantity": name, "value": value} for name, value in numbers.items()]
-        rows.append({"quantity": "acceptance of hybrid Monte Carlo", "value": _share(accepted, fields.shape[0])})
+        rows.append({"quantity": "acceptance of hybrid Monte Carlo", "value": accepted})
         result.add_table("flow", f"The flow after {self.steps:,} steps of {self.size} fields.", rows)
-        draws, exact = _Measured.of(phi), _Measured.of(fields.transpose(0, 1))
         sections = [
             Section("The flow", FLOW, ("training",), ("flow",)),
-            *_compare(result, draws, draws.rows(chain.rows), exact),
+            *_compare(result, _Measured.of(made.fields), made.chain, _Measured.of(fields)),
         ]
         result.facts["title"] = "Lattice phi^4"
         result.facts["abstract"] = TEXT
@@ -160,11 +153,8 @@ class _Measured:
     def of(cls, phi: Any) -> Self:
         from partonic.lattice.phi4 import correlations, magnetisation
 
-        return cls(_array(phi.square().mean(dim=(-2, -1))), _array(magnetisation(phi)), _array(correlations(phi)))
-
-    def rows(self, rows: Any) -> _Measured:
-        """Some of a sample (n, ...)."""
-        return _Measured(self.square[rows], self.mean[rows], self.along[rows])
+        square = phi.square().mean(dim=(-2, -1))
+        return cls(numbers_of(square), numbers_of(magnetisation(phi)), numbers_of(correlations(phi)))
 
     def shares(self, edges: Floats) -> Floats:
         """In which bin the mean field is, (..., bins), as 0 or 1."""
@@ -172,21 +162,21 @@ class _Measured:
         return np.eye(len(edges) - 1)[place]
 
 
-def _compare(result: Result, draws: _Measured, chain: _Measured, exact: _Measured) -> list[Section]:
+def _compare(result: Result, draws: _Measured, chain: Accepted, exact: _Measured) -> list[Section]:
     rows: list[dict[str, Any]] = []
     for name, one, other in (
-        ("phi^2", chain.square, exact.square),
-        ("|M|", np.abs(chain.mean), np.abs(exact.mean)),
-        ("share with M > 0", (chain.mean > 0).astype(float), (exact.mean > 0).astype(float)),
+        ("phi^2", draws.square, exact.square),
+        ("|M|", np.abs(draws.mean), np.abs(exact.mean)),
+        ("share with M > 0", (draws.mean > 0).astype(float), (exact.mean > 0).astype(float)),
     ):
-        found, expected = chain_mean(one), chain_mean(other)
+        found, expected = chain_mean(one, chain), chain_mean(other)
         row = {
             "quantity": name,
             "flow": found,
             "hybrid Monte Carlo": expected,
             "errors apart": deviation(found, expected),
         }
-        rows.append(row | {"time, flow": chain_time(one), "time, hybrid": chain_time(other)})
+        rows.append(row | {"time, flow": chain_time(one, chain), "time, hybrid": chain_time(other)})
         result.summary[name] = found
     positive = float((draws.mean > 0).mean())
     error = float(np.sqrt(positive * (1 - positive) / len(draws.mean)))
@@ -195,7 +185,8 @@ def _compare(result: Result, draws: _Measured, chain: _Measured, exact: _Measure
     result.add_table("means", caption, rows)
     far = float(np.quantile(np.abs(exact.mean), 0.999)) * 1.1
     edges = np.linspace(-far, far, BINS + 1)
-    shares = {"draws": chain_curve(draws.shares(edges)), "chain of the flow": chain_curve(chain.shares(edges))}
+    place = draws.shares(edges)
+    shares = {"draws": chain_curve(place), "chain of the flow": chain_curve(place, chain)}
     truth = ("hybrid Monte Carlo", chain_curve(exact.shares(edges)))
     middle = 0.5 * (edges[1:] + edges[:-1])
     caption = "The mean field M of a configuration: share in each bin, those beyond in the outermost."
@@ -203,9 +194,9 @@ def _compare(result: Result, draws: _Measured, chain: _Measured, exact: _Measure
     distance = np.arange(exact.along.shape[-1]).astype(float)
     truth = ("hybrid Monte Carlo", chain_curve(exact.along))
     caption = "The two-point function along an axis of the lattice."
-    found_along = {"chain of the flow": chain_curve(chain.along)}
+    found_along = {"chain of the flow": chain_curve(draws.along, chain)}
     draw_curve(result, "two-point", distance, truth, found_along, ("Distance", "Correlation"), caption)
-    histories = {"Flow": chain.mean[:SHOWN], "Hybrid Monte Carlo": exact.mean[0, :SHOWN]}
+    histories = {"Flow": draws.mean[chain.rows[:SHOWN]], "Hybrid Monte Carlo": exact.mean[0, :SHOWN]}
     draw_histories(
         result,
         "history",
@@ -218,13 +209,3 @@ def _compare(result: Result, draws: _Measured, chain: _Measured, exact: _Measure
         Section("The mean field", "", ("magnetisation", "history"), ()),
         Section("The two-point function", "", ("two-point",), ()),
     ]
-
-
-def _share(accepted: float, count: int) -> Estimate:
-    error = float(np.sqrt(max(accepted * (1 - accepted), 1e-9) / count))
-    return Estimate.symmetric(accepted, error, "binomial", "as of one chain")
-
-
-def _array(values: Any) -> Floats:
-    array: Floats = values.detach().double().cpu().numpy()
-    return array

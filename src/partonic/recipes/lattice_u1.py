@@ -21,11 +21,15 @@ from partonic.recipes.lattice_common import (
     draw_curve,
     draw_histories,
     draw_losses,
+    drawn,
+    hybrid,
+    numbers_of,
 )
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
     from partonic.core.estimate import Estimate
+    from partonic.lattice.chains import Accepted
     from partonic.lattice.gauge_flow import GaugeFlow
     from partonic.lattice.u1 import U1
     from partonic.recipes.lattice_common import Floats
@@ -134,8 +138,9 @@ class LatticeU1:
         )
         for one in studies:
             result.summary[f"beta = {one.beta:g}: acceptance"] = one.acceptance
-            result.summary[f"beta = {one.beta:g}: squared charge"] = chain_mean(one.samples["flow"].charge ** 2)
-            result.summary[f"beta = {one.beta:g}: plaquette"] = chain_mean(one.samples["flow"].loops[..., 0])
+            flow_of = one.samples["flow"]
+            result.summary[f"beta = {one.beta:g}: squared charge"] = chain_mean(flow_of.charge**2, flow_of.chain)
+            result.summary[f"beta = {one.beta:g}: plaquette"] = chain_mean(flow_of.loops[..., 0], flow_of.chain)
         sections = [Section("Flows", FLOW, ("training",), ("flows",)), Section("Means", CHARGE, (), ("means",))]
         sections += [_section(result, one, self.side) for one in studies]
         result.facts["title"] = "Lattice U(1)"
@@ -159,17 +164,15 @@ class LatticeU1:
             truth = exact(study.beta, self.side)
             for name, sample in study.samples.items():
                 values = sample.charge**2 if quantity == "Q^2" else sample.loops[..., 0]
-                found = chain_mean(values)
+                found = chain_mean(values, sample.chain)
                 row = {"beta": study.beta, "quantity": quantity, "sampler": name, "found": found, "exact": truth}
-                rows.append(row | {"errors off": deviation(found, truth), "autocorrelation": chain_time(values)})
+                rows.append(
+                    row | {"errors off": deviation(found, truth), "autocorrelation": chain_time(values, sample.chain)}
+                )
         return rows
 
     def _study(self, context: Context, theory: U1, number: int, start: GaugeFlow | None) -> tuple[GaugeFlow, _Study]:
         """Train a flow at one beta, draw from it, and run the other chains."""
-        import torch
-
-        from partonic.core.rng import generator
-        from partonic.lattice.chains import effective_sample_size, independence_metropolis, log_mean_weight
         from partonic.lattice.gauge_flow import train_gauge_flow
         from partonic.lattice.training import usual_options
         from partonic.lattice.u1_exact import log_partition
@@ -179,47 +182,42 @@ class LatticeU1:
         options = usual_options(5e-3, seed, context.device)
         folder = context.result.checkpoint(f"beta-{theory.beta:g}")
         flow, fit = train_gauge_flow(theory, seed=seed, start=start, options=options, directory=folder, **shape)
-        links, log_q = flow.sample(self.draws, torch.Generator().manual_seed(seed + 1))
-        logs = _array(-theory.action(links) - log_q)
-        chain = independence_metropolis(logs, generator(seed, 1))
-        fields, _ = theory.chains(
-            self.chains, self.fields, torch.Generator().manual_seed(seed + 2), warming=min(100, 2 * self.fields)
-        )
-        samples = {"flow": _Links.of(links).rows(chain.rows), "hybrid Monte Carlo": _Links.of(fields.transpose(0, 1))}
+        made = drawn(flow, theory, self.draws, seed)
+        fields, _ = hybrid(theory, self.chains, self.fields, seed)
+        samples = {"flow": _Links.of(made.fields, made.chain), "hybrid Monte Carlo": _Links.of(fields)}
         exact = log_partition(theory.beta, self.side)
-        partition = log_mean_weight(logs, generator(seed, 2))
-        acceptance = chain_mean((chain.rows[1:] == np.arange(1, len(chain.rows))).astype(float))
         numbers = {
-            "acceptance": acceptance,
-            "ESS": effective_sample_size(logs, generator(seed, 3)),
-            "log Z": partition,
+            "acceptance": made.acceptance,
+            "ESS": made.effective,
+            "log Z": made.partition,
             "exact log Z": exact,
-            "errors off": deviation(partition, exact),
+            "errors off": deviation(made.partition, exact),
         }
         losses = np.array([record["loss"] for record in fit.history])
-        return flow, _Study(theory.beta, acceptance, numbers, losses, exact, samples)
+        return flow, _Study(theory.beta, made.acceptance, numbers, losses, exact, samples)
 
 
 @dataclass(frozen=True)
 class _Links:
-    """What is measured of each configuration of a sample, (n, ...) or (chains, n, ...)."""
+    """What is measured of each draw of a flow, (n, ...), with the chain of them, or along chains (chains, n, ...)."""
 
     charge: Floats
     loops: Floats
     sines: Floats
+    chain: Accepted | None
 
     @classmethod
-    def of(cls, links: Any) -> Self:
+    def of(cls, links: Any, chain: Accepted | None = None) -> Self:
         from partonic.lattice.phi4 import correlations
         from partonic.lattice.u1 import charge, plaquettes, wilson_loops
 
-        loops = [_array(wilson_loops(links, *sides)) for sides in rectangles(links.shape[-1])]
+        loops = [numbers_of(wilson_loops(links, *sides)) for sides in rectangles(links.shape[-1])]
         sines = correlations(plaquettes(links).sin())
-        return cls(_array(charge(links)), np.stack(loops, axis=-1), _array(sines))
+        return cls(numbers_of(charge(links)), np.stack(loops, axis=-1), numbers_of(sines), chain)
 
-    def rows(self, rows: Any) -> _Links:
-        """Some of a sample (n, ...)."""
-        return _Links(self.charge[rows], self.loops[rows], self.sines[rows])
+    def first(self, n: int) -> Floats:
+        """The charge along the first states of a chain, (n,)."""
+        return self.charge[0, :n] if self.chain is None else self.charge[self.chain.rows[:n]]
 
     def shares(self, most: int) -> Floats:
         """Whether the charge is -most to most, (..., 2 * most + 1), as 0 or 1."""
@@ -256,14 +254,11 @@ def _section(result: Result, study: _Study, side: int) -> Section:
         f"charges-{slug}",
         np.arange(-most, most + 1).astype(float),
         ("exact", (exact, np.zeros_like(exact))),
-        {name: chain_curve(sample.shares(most)) for name, sample in samples.items()},
+        {name: chain_curve(sample.shares(most), sample.chain) for name, sample in samples.items()},
         ("Topological charge", "Share"),
         f"Shares of the topological charges at beta = {beta:g}.",
     )
-    histories = {
-        "Flow": samples["flow"].charge[:SHOWN],
-        "Hybrid Monte Carlo": samples["hybrid Monte Carlo"].charge[0, :SHOWN],
-    }
+    histories = {"Flow": samples["flow"].first(SHOWN), "Hybrid Monte Carlo": samples["hybrid Monte Carlo"].first(SHOWN)}
     caption = (
         f"The topological charge at beta = {beta:g} along a chain of the flow's draws and one of hybrid Monte Carlo."
     )
@@ -275,7 +270,7 @@ def _section(result: Result, study: _Study, side: int) -> Section:
         f"loops-{slug}",
         areas.astype(float),
         ("exact", (exact, np.zeros_like(exact))),
-        {name: chain_curve(sample.loops) for name, sample in samples.items()},
+        {name: chain_curve(sample.loops, sample.chain) for name, sample in samples.items()},
         ("Area of the loop", "Mean Wilson loop"),
         f"Wilson loops at beta = {beta:g} against their area; on an infinite lattice {wilson_loop(beta, 1):.4f}^area.",
         log=True,
@@ -287,14 +282,9 @@ def _section(result: Result, study: _Study, side: int) -> Section:
         f"two-point-{slug}",
         np.arange(side).astype(float),
         ("exact", (exact, np.zeros_like(exact))),
-        {name: chain_curve(sample.sines) for name, sample in samples.items()},
+        {name: chain_curve(sample.sines, sample.chain) for name, sample in samples.items()},
         ("Distance", "<sin P sin P'>"),
         f"The two-point function of the sine of plaquettes at beta = {beta:g}.",
     )
     figures = tuple(f"{kind}-{slug}" for kind in ("charges", "history", "loops", "two-point"))
     return Section(f"beta = {beta:g}", "", figures, ())
-
-
-def _array(values: Any) -> Floats:
-    array: Floats = values.detach().double().cpu().numpy()
-    return array

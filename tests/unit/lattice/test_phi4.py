@@ -8,11 +8,14 @@ from partonic.core.errors import InputError
 from partonic.core.rng import generator
 from partonic.fit.options import FitOptions
 from partonic.lattice.chains import (
+    Accepted,
     autocorrelation_time,
     effective_sample_size,
     independence_metropolis,
     log_mean_weight,
+    mean_of_accepted,
     mean_of_chain,
+    time_of_accepted,
 )
 from partonic.lattice.flow import START, Z2Flow, train_flow
 from partonic.lattice.phi4 import Phi4, magnetisation, two_point
@@ -93,9 +96,9 @@ def test_training_brings_the_flow_nearer_and_chains_of_it_are_exact():
     chain = independence_metropolis(logs, generator(1))
     assert chain.acceptance > 0.3
     assert effective_sample_size(logs, generator(2)).value > 0.1
-    square = phi.square().mean(dim=(1, 2)).double().numpy()[chain.rows]
+    square = phi.square().mean(dim=(1, 2)).double().numpy()
     fields, _ = theory.chains(100, 60, torch.Generator().manual_seed(3))
-    exact, found = mean_of_chain(fields.square().mean(dim=(2, 3)).T.numpy()), mean_of_chain(square)
+    exact, found = mean_of_chain(fields.square().mean(dim=(2, 3)).T.numpy()), mean_of_accepted(square, chain)
     assert abs(found.value - exact.value) < 4 * np.hypot(found.error, exact.error)
     assert float((magnetisation(phi) > 0).double().mean()) == pytest.approx(0.5, abs=0.03)
 
@@ -113,6 +116,38 @@ def test_metropolis_draws_from_the_target():
     total = log_mean_weight(logs, rng)
     assert total.value == pytest.approx(-np.log(1.5), abs=4 * total.error)
     assert 0 < total.error < 0.01
+
+
+def test_the_error_of_accepted_draws_is_that_of_the_transition_matrix():
+    rng, n = generator(6), 12
+    values, logs = rng.normal(size=n), rng.normal(size=n)
+    logs[3] = -np.inf
+    weight = np.exp(logs)
+    share = weight / weight.sum()
+    steps = np.minimum(1, weight / np.maximum(weight[:, None], 1e-300)) / n
+    np.fill_diagonal(steps, 0)
+    np.fill_diagonal(steps, 1 - steps.sum(axis=1))
+    off = values - share @ values
+    sums = np.linalg.inv(np.eye(n) - steps + share)
+    variance = (share * off) @ (2 * sums - np.eye(n)) @ off
+    chain = Accepted(np.arange(n), 1.0, logs)
+    assert mean_of_accepted(values, chain).error == pytest.approx(np.sqrt(variance / n), rel=1e-9)
+    assert time_of_accepted(values, chain).value == pytest.approx(0.5 * variance / (share @ off**2), rel=1e-9)
+
+
+def test_errors_of_heavy_draws_are_not_too_small():
+    n, spread = 8_000, 0.75
+    pulls, gamma = [], []
+    for seed in range(60):
+        rng = generator(7, seed)
+        draws = rng.normal(0, spread, n)
+        chain = independence_metropolis(-0.5 * draws**2 + 0.5 * (draws / spread) ** 2, rng)
+        found, other = mean_of_accepted(draws**2, chain), mean_of_chain(draws[chain.rows] ** 2)
+        pulls.append((found.value - 1) / found.error)
+        gamma.append((other.value - 1) / other.error)
+    assert 0.8 < np.std(pulls) < 1.2
+    assert np.std(gamma) > np.std(pulls)
+    assert time_of_accepted(draws**2, chain).low > 1
 
 
 def test_autocorrelation_of_a_known_process():
@@ -141,6 +176,8 @@ def test_autocorrelation_of_a_known_process():
         (lambda: independence_metropolis([-np.inf, 0.0], generator(1)), "impossible"),
         (lambda: effective_sample_size([1.0], generator(1)), "two weights"),
         (lambda: autocorrelation_time(np.ones(50)), "constant"),
+        (lambda: mean_of_accepted(np.ones(2), Accepted(np.arange(2), 1.0, np.zeros(2))), "constant"),
+        (lambda: mean_of_accepted(np.ones(3), Accepted(np.arange(2), 1.0, np.zeros(2))), "2 proposals have as many"),
         (lambda: autocorrelation_time(np.ones(5)), "10 or more"),
     ],
 )
