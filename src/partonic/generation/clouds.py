@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erf, erfinv
 
 from partonic.core.errors import InputError
 from partonic.events import kinematics
@@ -22,6 +23,8 @@ Floats = NDArray[np.float64]
 LEAST = 1e-5  # width of a jet of one particle, or of several that fly together
 SOFTEST = 1e-9  # least share of the momentum
 CENTRE = 0.5  # distance to the axis, in widths of the jet, up to which places are hardly squeezed
+BEYOND, FARTHEST = 1.05, 0.9999  # the reach over the largest distance that was seen; how near to it places are told
+SLOPE = 2 / np.sqrt(np.pi)
 
 
 @dataclass(frozen=True)
@@ -117,16 +120,20 @@ def as_events(jets: JetClouds, **columns: NDArray[Any]) -> Events:
 class CloudCoordinates:
     r"""Coordinates of particles of about unit spread, for jets of any width.
 
-    A place keeps its direction; its distance r to the axis becomes :math:`\mathrm{arsinh}(2 r / \sigma) / s`. Of the
-    share of momentum it is :math:`\ln(n z)`, shifted and scaled, with n particles in the jet. The way back ends with
-    :math:`\sum z = 1`, :math:`\sum z x = 0` and the width that was asked for, to rounding.
+    A place keeps its direction; its distance r to the axis becomes
+    :math:`\frac{2}{\sqrt\pi} b\,\mathrm{erf}^{-1}(a / b) / s` with :math:`a = \mathrm{arsinh}(2 r / \sigma)` and b its
+    value at the reach, beyond which no number leads. Of the share of momentum it is :math:`\ln(n z)`, shifted and
+    scaled, with n particles in the jet. The way back ends with :math:`\sum z = 1`, :math:`\sum z x = 0` and the width
+    that was asked for, to rounding.
 
     Args:
+        reach: the largest distance to the axis.
         place: s, so that each component of the place has unit spread.
         centre: mean of the logarithm.
         scale: its standard deviation.
     """
 
+    reach: float
     place: float
     centre: float
     scale: float
@@ -139,17 +146,18 @@ class CloudCoordinates:
             InputError: all particles are alike.
         """
         weight = np.repeat(jets.weight, jets.counts)
-        squeezed, logs = _shape(jets)
+        reach = max(BEYOND * float(_distance(jets.values).max()), LEAST)
+        squeezed, logs = _shape(jets, reach)
         place = float(np.sqrt(np.average(np.mean(squeezed**2, axis=1), weights=weight)))
         centre = float(np.average(logs, weights=weight))
         scale = float(np.sqrt(np.average((logs - centre) ** 2, weights=weight)))
         if not (place > 1e-6 and scale > 1e-6):
             raise InputError("a generator of jets needs particles that differ; all of these have one place or momentum")
-        return cls(place, centre, scale)
+        return cls(reach, place, centre, scale)
 
     def forward(self, jets: JetClouds) -> NDArray[np.float32]:
         """The network's numbers of all particles, (particles, 3)."""
-        squeezed, logs = _shape(jets)
+        squeezed, logs = _shape(jets, self.reach)
         return np.column_stack([squeezed / self.place, (logs - self.centre) / self.scale]).astype(np.float32)
 
     def inverse(self, numbers: NDArray[Any], offsets: NDArray[np.int64], frame: Floats, width: Floats) -> JetClouds:
@@ -163,9 +171,11 @@ class CloudCoordinates:
         """
         counts = np.diff(offsets)
         squeezed = numbers[:, :2].astype(np.float64) * self.place
-        far = np.maximum(np.hypot(squeezed[:, 0], squeezed[:, 1]), 1e-12)[:, None]
+        far = np.maximum(_distance(squeezed), 1e-12)
         logs = numbers[:, 2].astype(np.float64) * self.scale + self.centre
-        places = squeezed * (CENTRE * np.sinh(far) / far)
+        unit = np.repeat(np.maximum(width, LEAST), counts)
+        end = np.arcsinh(self.reach / (CENTRE * unit))
+        places = squeezed * (CENTRE * np.sinh(end * erf(far / (SLOPE * end))) / far)[:, None]
         highest = np.repeat(np.maximum.reduceat(logs, offsets[:-1]), counts)
         values, _, _ = _centred(np.column_stack([places, np.exp(logs - highest)]), offsets)
         factor = width / np.maximum(_spread(values, offsets), LEAST)
@@ -174,12 +184,19 @@ class CloudCoordinates:
         return JetClouds(offsets, values[order], frame, np.ones(len(counts)))
 
 
-def _shape(jets: JetClouds) -> tuple[Floats, Floats]:
+def _shape(jets: JetClouds, reach: float) -> tuple[Floats, Floats]:
     """Squeezed places in widths of the jet, (particles, 2), and logarithms of shares over their mean, (particles,)."""
-    x = jets.values[:, :2] / np.repeat(jets.width, jets.counts)[:, None]
-    far = np.maximum(np.hypot(x[:, 0], x[:, 1]), 1e-12)[:, None]
-    squeezed: Floats = x * (np.arcsinh(far / CENTRE) / far)
+    x = jets.values[:, :2]
+    far, unit = np.maximum(_distance(x), 1e-12), CENTRE * np.repeat(jets.width, jets.counts)
+    end = np.arcsinh(reach / unit)
+    inside = np.minimum(np.arcsinh(far / unit) / end, FARTHEST)
+    squeezed: Floats = x * (SLOPE * end * erfinv(inside) / far)[:, None]
     return squeezed, np.log(jets.values[:, 2] * np.repeat(jets.counts, jets.counts))
+
+
+def _distance(places: Floats) -> Floats:
+    distance: Floats = np.hypot(places[:, 0], places[:, 1])
+    return distance
 
 
 def _centred(values: Floats, offsets: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:

@@ -42,6 +42,7 @@ class JetOptions:
         particles: at most so many of a jet, the hardest, as 30 or 150.
         width: of the network, see :class:`~partonic.models.epic.EPiC`.
         layers: of the network.
+        heads: of attention in each layer, 0 for none.
         size: jets of a batch.
         epochs: passes over the jets.
         learning_rate: the highest one; it falls as a cosine.
@@ -56,6 +57,7 @@ class JetOptions:
     particles: int = 30
     width: int = 64
     layers: int = 6
+    heads: int = 1
     size: int = 64
     epochs: int = 40
     learning_rate: float = 2e-3
@@ -269,7 +271,7 @@ def train_jets(
     coordinates = CloudCoordinates.fitted(jets)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = EPiC(context=known.size, width=chosen.width, layers=chosen.layers)
+        network = EPiC(context=known.size, width=chosen.width, layers=chosen.layers, heads=chosen.heads)
     sample = CloudBatch(
         torch.from_numpy(coordinates.forward(jets)),
         torch.from_numpy(jets.offsets),

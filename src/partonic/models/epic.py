@@ -1,4 +1,4 @@
-"""Equivariant point cloud network: particles that see each other only through a global vector (arXiv:2301.08128)."""
+"""Equivariant point cloud network: particles that see each other through a global vector (arXiv:2301.08128)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import leaky_relu, scaled_dot_product_attention
 
 from partonic.core.errors import InputError
 from partonic.represent.segments import lengths, segments
 
 SLOPE = 0.01  # of the rectifiers below zero
 PARTICLES = 30.0  # brings sums over a jet to the size of means
+HEAD = 16  # numbers of a head of attention
 FREQUENCIES = 8  # of the time: sines and cosines of pi t, 2 pi t, ...
 
 
@@ -21,14 +22,16 @@ class EPiC(nn.Module):
 
     In each layer the mean and the sum over the particles and the global vector of the jet give a new global vector, and
     each particle is changed by what it is and by that vector. Thus particles can be renumbered at will, and the work
-    grows with their number only. Time, what is known of the jet and the logarithm of the number of particles enter
-    every layer. Clouds are packed: nothing is padded, and no jet knows another.
+    grows with their number only. Heads of attention let each particle see its neighbours, too, so that narrow prongs
+    are learned much earlier; their work grows with the square of the number. Time,
+    what is known of the jet and the logarithm of the number of particles enter every layer. No jet knows another.
 
     Args:
         features: of a particle.
         context: numbers that are known of a jet.
         width: of what is kept for each particle, and for each jet.
         layers: that particles see each other through.
+        heads: of attention in each layer, 0 for none.
 
     Raises:
         InputError: a number is out of range.
@@ -39,19 +42,19 @@ class EPiC(nn.Module):
         torch.Size([5, 3])
     """
 
-    def __init__(self, features: int = 3, context: int = 0, width: int = 96, layers: int = 6) -> None:
+    def __init__(self, features: int = 3, context: int = 0, width: int = 96, layers: int = 6, heads: int = 0) -> None:
         super().__init__()
-        if min(features, width, layers) < 1 or context < 0:
+        if min(features, width, layers) < 1 or min(context, heads) < 0:
             raise InputError(
-                f"a network of clouds needs features, width and layers of 1 or more and a context of 0 or more, not "
-                f"{features}, {width}, {layers} and {context}"
+                f"a network of clouds needs features, width and layers of 1 or more and a context and heads of 0 or "
+                f"more, not {features}, {width}, {layers}, {context} and {heads}"
             )
         given = context + 2 * FREQUENCIES + 1
-        self.sizes = {"features": features, "context": context, "width": width, "layers": layers}
+        self.sizes = {"features": features, "context": context, "width": width, "layers": layers, "heads": heads}
         self.enter = nn.Linear(features, width)
         self.enter_given = nn.Linear(given, width, bias=False)
         self.whole = nn.Linear(2 * width + given, width)
-        self.layers = nn.ModuleList(_Layer(width, given) for _ in range(layers))
+        self.layers = nn.ModuleList(_Layer(width, given, heads) for _ in range(layers))
         self.leave = nn.Linear(width, features)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
@@ -65,7 +68,7 @@ class EPiC(nn.Module):
             time: (jets,) from 0 to 1.
             context: (jets, context) what is known of each jet.
         """
-        jets = _Jets(offsets, values.dtype)
+        jets = Jets(offsets, values.dtype)
         given = torch.cat([context, _waves(time), (jets.counts.clamp(min=1) / PARTICLES).log()], dim=1)
         particles = leaky_relu(self.enter(values) + jets.each(self.enter_given(given)), SLOPE)
         whole = leaky_relu(self.whole(torch.cat([jets.pool(particles), given], dim=1)), SLOPE)
@@ -75,7 +78,7 @@ class EPiC(nn.Module):
         return velocity
 
 
-class _Jets:
+class Jets:
     """Which particle belongs to which jet.
 
     Args:
@@ -85,7 +88,12 @@ class _Jets:
 
     def __init__(self, offsets: Tensor, kind: torch.dtype) -> None:
         self.rows = segments(offsets)
-        self.counts = lengths(offsets).to(kind).unsqueeze(1)
+        each = lengths(offsets)
+        self.counts = each.to(kind).unsqueeze(1)
+        self.most = int(each.max()) if len(each) else 0
+        place = torch.arange(len(self.rows), device=offsets.device) - offsets[:-1].index_select(0, self.rows)
+        self.places = self.rows * self.most + place
+        self.there = (torch.arange(self.most, device=offsets.device) < each.unsqueeze(1))[:, None, None, :]
 
     def pool(self, values: Tensor) -> Tensor:
         """Mean and scaled sum over the particles of each jet, (jets, 2 width)."""
@@ -96,6 +104,13 @@ class _Jets:
         """Values of jets (jets, width) for each of their particles, (particles, width)."""
         return values.index_select(0, self.rows)
 
+    def look(self, asked: Tensor, heads: int) -> Tensor:
+        """What particles see of those of their jet, (particles, heads HEAD), of (particles, 3 heads HEAD)."""
+        padded = asked.new_zeros(len(self.counts) * self.most, asked.shape[1]).index_copy(0, self.places, asked)
+        parts = padded.reshape(len(self.counts), self.most, 3, heads, HEAD).permute(2, 0, 3, 1, 4)
+        seen = scaled_dot_product_attention(*parts, attn_mask=self.there)  # (jets, heads, most, HEAD)
+        return seen.transpose(1, 2).reshape(-1, heads * HEAD).index_select(0, self.places)
+
 
 class _Layer(nn.Module):
     """New particles and a new global vector.
@@ -103,21 +118,28 @@ class _Layer(nn.Module):
     Args:
         width: of both.
         given: numbers that are known of a jet.
+        heads: of attention.
     """
 
-    def __init__(self, width: int, given: int) -> None:
+    def __init__(self, width: int, given: int, heads: int) -> None:
         super().__init__()
+        self.heads = heads
         self.gather = nn.Linear(3 * width + given, width)
         self.think = nn.Linear(width, width)
         self.spread = nn.Linear(width + given, width, bias=False)
         self.first = nn.Linear(width, width)
         self.second = nn.Linear(width, width)
+        if heads:
+            self.ask = nn.Linear(width, 3 * heads * HEAD, bias=False)
+            self.answer = nn.Linear(heads * HEAD, width, bias=False)
 
-    def forward(self, particles: Tensor, whole: Tensor, given: Tensor, jets: _Jets) -> tuple[Tensor, Tensor]:
+    def forward(self, particles: Tensor, whole: Tensor, given: Tensor, jets: Jets) -> tuple[Tensor, Tensor]:
         """Particles (particles, width) and global vectors (jets, width)."""
         seen = leaky_relu(self.gather(torch.cat([jets.pool(particles), whole, given], dim=1)), SLOPE)
         whole = leaky_relu(whole + self.think(seen), SLOPE)
         told = jets.each(self.spread(torch.cat([whole, given], dim=1)))
+        if self.heads:
+            told = told + self.answer(jets.look(self.ask(particles), self.heads))
         moved = leaky_relu(self.first(particles) + told, SLOPE)
         return leaky_relu(particles + self.second(moved), SLOPE), whole
 

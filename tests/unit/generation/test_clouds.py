@@ -85,6 +85,18 @@ def test_any_numbers_make_jets_of_the_momentum_axis_and_width_asked_for():
     np.testing.assert_allclose(made.width, width, rtol=1e-9)
 
 
+def test_no_number_leads_beyond_the_reach():
+    """A wild number of the softest particle of each jet, which hardly moves the axis and can only widen the jet."""
+    jets = clouds(toy_jets(100), 30)
+    coordinates = CloudCoordinates.fitted(jets)
+    assert coordinates.reach == pytest.approx(1.05 * np.hypot(*jets.values[:, :2].T).max())
+    numbers = coordinates.forward(jets)
+    numbers[jets.offsets[1:] - 1, :2] = 50.0
+    made = coordinates.inverse(numbers, jets.offsets, jets.frame, jets.width)
+    farthest = np.maximum.reduceat(np.hypot(*made.values[:, :2].T), jets.offsets[:-1])
+    assert 0.5 * coordinates.reach < farthest.max() < 1.05 * coordinates.reach
+
+
 def test_a_jet_of_one_particle():
     jets = clouds(from_cylinder([1, 3], [50.0, 20, 10, 5], [0.3, 0, 0.1, 0.2], [1.0, 0, 0.1, 0.3]))
     coordinates = CloudCoordinates.fitted(jets)

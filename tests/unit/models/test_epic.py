@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from partonic.core.errors import InputError
-from partonic.models.epic import EPiC
+from partonic.models.epic import HEAD, EPiC, Jets
 
 
-@pytest.fixture
-def cloud():
-    """A network whose output is not zero, and four jets of 1 to 9 particles."""
+@pytest.fixture(params=[0, 2])
+def cloud(request):
+    """A network whose output is not zero, without and with attention, and four jets of 1 to 9 particles."""
     torch.manual_seed(1)
-    net = EPiC(context=2, width=12, layers=3).double()
+    net = EPiC(context=2, width=12, layers=3, heads=request.param).double()
     torch.nn.init.normal_(net.leave.weight)
     offsets = torch.tensor([0, 1, 6, 15, 17])
     return net, torch.randn(17, 3).double(), offsets, torch.rand(4).double(), torch.randn(4, 2).double()
@@ -48,6 +48,19 @@ def test_particles_see_each_other_time_and_context(cloud):
         assert (changed - before)[-2:].abs().max() > 1e-6
 
 
+def test_attention_is_a_mean_of_values_by_likeness():
+    """What particles see, against sums over the particles of each jet that are written out."""
+    torch.manual_seed(2)
+    offsets, asked = torch.tensor([0, 1, 4]), torch.randn(4, 3 * 2 * HEAD).double()
+    seen = Jets(offsets, torch.float64).look(asked, 2).reshape(4, 2, HEAD)
+    question, key, value = asked.reshape(4, 3, 2, HEAD).unbind(1)
+    for first, last in pairwise(offsets.tolist()):
+        for i in range(first, last):
+            for head in range(2):
+                share = torch.softmax(key[first:last, head] @ question[i, head] / HEAD**0.5, 0)
+                torch.testing.assert_close(seen[i, head], share @ value[first:last, head])
+
+
 def test_every_weight_gets_a_gradient(cloud):
     net, *rest = cloud
     net(*rest).square().sum().backward()
@@ -57,3 +70,5 @@ def test_every_weight_gets_a_gradient(cloud):
 def test_sizes_out_of_range():
     with pytest.raises(InputError, match="width and layers of 1 or more"):
         EPiC(width=0)
+    with pytest.raises(InputError, match="heads of 0 or more"):
+        EPiC(heads=-1)
