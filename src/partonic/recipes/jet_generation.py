@@ -46,7 +46,7 @@ TEXT = (
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"kinds": ("top",), "jets": 200, "epochs": 1, "width": 8, "layers": 1, "steps": 2, "particles": 10},
-    "quick": {"jets": 9_000, "epochs": 70, "width": 48, "layers": 4},
+    "quick": {"jets": 6_000, "epochs": 45, "width": 48, "layers": 3},
     "default": {},
     "benchmark": {"jets": 200_000, "epochs": 200, "width": 96, "particles": 150, "size": 128},
 }
@@ -64,6 +64,7 @@ class JetGeneration:
         particles: of a jet, at most; its hardest ones.
         width: of the network.
         layers: of the network.
+        heads: of attention in each layer, 0 for none.
         epochs: passes over the jets.
         size: jets of a batch.
         learning_rate: the highest one.
@@ -78,7 +79,8 @@ class JetGeneration:
     jets: int = 40_000
     particles: int = 30
     width: int = 64
-    layers: int = 6
+    layers: int = 4
+    heads: int = 1
     epochs: int = 100
     size: int = 64
     learning_rate: float = 5e-3
@@ -156,7 +158,7 @@ class JetGeneration:
     def _options(self) -> JetOptions:
         from partonic.generation.jets import JetOptions
 
-        names = ("particles", "width", "layers", "size", "epochs", "learning_rate", "steps")
+        names = ("particles", "width", "layers", "heads", "size", "epochs", "learning_rate", "steps")
         return JetOptions(**{name: getattr(self, name) for name in names})
 
     def _samples(self, context: Context) -> dict[str, dict[str, Events]]:
