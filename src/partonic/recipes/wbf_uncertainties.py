@@ -1,4 +1,4 @@
-"""Weak boson fusion with what is not known: the factorisation scale, the parton densities and the luminosity."""
+"""Weak boson fusion with what is not known: factorisation scale, parton densities, energies of jets, luminosity."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ Floats = NDArray[np.float64]
 Ratio = Callable[[Any], Any]
 
 SCALE, DENSITIES, LUMINOSITY = "factorisation scale", "parton densities", "luminosity"
+ENERGY = "jet energy scale"  # behind a detector
 OTHER = "NNPDF31_lo_as_0130"  # the densities whose difference to the nominal ones is one standard deviation
 RELATIVE = 0.02  # uncertainty of the luminosity
+JETS = 1.02  # energies of all jets at one standard deviation
 MEANING = {
     SCALE: "half, twice the mass of the W",
     DENSITIES: f"to another fit ({OTHER.split('_')[0]}) and as far back",
     LUMINOSITY: f"{RELATIVE:.0%}",
+    ENERGY: f"{JETS - 1:.0%}, of all jets alike",
 }
 FEW = 20_000  # test events that the profiles rest on
 NODES = {"points": 16, "scrambles": 2}  # of the quadrature: the errors of a ratio cancel where its points are shared
@@ -75,7 +78,15 @@ def others(fusion: WeakBosonFusion) -> dict[str, tuple[WeakBosonFusion, WeakBoso
     """The simulators at +1 and -1 standard deviation of what changes the density of events."""
     scale = fusion.constants.scale
     up, down = (replace(fusion, constants=replace(fusion.constants, scale=one)) for one in (2 * scale, scale / 2))
-    return {SCALE: (up, down), DENSITIES: (replace(fusion, densities=OTHER), None)}
+    found: dict[str, tuple[WeakBosonFusion, WeakBosonFusion | None]] = {
+        SCALE: (up, down),
+        DENSITIES: (replace(fusion, densities=OTHER), None),
+    }
+    if fusion.smearing is not None:
+        both = (replace(fusion.smearing, energy_scale=one) for one in (JETS, 1 / JETS))
+        higher, lower = (replace(fusion, smearing=one) for one in both)
+        found[ENERGY] = (higher, lower)
+    return found
 
 
 def joint_ratios(fusion: WeakBosonFusion, events: Events) -> dict[str, tuple[Floats, Floats | None]]:
@@ -162,8 +173,10 @@ def uncertain_section(result: Result, given: Uncertain, learned: list[Variation]
         rows,
     )
     _draw(result, figure, given, drawn)
+    energies = "" if given.fusion.smearing is None else ", or of the energies of its jets,"
     text = (
-        "Each event responds to a change of the scale or the densities as its momenta say: exactly for the truth, "
+        f"Each event responds to a change of the scale or the densities{energies} as its momenta say: exactly for the "
+        "truth, "
         f"and for {name} as a network has learned it from the weights of training events, which depend on what no "
         "observer sees. Few events say so little that the uncertainties hardly matter; many do not. All regions share "
         f"{len(given.x[few]):,} test events, whose own fluctuation moves them together off the cross."
@@ -215,7 +228,8 @@ def _limits(
     tables = {name: ratio(points)[:, :FEW] for name, ratio in given.ratios.items()}
     profilers = {name: Profiler.of(axes, table, variations[name], **how) for name, table in tables.items()}
     scans = {"none": {name: expected_scan(axes, table, events, rates=rates, **how) for name, table in tables.items()}}
-    for what, names in (*((one, (one,)) for one in (SCALE, DENSITIES, LUMINOSITY)), ("all", None)):
+    single = [one.name for one in variations["truth"]]
+    for what, names in (*((one, (one,)) for one in single), ("all", None)):
         scans[what] = {name: one.scan(events, rates, names) for name, one in profilers.items()}
     rows = []
     for what, found in scans.items():
@@ -241,7 +255,7 @@ def _draw(result: Result, figure: str, given: Uncertain, scans: Mapping[str, Sca
         figure,
         contours(scans, SHARES, given.morphing.parameters, point=(0.0, 0.0)),
         f"Expected regions from the shape and the number of {number} events at {given.level} level, with everything "
-        "but the coefficients known, and with scale, densities and luminosity profiled. What is learned should lie "
+        "but the coefficients known, and with all that is uncertain profiled. What is learned should lie "
         "on the truth, profiled or not.",
         "Contours; areas at 95 %: " + "; ".join(f"{name} {scan.area(0.95)}" for name, scan in scans.items()) + ".",
     )

@@ -49,7 +49,10 @@ def test_the_page_holds_the_truth_beside_each_method(tiny_runs):
         alone = [areas[events, name] for name in ("factorisation scale", "parton densities", "luminosity")]
         assert areas[events, "none"] < min(alone)
         assert max(alone) < areas[events, "all"] < 1.5 * areas[events, "none"]
+        # The balance of momentum measures the energy scale in the same events, and it is nearly uncorrelated.
+        assert areas[events, "jet energy scale"] == pytest.approx(areas[events, "none"], rel=0.1)
     known = {row["uncertainty"]: row for row in result.tables["uncertainties-smeared"].rows}
     assert known["luminosity"]["rate at +1"].value == pytest.approx(0.02)
     assert known["factorisation scale"]["rate at +1"].high < 0
+    assert known["jet energy scale"]["spread over events"].value == pytest.approx(0.175, abs=0.03)
     assert "pb at leading order" in result.facts["data"]["cross section within the cuts"]

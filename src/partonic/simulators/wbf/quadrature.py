@@ -24,7 +24,7 @@ from partonic.core.errors import InputError
 from partonic.core.rng import generator
 from partonic.simulators.wbf.matrix_element import MatrixElement, invariants
 from partonic.simulators.wbf.observables import Cuts
-from partonic.simulators.wbf.smearing import Smearing, massive, massless, polar
+from partonic.simulators.wbf.smearing import Smearing, massive, massless, numbers
 from partonic.simulators.wbf.theory import Floats, basis
 
 ROUNDS = 4  # steps of the kinematic fit
@@ -116,8 +116,7 @@ def integrate(
     Raises:
         InputError: no true momenta within the cuts can have given an event.
     """
-    rapidity = torch.atanh(higgs[3] / higgs[0])
-    seen = torch.cat([polar(jets[0]), polar(jets[1]), higgs[1:3], rapidity[None]])  # (9, n)
+    seen = numbers(*jets, higgs)  # (9, n)
     nodes, parts = options.normals, []
     block = max(1, BLOCK // len(nodes))
     for start in range(0, seen.shape[1], block):
@@ -174,7 +173,8 @@ def kinematic_fit(seen: Tensor, smearing: Smearing) -> tuple[Tensor, Tensor]:
         (n, 7, 7).
     """
     n = seen.shape[1]
-    measured = torch.cat([seen[:6], seen[8:]]).T  # (n, 7)
+    measured = torch.cat([seen[:6], seen[8:]]).T.contiguous()  # (n, 7)
+    measured[:, [0, 3]] -= smearing.shift
     z = measured.clone()
     for _ in range(ROUNDS):
         one, two = massless(z[:, :3].T), massless(z[:, 3:6].T)

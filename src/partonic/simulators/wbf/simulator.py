@@ -30,7 +30,7 @@ from partonic.simulators.wbf.matrix_element import ROWS, MatrixElement, invarian
 from partonic.simulators.wbf.observables import BALANCE, OBSERVABLES, Cuts, balance, observables
 from partonic.simulators.wbf.quadrature import Integrated, Quadrature, integrate
 from partonic.simulators.wbf.sampling import BLOCK, Plan, Sampler
-from partonic.simulators.wbf.smearing import Smearing
+from partonic.simulators.wbf.smearing import Smearing, numbers
 from partonic.simulators.wbf.theory import Constants, Floats, as_theta, basis, degree_of, product
 
 STANDARD = (0.0, 0.0)
@@ -334,7 +334,7 @@ class WeakBosonFusion:
         So what two simulators give for the same events can be compared, as for an uncertainty of the scale.
 
         Args:
-            events: what :meth:`simulate` of this or of a simulator with other densities or scale gave.
+            events: what :meth:`simulate` of this or of a simulator with other densities, scale or smearing gave.
         """
         result: Floats = self._marginal(events).mean(axis=0)
         return result
@@ -342,10 +342,11 @@ class WeakBosonFusion:
     def unscaled_joint(self, events: Events) -> Floats:
         """The components of p(x, z|theta) up to the factor of :meth:`unscaled`, (n, 6 or 15).
 
-        What no observer sees is known: the true momenta, the channel, and which jet came from which proton.
+        What no observer sees is known: the true momenta, the channel, and which jet came from which proton. Smeared
+        events have the density of what is seen of these momenta as a factor.
 
         Args:
-            events: what :meth:`simulate` of this or of a simulator with other densities or scale gave.
+            events: what :meth:`simulate` of this or of a simulator with other densities, scale or smearing gave.
         """
         harder, softer, higgs = _momenta(events, "" if self.smearing is None else "true_")
         channel, first = (np.asarray(events.column(name), dtype=np.int64) for name in ("channel", "first"))
@@ -356,6 +357,9 @@ class WeakBosonFusion:
         if self._leptons is not None:
             products = _products_of(events, decay_of(self.decay))
             joint = product(joint, self._leptons.components(products).T.numpy())
+        if self.smearing is not None:
+            seen, true = numbers(*_momenta(events)), numbers(harder, softer, higgs)
+            joint = joint * np.exp(self.smearing.log_density(seen, true).numpy())[:, None]
         return joint
 
     def truth(self, events: Events) -> Floats:

@@ -1,9 +1,10 @@
 r"""Transfer functions of the detector: Gaussians around the true momenta of the jets and the Higgs boson.
 
-A jet of energy E is seen with :math:`\ln E` spread by :math:`\delta(E) = \sqrt{a^2/E + b^2}` (a Gaussian in the
-logarithm, so that no energy is negative), its pseudorapidity and azimuth by constants; jets stay massless. The Higgs
-boson is seen with each of its transverse momenta spread by one constant and its rapidity by another; it stays on its
-mass shell. All are densities of what is seen, normalised for every true momentum.
+A jet of energy E is seen with :math:`\ln E`, moved by the logarithm of the energy scale, spread by
+:math:`\delta(E) = \sqrt{a^2/E + b^2}` (a Gaussian in the logarithm, so that no energy is negative), its pseudorapidity
+and azimuth by constants; jets stay massless. The Higgs boson is seen with each of its transverse momenta spread by one
+constant and its rapidity by another; it stays on its mass shell. All are densities of what is seen, normalised for
+every true momentum.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ class Smearing:
         higgs_pt: spread of each transverse momentum of the Higgs boson, in GeV.
         higgs_rapidity: spread of its rapidity.
         margin: how many spreads beyond the cuts true jets are followed.
+        energy_scale: of jets, their energy as seen over the true one, from 0.8 to 1.25.
 
     Raises:
-        InputError: a size is not above 0 or too large for the approximations made, or the margin is below 1.
+        InputError: a size is not above 0 or too large for the approximations made, or the margin or the energy scale
+            is out of range.
     """
 
     stochastic: float = 0.8
@@ -46,6 +49,7 @@ class Smearing:
     higgs_pt: float = 10.0
     higgs_rapidity: float = 0.05
     margin: float = 4.0
+    energy_scale: float = 1.0
 
     def __post_init__(self) -> None:
         limits = {"stochastic": 3.0, "constant": 0.5, "jet_eta": 0.5, "jet_phi": 0.5, "higgs_pt": 100.0}
@@ -55,6 +59,13 @@ class Smearing:
                 raise InputError(f"{name} of the smearing must be above 0 and at most {largest}, not {value}")
         if not 1 <= self.margin <= 6:
             raise InputError(f"the margin of the smearing must be from 1 to 6 spreads, not {self.margin}")
+        if not 0.8 <= self.energy_scale <= 1.25:
+            raise InputError(f"the energy scale of jets must be from 0.8 to 1.25, not {self.energy_scale}")
+
+    @property
+    def shift(self) -> float:
+        """How far the centre of ln E as seen is from the true one."""
+        return math.log(self.energy_scale)
 
     def spread(self, log_energy: Tensor) -> Tensor:
         r"""Spread of :math:`\ln E` of a true jet, from its own :math:`\ln E` (GeV); any shape."""
@@ -88,7 +99,8 @@ class Smearing:
             true = polar(p)
             noise = torch.from_numpy(rng.standard_normal(true.shape))
             width = torch.cat([self.spread(true[:1]), sizes.expand(2, true.shape[1])])
-            jets.append(massless(true + width * noise))
+            moved = torch.cat([true[:1] + self.shift, true[1:]])
+            jets.append(massless(moved + width * noise))
         noise = torch.from_numpy(rng.standard_normal((3, higgs.shape[1])))
         transverse = higgs[1:3] + self.higgs_pt * noise[:2]
         square = higgs[0] ** 2 - (higgs[1:] ** 2).sum(0)
@@ -105,8 +117,8 @@ class Smearing:
         spread3, spread4 = self.spread(true[0]), self.spread(true[3])
         turn = torch.remainder(seen[[2, 5]] - true[[2, 5]] + math.pi, 2 * math.pi) - math.pi
         pulls = [
-            (seen[0] - true[0]) / spread3,
-            (seen[3] - true[3]) / spread4,
+            (seen[0] - true[0] - self.shift) / spread3,
+            (seen[3] - true[3] - self.shift) / spread4,
             *((seen[[1, 4]] - true[[1, 4]]) / self.jet_eta),
             *(turn / self.jet_phi),
             *((seen[6:8] - true[6:8]) / self.higgs_pt),
@@ -116,6 +128,11 @@ class Smearing:
         constant = 9 * math.log(2 * math.pi) / 2 + math.log(self.higgs_pt**2 * self.higgs_rapidity)
         constant += 2 * math.log(self.jet_eta * self.jet_phi)
         return -0.5 * squares - torch.log(spread3 * spread4) - constant
+
+
+def numbers(p3: Tensor, p4: Tensor, higgs: Tensor) -> Tensor:
+    """What :meth:`Smearing.log_density` takes, of momenta (E, px, py, pz): (4, ...) each to (9, ...)."""
+    return torch.cat([polar(p3), polar(p4), higgs[1:3], torch.atanh(higgs[3:] / higgs[:1])])
 
 
 def polar(p: Tensor) -> Tensor:

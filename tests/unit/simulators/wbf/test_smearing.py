@@ -1,6 +1,7 @@
 """Smeared events: transfer functions are normalised, the quadrature agrees with plain integration, truth is a law."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,6 +176,26 @@ def test_reweighted_smeared_events_are_those_of_the_other_theta(smeared, standar
         x, y = standard.column(name), shifted.column(name)
         error = np.hypot((ratio * (x - x.mean())).std(), y.std()) / np.sqrt(1500)
         assert (ratio * x).sum() / ratio.sum() == pytest.approx(y.mean(), abs=4.5 * error)
+
+
+def test_reweighted_events_are_those_of_another_energy_scale(smeared, standard):
+    """By the truth and, all latents known, by the joint density, whose mean for what is seen is the truth."""
+    n, standard = 700, standard[:700]
+    coarse = replace(smeared, quadrature=Quadrature(points=16, scrambles=2))
+    other = replace(coarse, smearing=Smearing(energy_scale=1.05))
+    ratio = (other.unscaled(standard) / coarse.unscaled(standard))[:, 0]
+    joint = (other.unscaled_joint(standard) / coarse.unscaled_joint(standard))[:, 0]
+    moved = other.simulate((0, 0), n, generator(4))
+    x, y = standard.column("log_pt_j1"), moved.column("log_pt_j1")
+    for weight in (ratio, joint):
+        error = np.hypot((weight * (x - y.mean())).std(), y.std()) / np.sqrt(n)
+        assert error < 0.04
+        assert (weight * x).sum() / weight.sum() == pytest.approx(y.mean(), abs=4 * error)
+    assert y.mean() - x.mean() > 0
+    difference = (joint - ratio) * np.stack([np.ones(n), x - x.mean()])
+    assert np.all(np.abs(difference.mean(axis=1)) < 4.5 * difference.std(axis=1) / np.sqrt(n))
+    with pytest.raises(InputError, match="energy scale of jets"):
+        Smearing(energy_scale=0.5)
 
 
 def test_the_score_is_the_slope_of_the_likelihood(smeared, standard, integrated):
