@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from partonic.generation.amplification import amplification, flow_learner, ring, two_humps
-from partonic.metrics.distances import frechet, frechet_limit, kernel_distance, squared_discrepancy
+from partonic.metrics.distances import frechet, kernel_distance, squared_discrepancy
 
 CELLS = {"camel": 50, "ring": 10}
 
@@ -38,7 +38,7 @@ def gaussians(quick: bool) -> dict[str, Any]:
     covariances = mix @ mix.T, other @ other.T
     roots = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).real).sum()
     truth = 3 * 0.3**2 + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * roots
-    plain, limit = (distance(x, y, scale="none") for distance in (frechet, frechet_limit))
+    plain, limit = (frechet(x, y, scale="none", unlimited=unlimited) for unlimited in (False, True))
     a, b = rng.normal(0.2, 0.6, n), rng.normal(-0.1, 0.7, n)
     kernel = kernel_distance(a, b, scale="none", size=2_000)
     exact = _kernel_of_gaussians()

@@ -13,7 +13,7 @@ from partonic.core.errors import unknown
 from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
 from partonic.fit.crossfit import cross_fit
-from partonic.metrics.distances import GROUPS, frechet_limit, kernel_distance, wasserstein
+from partonic.metrics.distances import GROUPS, frechet, kernel_distance, wasserstein
 from partonic.metrics.neighbours import overlap
 from partonic.metrics.pair import SamplePair, halves, names_of, paired
 from partonic.metrics.peak import Peak, Resonance, peak
@@ -268,7 +268,7 @@ def _distances(pair: SamplePair, names: tuple[str, ...], seed: int) -> dict[str,
     found = overlap(x, y, weight_truth=u, weight_generated=v, most=OVERLAP_SIZE, seed=seed)
     columns = zip(names, wasserstein(x, y, weight_truth=u, weight_generated=v), strict=True)
     return {
-        "frechet": frechet_limit(x, y, weight_truth=u, weight_generated=v, seed=seed),
+        "frechet": frechet(x, y, weight_truth=u, weight_generated=v, seed=seed, unlimited=True),
         "kernel": kernel_distance(x, y, weight_truth=u, weight_generated=v, size=KERNEL_SIZE, seed=seed),
         **{key: getattr(found, key) for key in ("precision", "recall", "density", "coverage")},
         **{_distance_of(name): distance for name, distance in columns},

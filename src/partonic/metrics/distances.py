@@ -69,14 +69,17 @@ def frechet(
     weight_truth: ArrayLike | None = None,
     weight_generated: ArrayLike | None = None,
     scale: str = "spread",
+    unlimited: bool = False,
     seed: int = 0,
 ) -> Estimate:
     r"""Squared Fréchet distance of the Gaussians of two samples.
 
     .. math:: |\mu - \nu|^2 + \mathrm{Tr}\left[\Sigma + T - 2 (\Sigma T)^{1/2}\right]
 
-    Means and covariances are those of the weighted samples; that makes it too large by about 1 / (number of events),
-    which :func:`frechet_limit` takes away. The error is that of a jackknife of 40 groups of each sample.
+    Means and covariances are those of the weighted samples; that makes it too large by about 1 / (number of events).
+    The distance for infinitely many events follows by a straight line in 1 / events (arXiv:2211.10295): it is measured
+    in subsamples of half to all of the events, 20 at each of 10 sizes, and the line's value at 0 may be slightly
+    negative. The error is that of a jackknife of 40 groups of each sample, with that of the line in quadrature.
 
     Args:
         truth: (n, d), or (n,); 40 events or more.
@@ -84,7 +87,8 @@ def frechet(
         weight_truth: (n,), may be negative in part; ones if None.
         weight_generated: (m,); ones if None.
         scale: of the features, see :meth:`partonic.metrics.pair.SamplePair.scaled`.
-        seed: of the groups.
+        unlimited: whether it is the distance for infinitely many events.
+        seed: of the groups and subsamples.
 
     Raises:
         InputError: the samples cannot be compared, or a feature of the truth is constant.
@@ -92,40 +96,15 @@ def frechet(
     """
     pair = paired(truth, generated, weight_truth, weight_generated, fewest=GROUPS).scaled(scale)
     first, second = _groups(pair, seed)
-    value = float(_frechet(first.sum(axis=0), second.sum(axis=0)))
-    return Estimate.symmetric(value, _jackknife(first, second), "jackknife")
+    error = _jackknife(first, second)
+    if not unlimited:
+        return Estimate.symmetric(float(_frechet(first.sum(axis=0), second.sum(axis=0))), error, "jackknife")
+    value, line = _line(first, second, generator(seed, 1))
+    return Estimate.symmetric(value, float(np.hypot(error, line)), "jackknife")
 
 
-def frechet_limit(
-    truth: ArrayLike,
-    generated: ArrayLike,
-    *,
-    weight_truth: ArrayLike | None = None,
-    weight_generated: ArrayLike | None = None,
-    scale: str = "spread",
-    seed: int = 0,
-) -> Estimate:
-    """The distance of :func:`frechet` for infinitely many events, by a straight line in 1 / events (arXiv:2211.10295).
-
-    The distance is measured in subsamples of half to all of the events, 20 at each of 10 sizes; the line's value at
-    1 / events = 0 may be slightly negative. The error is the jackknife's of the whole samples, with that of the line
-    in quadrature.
-
-    Args:
-        truth: (n, d), or (n,); 40 events or more.
-        generated: (m, d), or (m,); 40 events or more.
-        weight_truth: (n,), may be negative in part; ones if None.
-        weight_generated: (m,); ones if None.
-        scale: of the features, see :meth:`partonic.metrics.pair.SamplePair.scaled`.
-        seed: of the subsamples.
-
-    Raises:
-        InputError: the samples cannot be compared, or a feature of the truth is constant.
-        UnknownNameError: there is no such scale.
-    """
-    pair = paired(truth, generated, weight_truth, weight_generated, fewest=GROUPS).scaled(scale)
-    first, second = _groups(pair, seed)
-    rng = generator(seed, 1)
+def _line(first: Floats, second: Floats, rng: np.random.Generator) -> tuple[float, float]:
+    """The distance for infinitely many events by a straight line, and the error of that."""
     taken = np.round(GROUPS / np.repeat(np.linspace(1.0, 2.0, POINTS), DRAWS)).astype(int)
     chosen = np.argsort(rng.random((2, len(taken), GROUPS)), axis=2) < taken[:, None]  # groups of each subsample
     parts = (np.einsum("sg,gij->sij", rows, groups) for rows, groups in zip(chosen, (first, second), strict=True))
@@ -133,8 +112,7 @@ def frechet_limit(
     design = np.stack([np.ones(len(inverse)), inverse], axis=1)
     found, squares, _, _ = np.linalg.lstsq(design, values, rcond=None)
     rest = float(squares[0]) if len(squares) else 0.0
-    line = rest / (len(values) - 2) * float(np.linalg.inv(design.T @ design)[0, 0])
-    return Estimate.symmetric(found[0], np.hypot(_jackknife(first, second), np.sqrt(line)), "jackknife")
+    return float(found[0]), float(np.sqrt(rest / (len(values) - 2) * np.linalg.inv(design.T @ design)[0, 0]))
 
 
 def _groups(pair: SamplePair, seed: int) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from partonic.core.errors import InputError, UnknownNameError
-from partonic.metrics.distances import frechet, frechet_limit, kernel_distance, squared_discrepancy, wasserstein
+from partonic.metrics.distances import frechet, kernel_distance, squared_discrepancy, wasserstein
 from partonic.metrics.pair import paired
 
 RNG = np.random.default_rng(3)
@@ -54,7 +54,7 @@ def test_the_wasserstein_error_is_the_spread():
 def test_frechet_against_the_closed_form():
     x, y = gaussians(20_000)
     truth = frechet_of_gaussians()
-    for found in (frechet(x, y, scale="none"), frechet_limit(x, y, scale="none")):
+    for found in (frechet(x, y, scale="none"), frechet(x, y, scale="none", unlimited=True)):
         assert abs(found.value - truth) < 4 * found.error
         assert 0 < found.error < 0.05 * truth
     assert frechet(x, x, scale="none").value == pytest.approx(0.0, abs=1e-12)
@@ -69,7 +69,7 @@ def test_the_frechet_error_and_the_extrapolation():
     assert np.mean([one.error for one in found]) == pytest.approx(np.std([one.value for one in found]), rel=0.25)
     others = samples[1:] + samples[:1]
     equal = [(x, other) for (x, _), (other, _) in zip(samples, others, strict=True)]
-    straight = np.array([frechet_limit(x, other, scale="none").value for x, other in equal])
+    straight = np.array([frechet(x, other, scale="none", unlimited=True).value for x, other in equal])
     plain = np.mean([frechet(x, other, scale="none").value for x, other in equal])
     assert abs(straight.mean()) < 4 * straight.std() / np.sqrt(70) < 0.5 * plain
 
@@ -149,7 +149,7 @@ def test_scales_and_sizes_that_cannot_be():
     with pytest.raises(InputError, match="feature 1 is 3 in every event of the truth"):
         frechet(np.stack([x, np.full(80, 3.0)], axis=1), np.ones((80, 2)))
     with pytest.raises(InputError, match="the truth sample has 30 events; a comparison needs 40"):
-        frechet_limit(x[:30], x)
+        frechet(x[:30], x, unlimited=True)
     with pytest.raises(UnknownNameError, match="spread"):
         frechet(x, x, scale="spreads")
     with pytest.raises(InputError, match="2 batches of 2 events"):
