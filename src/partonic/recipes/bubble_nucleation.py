@@ -156,7 +156,13 @@ class BubbleNucleation:
             off = abs(other.action - case.action)
             told = Estimate.symmetric(other.action, off, "distance from the known action")
             rows.append({"method": method, "action": told})
-        result.add_table(f"{slug}-actions", f"Action of the bounce in {case.dimensions} dimensions, {name}.", rows)
+        for row in rows:
+            row["off by"] = "-" if row["method"] == "known" else f"{row['action'].value / case.action - 1:+.1e}"
+        result.add_table(
+            f"{slug}-actions",
+            f"Action of the bounce in {case.dimensions} dimensions, {name}; off by: part of the known action.",
+            rows,
+        )
         figures = [] if not found.solved else [f"{slug}-profile"]
         if found.solved:
             _draw_profile(result, slug, name, found, others)
@@ -164,7 +170,10 @@ class BubbleNucleation:
             _draw_path(result, slug, name, found, others)
             figures.append(f"{slug}-path")
         words = f"{found.message[0].upper()}{found.message[1:]}."
-        return Section(f"{name}, {found.phi.shape[1]} fields", words, tuple(figures), (f"{slug}-actions",))
+        fields = found.phi.shape[1]
+        return Section(
+            f"{name}, {fields} field{'' if fields == 1 else 's'}", words, tuple(figures), (f"{slug}-actions",)
+        )
 
     def _others(self, case: KnownBounce, found: Bounce) -> dict[str, Other]:
         """What other methods find."""
