@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -153,8 +154,8 @@ def ends(problem: Problem, held: list[Condition]) -> Ends:
     bound = right_vectors[:rank].T @ ((left_vectors.T @ right)[:rank] / sizes[:rank])
     if not float((matrix @ bound - right).abs().max()) <= 1e-9 * (1 + float(right.abs().max())):
         raise InputError(f"the conditions of '{problem.name}' contradict each other")
-    places = torch.tensor(at_places, dtype=torch.float64)
-    return Ends(problem.lower[0], problem.upper[0], places, bound, right_vectors[rank:].T, m)
+    all_places = torch.tensor(at_places, dtype=torch.float64)
+    return Ends(problem.lower[0], problem.upper[0], all_places, bound, right_vectors[rank:].T, m)
 
 
 @dataclass(frozen=True)
@@ -187,11 +188,11 @@ class Sides:
 
     def offset(self, x: Tensor, q: Tensor) -> Jets:  # noqa: ARG002
         """See :class:`Carrier`."""
-        return _stacked([_jets(lambda y, sides=sides: _blend(sides, y), x) for sides in self.axes])
+        return _stacked([_jets(partial(_blend, sides), x) for sides in self.axes])
 
     def factor(self, x: Tensor) -> Jets:
         """See :class:`Carrier`."""
-        return _stacked([_jets(lambda y, sides=sides: self._distance(sides, y), x) for sides in self.axes])
+        return _stacked([_jets(partial(self._distance, sides), x) for sides in self.axes])
 
     def _distance(self, sides: tuple[tuple[Side, ...], ...], x: Tensor) -> Tensor:
         found = torch.ones_like(x[0])

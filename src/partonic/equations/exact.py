@@ -6,7 +6,7 @@ the problem for N, without these conditions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,9 +16,11 @@ from partonic.equations.carriers import Carrier, Guess, ends, sides
 from partonic.equations.conditions import Condition, Face
 from partonic.equations.features import Features
 from partonic.equations.newton import start
-from partonic.equations.problem import Problem
+from partonic.equations.problem import Equations, Problem
 from partonic.equations.solution import Fields
 from partonic.equations.system import Jets
+
+Rows = Tensor | Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,10 @@ def compose(offset: Jets, factor: Jets, network: Jets) -> Jets:
     return g + w * n, dg + dw * n[:, None] + w[:, None] * dn, second
 
 
-def _equations(problem: Problem, carrier: Carrier) -> Callable[..., object]:
+def _equations(problem: Problem, carrier: Carrier) -> Equations:
     count = len(problem.unknowns)
 
-    def equations(x: Tensor, n: Tensor, dn: Tensor, d2n: Tensor, p: Tensor | None = None) -> object:
+    def equations(x: Tensor, n: Tensor, dn: Tensor, d2n: Tensor, p: Tensor | None = None) -> Rows:
         p = torch.zeros(0, x.shape[1], dtype=torch.float64) if p is None else p
         jets = compose(carrier.offset(x, p[count:]), carrier.factor(x), (n, dn, d2n))
         return problem.values(x, *jets, p[:count])
@@ -131,7 +133,7 @@ def _condition(one: Condition, problem: Problem, carrier: Carrier) -> Condition:
     """A condition on the fields as one on N."""
     count, m = len(problem.unknowns), problem.fields
 
-    def rows(x: Tensor, n: Tensor, dn: Tensor, p: Tensor) -> object:
+    def rows(x: Tensor, n: Tensor, dn: Tensor, p: Tensor) -> Rows:
         sets = [x]
         for place in one.places[1:]:  # periodic: the same points on another face
             assert isinstance(place, Face)
@@ -146,4 +148,4 @@ def _condition(one: Condition, problem: Problem, carrier: Carrier) -> Condition:
             slopes.append(dg + dw * n[part][:, None] + w[:, None] * dn[part])
         return one.rows(x, torch.cat(fields), torch.cat(slopes), p[:count])
 
-    return replace(one, rows=rows)  # type: ignore[arg-type]
+    return replace(one, rows=rows)

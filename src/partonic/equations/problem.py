@@ -37,7 +37,7 @@ class Problem:
         name: for messages and figures.
 
     Raises:
-        InputError: the box is empty, of more than three dimensions, or a condition lies outside of it.
+        InputError: the box is empty, of more than three dimensions, or a condition lies outside of it or is none.
     """
 
     equations: Equations
@@ -60,6 +60,13 @@ class Problem:
         for axis, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
             if not (np.isfinite([low, high]).all() and low < high):
                 raise InputError(f"the domain is empty along axis {axis}: from {low} to {high}")
+        if not isinstance(self.conditions, tuple | list) or not all(
+            isinstance(one, Condition) for one in self.conditions
+        ):
+            raise InputError(
+                f"the conditions of '{self.name}' are a tuple of those in partonic.equations.conditions, as "
+                "(initial(0.0, [1.0]),) with its comma"
+            )
         if self.fields < 1:
             raise InputError(f"a problem has one field or more, not {self.fields}")
         for place in self.faces:

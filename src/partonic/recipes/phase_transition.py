@@ -47,7 +47,7 @@ class PhaseTransition:
     """Phase transition: phases of a potential, when bubbles nucleate, and the gravitational waves that LISA may see.
 
     Args:
-        model: singlet or high-temperature, see partonic.transitions.models.
+        model: singlet, two-higgs-doublets or high-temperature, see partonic.transitions.models.
         wall_velocity: of the bubbles, in units of the speed of light.
         degrees: relativistic degrees of freedom.
         years: that LISA flies.

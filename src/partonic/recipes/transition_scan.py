@@ -57,7 +57,8 @@ class TransitionScan:
     """Transition scan: a plane of two parameters with the strength of each transition and what LISA and LIGO would see.
 
     Args:
-        model: generic (depth, barrier and separation of a potential), singlet or high-temperature.
+        model: generic (depth, barrier and separation of a potential), singlet,
+            two-higgs-doublets or high-temperature.
         x: parameter along the plane; depth is E_alpha in GeV.
         x_range: its ends; points are spaced in the logarithm where these are far apart.
         y: parameter across; barrier is E_m in units of E_alpha.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from partonic.core.errors import InputError, unknown
-from partonic.transitions.extensions import VEV, singlet
+from partonic.transitions.extensions import VEV, singlet, two_higgs_doublets
 from partonic.transitions.potential import Potential
 
 
@@ -66,14 +66,31 @@ def singlet_model(mass: float = 90.0, portal: float = 0.3, quartic: float = 0.5)
     return CosmicModel(singlet(mass, portal, quartic), starts, np.linspace(40.0, 160.0, 13))
 
 
-MODELS: dict[str, Callable[..., CosmicModel]] = {"high-temperature": high_temperature, "singlet": singlet_model}
+def doublets_model(
+    heavy: float = 180.0, pseudoscalar: float = 450.0, charged: float = 450.0, tan_beta: float = 2.0
+) -> CosmicModel:
+    """Two Higgs doublets at one loop, see :func:`partonic.transitions.extensions.two_higgs_doublets`.
+
+    With the defaults a large gap between the heavy scalars makes the transition strong (arXiv:1405.5537).
+    """
+    cos, sin = 1 / math.hypot(1, tan_beta), tan_beta / math.hypot(1, tan_beta)
+    starts = ((0.5, 1.0), (VEV * cos, VEV * sin))
+    potential = two_higgs_doublets(heavy, pseudoscalar, charged, tan_beta)
+    return CosmicModel(potential, starts, np.linspace(20.0, 200.0, 19))
+
+
+MODELS: dict[str, Callable[..., CosmicModel]] = {
+    "high-temperature": high_temperature,
+    "singlet": singlet_model,
+    "two-higgs-doublets": doublets_model,
+}
 
 
 def model(name: str, **numbers: float) -> CosmicModel:
     """A model by its name.
 
     Args:
-        name: high-temperature or singlet.
+        name: high-temperature, singlet or two-higgs-doublets.
         numbers: what differs from its defaults.
 
     Raises:

@@ -35,6 +35,7 @@ JOIN = 20.0
 LOWEST = -250.0
 """m^2/T^2 below which the functions keep their value; they are exact to 1e-10 above -100."""
 
+TINY = 1e-300  # m^2/T^2 below which its inverse is left out
 HIGHEST = 1e6  # where exp(-m/T) is 0 in double precision
 EXACT, TERMS, DEGREE = 3, 24, 30  # frequencies taken exactly, terms of the others' series, degree at high mass
 EULER = 0.5772156649015329
@@ -124,7 +125,7 @@ def derivative(sign: int, order: int, y: Floats) -> Floats:
 def _low(table: _Expansion, order: int, y: Floats) -> Floats:
     total = np.polynomial.polynomial.polyval(y, table.series[order])
     logarithm = np.log(np.where(y == 0, 1.0, np.abs(y)))
-    turns = (y * y * logarithm, y * (2 * logarithm + 1), 2 * logarithm + 3, 2 / np.where(y == 0, np.inf, y))
+    turns = (y * y * logarithm, y * (2 * logarithm + 1), 2 * logarithm + 3, 2 / np.where(np.abs(y) < TINY, np.inf, y))
     total = total - table.sign / 32 * turns[order]
     share = -table.sign * math.pi / 3
     if table.zero:

@@ -55,6 +55,8 @@ WRONG = [
     (lambda: Problem(second, (0.0,), (0.0,), ()), "empty along axis 0"),
     (lambda: Problem(second, (0.0,) * 4, (1.0,) * 4, ()), "one to three coordinates"),
     (lambda: Problem(second, (0.0,), (1.0,), (), fields=0), "one field or more"),
+    (lambda: Problem(second, (0.0,), (1.0,), LEFT), "with its comma"),
+    (lambda: of(second, [lambda x: x]), "are a tuple of those"),
     (lambda: of(second, [dirichlet(Face(0, 2.0), 0.0)]), "a condition at 2.0 on axis 0, which goes from 0.0 to 1.0"),
     (lambda: of(second, [dirichlet(Face(1, 0.0), 0.0)]), "a condition on axis 1"),
 ]  # fmt: skip
