@@ -56,7 +56,7 @@ class JetOptions:
 
     particles: int = 30
     width: int = 64
-    layers: int = 6
+    layers: int = 4
     heads: int = 1
     size: int = 64
     epochs: int = 40
