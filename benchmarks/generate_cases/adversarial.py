@@ -1,8 +1,10 @@
 """Adversarial networks on raw momenta: how much narrower a discrepancy of masses makes the peaks (arXiv:1907.03764).
 
 Measured: the distance of the quartiles of the mass without and with the discrepancy, each in CPU-seconds of training
-and the same number of updates; of the truth beside it. Muon pairs in transverse momenta and angles; top quark pairs in
-the 18 components of the quarks' momenta (full only: the W boson, mean of both charges). Three seeds in full.
+and the same number of updates; of the truth beside it; and the standard deviation of that number which with the
+discrepancy spreads least against the truth, as a peak is no gain where the momenta shrink. Muon pairs in transverse
+momenta and angles; top quark pairs in the 18 components of the quarks' momenta (full only: the W boson, mean of both
+charges). Three seeds in full.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from partonic.simulators.top_pairs import MASSES, W_MINUS, W_PLUS, top_pairs
 
 Floats = NDArray[np.float64]
 GAIN = {True: 2.0, False: 3.0}
+LEAST_SPREAD = 0.8
 SIZE, STRENGTH, DRAWN = 256, 30.0, 20_000
 MUONS = Columns(NAMES, (Straight(), Straight(), Straight(), Straight(), Circular(np.pi)))
 
@@ -50,7 +53,7 @@ def gan_top_pairs(quick: bool) -> dict[str, Any]:
 
 
 def _bar(*, quick: bool) -> dict[str, Any]:
-    return {"times narrower": f"at least {GAIN[quick]:g}"}
+    return {"times narrower": f"at least {GAIN[quick]:g}", "least spread over the truth": f"at least {LEAST_SPREAD:g}"}
 
 
 def _case(
@@ -63,14 +66,16 @@ def _case(
         size=SIZE,
         epochs=max(1, round(updates * SIZE / (0.9 * len(values)))),
     )
-    gains, widths, seconds = [], [], []
+    gains, widths, spreads, seconds = [], [], [], []
     for seed in range(1 if quick else 3):
         found = []
         for peaks in (None, term):
             began = time.process_time()
             made = train_gan(sample, coordinates, options, peaks=peaks, seed=seed)
             seconds.append(time.process_time() - began)
-            found.append(_quartiles(made.sample(DRAWN, generator(seed, 9)), term.quantities))
+            drawn = made.sample(DRAWN, generator(seed, 9))
+            found.append(_quartiles(drawn, term.quantities))
+        spreads.append(float(np.min(drawn.std(axis=0) / values.std(axis=0))))
         gains.append(found[0] / found[1])
         widths.append(found)
     measured = {
@@ -79,9 +84,11 @@ def _case(
         "quartiles without, GeV": round(statistics.median(one[0] for one in widths), 2),
         "quartiles with, GeV": round(statistics.median(one[1] for one in widths), 2),
         "quartiles of the truth, GeV": round(_quartiles(values, term.quantities), 2),
+        "least spread over the truth": round(statistics.median(spreads), 2),
         "CPU-seconds a training": round(statistics.median(seconds), 1),
     }
-    return {"measured": measured, "bar": _bar(quick=quick), "holds": bool(statistics.median(gains) >= GAIN[quick])}
+    holds = statistics.median(gains) >= GAIN[quick] and statistics.median(spreads) >= LEAST_SPREAD
+    return {"measured": measured, "bar": _bar(quick=quick), "holds": bool(holds)}
 
 
 def _quartiles(values: Floats, quantities: Callable[[torch.Tensor], torch.Tensor]) -> float:

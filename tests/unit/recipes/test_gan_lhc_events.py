@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from partonic.core.errors import InputError, UnknownNameError
-from partonic.recipes.gan_lhc_events import GanLhcEvents, _chain, _masses, _straight
+from partonic.recipes.gan_lhc_events import GanLhcEvents, _chain, _least_spread, _masses, _straight
 from partonic.simulators.top_pairs import TOP_MASS, W_MASS, top_pairs
 
 
@@ -44,3 +44,12 @@ def test_the_truth_has_its_masses_and_keeps_them_through_both_coordinates():
     made = _chain().inverse(u)
     assert np.abs(made.reshape(200, 6, 3).sum(axis=1)[:, :2]).max() < 1e-6
     assert _masses(made)[:, 0] == pytest.approx(W_MASS, abs=30)
+
+
+def test_the_momentum_that_spreads_least():
+    """Of two Gaussian columns, one a tenth too narrow: the error is that of Gaussian standard deviations."""
+    rng = np.random.default_rng(3)
+    truth, values = rng.normal(size=(40_000, 2)) * [1.0, 50.0], rng.normal(size=(10_000, 2)) * [1.1, 45.0]
+    found = _least_spread(truth, values)
+    assert found.error == pytest.approx(0.9 * np.sqrt(0.5 / 10_000 + 0.5 / 40_000), rel=0.1)
+    assert abs(found.value - 0.9) < 4 * found.error
