@@ -125,7 +125,7 @@ class CubeFlow(nn.Module):
 
 
 class AutoregressiveFlow(nn.Module):
-    """Autoregressive splines of zuko for standard coordinates on the real line.
+    """Autoregressive splines of zuko for standard coordinates on the real line, the identity before they have learned.
 
     Args:
         circular: of each coordinate, none of which can be an angle.
@@ -141,6 +141,10 @@ class AutoregressiveFlow(nn.Module):
         super().__init__()
         self.dim = len(circular)
         self.flow = NSF(self.dim, context, bins=bins, transforms=rounds, hidden_features=tuple(hidden))
+        for layer in self.flow.transform.transforms:
+            last = layer.hyper[-1].parameters() if hasattr(layer, "hyper") else layer.parameters()
+            for parameter in last:
+                nn.init.zeros_(parameter)
 
     def forward(self, u: Tensor, context: Tensor) -> Tensor:
         """Logarithm of the density, (b,), at coordinates (b, d) and context (b, c)."""

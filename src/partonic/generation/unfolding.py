@@ -9,6 +9,7 @@ perfect classifiers gives the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from partonic.core.rng import generator
 from partonic.fit.crossfit import cross_fit
 from partonic.generation.coordinates import Columns
 from partonic.generation.flow import FlowGenerator, FlowOptions, train_flow
-from partonic.generation.lines import Gaussianised, Straight, fit_gaussianised
+from partonic.generation.lines import AxisMap, Gaussianised, Straight, fit_gaussianised
 from partonic.generation.table import table
 from partonic.metrics.pair import paired
 from partonic.models.trees import TreeOptions
@@ -27,6 +28,7 @@ from partonic.models.trees import TreeOptions
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 WITHOUT = 1e-3  # share of the data in bins that the simulation never reaches: less is left out, more refused
+LEAST = 1e-9  # variance of what the detector leaves open, so that one observable may be a function of others
 SMOOTH = TreeOptions(trees=40, learning_rate=0.1, leaves=15, feature_share=1.0)
 
 
@@ -174,22 +176,27 @@ def omnifold(
 class FlowUnfolder:
     """Draws the truth of measured events; :func:`train_unfolder` makes it.
 
-    Each observable of the truth goes to a Gaussian one, counts spread evenly around whole numbers before; the flow has
-    the density of what a linear regression of these on the detector leaves. No draw is outside of the simulated truth.
+    Each observable of both levels goes to a Gaussian one, counts of the truth spread evenly around whole numbers
+    before; the flow has the density of what a linear regression of the truth on the detector leaves, turned such that
+    its parts are uncorrelated. No draw is outside of the simulated truth.
 
     Args:
         flow: the density, given what the detector saw.
         maps: of each observable of the truth.
+        seen: the same of the detector; an observable that has no density stays as it is.
         ends: smallest and largest simulated truth, (2, k).
         counts: which observables are whole numbers, (k,).
         slope: (d + 1, k) of the regression, its constant last.
+        root: (k, k) lower triangular, times its transpose the covariance of what the regression leaves.
     """
 
     flow: FlowGenerator
     maps: tuple[Gaussianised, ...]
+    seen: tuple[AxisMap, ...]
     ends: Floats
     counts: Flags
     slope: Floats
+    root: Floats
 
     def sample(self, measured: ArrayLike, rng: np.random.Generator, draws: int = 1) -> Floats:
         """Truth of measured events, (draws * m, k), one draw of all events behind the other.
@@ -202,8 +209,8 @@ class FlowUnfolder:
         Raises:
             InputError: the shape is wrong.
         """
-        rows = np.tile(_rows(measured), (draws, 1))
-        drawn = self.flow.sample(len(rows), rng, rows) + _with_one(rows) @ self.slope
+        rows = np.tile(_mapped(self.seen, _rows(measured)), (draws, 1))
+        drawn = self.flow.sample(len(rows), rng, rows) @ self.root.T + _with_one(rows) @ self.slope
         values = np.column_stack([one.inverse(column) for one, column in zip(self.maps, drawn.T, strict=True)])
         return np.clip(np.where(self.counts, np.round(values), values), *self.ends)
 
@@ -221,22 +228,23 @@ def train_unfolder(
     """Train a flow on the truth, given the detector.
 
     It unfolds measured events: an acceptance below one is not mended. What it draws leans to the simulation, as every
-    posterior to its prior; each further iteration weighs the simulation by what was unfolded before and trains again.
+    posterior to its prior. More iterations lean less (arXiv:2212.08674): all but the last are those of OmniFold, which
+    weighs the simulation, and the last is the flow that learns from it.
 
     Args:
         simulation: events at both levels, all of them seen and real.
-        data: (m, d) measured observables, for the iterations after the first.
+        data: (m, d) measured observables, for the iterations before the last.
         weight_data: (m,), 0 or above; ones if None.
-        iterations: trainings.
+        iterations: in all, 1 for the flow alone.
         options: of the flow.
-        seed: of the trainings and draws.
+        seed: of the trainings.
         device: where to train.
 
     Raises:
         InputError: data and simulation cannot be compared, events are missed or fake, or there are no iterations.
         TrainingError: a training diverged.
     """
-    measured, share = _data(simulation, data, weight_data)
+    _data(simulation, data, weight_data)
     if not np.all(simulation.seen & simulation.real):
         missed = int(np.count_nonzero(~(simulation.seen & simulation.real)))
         raise InputError(
@@ -244,27 +252,27 @@ def train_unfolder(
             "out, or take OmniFold, which mends the acceptance"
         )
     if iterations < 1:
-        raise InputError(f"the flow needs one training or more, not {iterations}")
+        raise InputError(f"the flow needs one iteration or more, not {iterations}")
     names = tuple(f"truth {i}" for i in range(simulation.truth.shape[1]))
     coordinates = Columns(names, tuple(Straight() for _ in names))
     counts = np.all(simulation.truth == np.round(simulation.truth), axis=0)
     spread = simulation.truth + counts * generator(seed, 1).uniform(-0.5, 0.5, simulation.truth.shape)
     maps = tuple(fit_gaussianised(column, simulation.weight) for column in spread.T)
-    truth = np.column_stack([one.forward(column) for one, column in zip(maps, spread.T, strict=True)])
+    truth = _mapped(maps, spread)
     ends = np.array([simulation.truth.min(axis=0), simulation.truth.max(axis=0)])
-    design = _with_one(simulation.detector)
-    weight = simulation.weight
-    for step in range(iterations):
-        root = np.sqrt(weight)[:, None]
-        slope: Floats = np.linalg.lstsq(root * design, root * truth)[0].astype(np.float64)
-        sample = table(names, truth - design @ slope, weight, simulation.detector)
-        flow = train_flow(sample, coordinates, options, seed=seed + step, device=device)
-        unfolder = FlowUnfolder(flow, maps, ends, counts, slope)
-        if step + 1 < iterations:
-            drawn = unfolder.sample(measured, generator(seed, 2, step))
-            pair = paired(drawn, simulation.truth, share, simulation.weight, signed=False)
-            weight = simulation.weight * np.exp(cross_fit(pair, seed=seed + step, trees=SMOOTH).generated)
-    return unfolder
+    seen = tuple(_gaussianised_or_straight(column, simulation.weight) for column in simulation.detector.T)
+    given = _mapped(seen, simulation.detector)
+    design = _with_one(given)
+    prior = omnifold(simulation, data, weight_data, iterations=iterations - 1, seed=seed) if iterations > 1 else None
+    weight = simulation.weight if prior is None else prior.weight
+    scale = np.sqrt(weight)[:, None]
+    slope: Floats = np.linalg.lstsq(scale * design, scale * truth)[0].astype(np.float64)
+    rest = truth - design @ slope
+    covariance = rest.T @ (weight[:, None] * rest) / weight.sum()
+    root = np.linalg.cholesky(covariance + LEAST * np.eye(len(names)))
+    sample = table(names, np.linalg.solve(root, rest.T).T, weight, given)
+    flow = train_flow(sample, coordinates, options, seed=seed, device=device)
+    return FlowUnfolder(flow, maps, seen, ends, counts, slope, root)
 
 
 def iterative_bayes(
@@ -344,6 +352,17 @@ def _data(simulation: Simulated, data: ArrayLike, weight: ArrayLike | None) -> t
                 f"{measured[:, i].max():g}, simulated from {there[:, i].min():g} to {there[:, i].max():g}"
             )
     return measured, share
+
+
+def _gaussianised_or_straight(column: Floats, weight: Floats) -> AxisMap:
+    try:
+        return fit_gaussianised(column, weight)
+    except InputError:  # a constant, or a flag
+        return Straight()
+
+
+def _mapped(maps: Sequence[AxisMap], rows: Floats) -> Floats:
+    return np.column_stack([one.forward(column) for one, column in zip(maps, rows.T, strict=True)])
 
 
 def _with_one(rows: Floats) -> Floats:

@@ -33,6 +33,8 @@ OBSERVABLES = {
     "tau_21": "2- over 1-subjettiness",
     "soft_drop_share": "Share of the softer prong (soft drop)",
 }
+FURTHER = ("pt_dispersion", "angularity", "soft_drop_mass", "split_12", "tau_32", "n_2")
+"""What the detector measures too: the more of a jet is known, the less what is unfolded leans to the simulation."""
 METHODS = ("omnifold", "flow", "bayes")
 TITLES = {
     "simulation": "simulation",
@@ -171,7 +173,10 @@ class Unfolding:
             result.facts["warnings"] = [
                 f"Only {len(data):,} jets of data: this run shows that everything works, not how well it works."
             ]
-        text = "Shaded: the error of a method by a bootstrap of data and simulation. The truth is grey."
+        text = (
+            "Shaded: the error of a method by a bootstrap of data and simulation. The truth is grey. OmniFold and the "
+            f"flow see {len(FURTHER)} further observables behind the detector; bins see one at a time."
+        )
         sections = [
             Section("Before the detector", text, ("unfolded",), ("unfolding", "distances")),
             Section("Closure", "Jets of the simulation's own kind, unfolded: nothing should change.", (), ("closure",)),
@@ -208,12 +213,13 @@ class Unfolding:
                 weight = omnifold(simulation, measured, share, iterations=self.iterations, seed=seed).weight
                 found[name] = simulation.truth, np.repeat(weight[:, None], columns, axis=1)
             elif name == "flow":
-                options = FlowOptions(epochs=self.epochs, size=min(1_024, max(32, len(simulation) // 20)))
+                size = min(512, max(32, len(simulation) // 20))
+                options = FlowOptions(hidden=(96, 96), epochs=self.epochs, size=size)
                 unfolder = train_unfolder(
                     simulation,
                     measured,
                     share,
-                    iterations=min(self.iterations, 2),
+                    iterations=self.iterations,
                     options=options,
                     seed=seed,
                     device=context.device,
@@ -318,15 +324,17 @@ class Unfolding:
 
 
 def observables(jets: Events) -> tuple[Floats, Floats]:
-    """Those of :data:`OBSERVABLES` without the detector and behind it, (jets, 5) each."""
+    """Those of :data:`OBSERVABLES` without the detector, (jets, 5), and with :data:`FURTHER` behind it, (jets, 11)."""
     from partonic.represent.features import DESCRIPTIONS, JetFeatures
 
-    places = [list(DESCRIPTIONS).index(name) for name in OBSERVABLES]
+    names = list(DESCRIPTIONS)
     seen = jets.select(columns=[], collections=["constituents"])
     there = seen.with_collections(constituents=jets.collection("truth_constituents"))
-    represent = JetFeatures()
-    first, second = (represent(part).values.numpy()[:, places].astype(np.float64) for part in (there, seen))
-    return first, second
+    represent, found = JetFeatures(), []
+    for part, wanted in ((there, OBSERVABLES), (seen, (*OBSERVABLES, *FURTHER))):
+        values = represent(part).values.numpy()[:, [names.index(name) for name in wanted]]
+        found.append(values.astype(np.float64))
+    return found[0], found[1]
 
 
 def _draw(

@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from partonic.core.errors import FileError, InputError, UnknownNameError
 from partonic.core.rng import generator
 from partonic.generation.coordinates import Columns
-from partonic.generation.flow import KINDS, FlowGenerator, FlowOptions, train_flow
+from partonic.generation.flow import KINDS, NETWORKS, FlowGenerator, FlowOptions, train_flow
 from partonic.generation.lines import Circular, Logarithm, Straight
 from partonic.generation.table import Table, table
 from partonic.models import plain
@@ -86,6 +87,14 @@ def test_a_density_on_a_circle_goes_on_over_the_cut():
     one, other = made.log_density(beside)
     assert one == pytest.approx(other, abs=1e-3)
     assert np.cos(made.sample(4_000, generator(9))[:, 1] - 3.0).mean() == pytest.approx(0.86, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flow_begins_as_the_identity(kind):
+    network = NETWORKS[kind](circular=[False] * 3, context=2, bins=6, hidden=[8], rounds=2)
+    u, context = torch.randn(50, 3), torch.randn(50, 2)
+    gauss = -0.5 * u.square().sum(dim=1) - 1.5 * np.log(2 * np.pi)
+    torch.testing.assert_close(network(u, context), gauss, atol=1e-3, rtol=1e-3)
 
 
 def test_what_no_flow_can_learn_is_refused():

@@ -84,6 +84,18 @@ def test_the_flow_draws_the_posterior(gaussians):
     assert spread.std() == pytest.approx(np.sqrt(GAIN) * NOISE, rel=0.1)
 
 
+def test_the_flow_leans_less_to_the_simulation_after_omnifold(gaussians):
+    simulation, (_, data) = gaussians
+    pair = np.stack([simulation.truth[:4_000, 0], 3 * simulation.truth[:4_000, 0] + 1], axis=1)
+    pair[:, 1] += np.random.default_rng(4).normal(0, 0.1, 4_000)  # all but a function of the first
+    few = simulated(pair, simulation.detector[:4_000])
+    options = FlowOptions(hidden=(8,), epochs=2, size=500, bins=4, averaging=0.0, knots=6)
+    drawn = train_unfolder(few, data[:4_000], iterations=3, options=options).sample(data, np.random.default_rng(5))
+    assert drawn[:, 0].mean() == pytest.approx(moved(3), abs=0.07)
+    assert moved(3) - moved(1) > 0.15
+    assert np.std(drawn[:, 1] - 3 * drawn[:, 0]) == pytest.approx(0.1, rel=0.3)
+
+
 def test_counts_are_drawn_as_counts_within_the_simulated_ones():
     rng = np.random.default_rng(3)
     truth = rng.poisson(6.0, 2_000).astype(float)
