@@ -106,7 +106,7 @@ def test_run_on_a_full_disk(partonic, disk, jets, monkeypatch):
     from partonic.report import style
 
     frame = '<svg xmlns="http://www.w3.org/2000/svg" width="360pt" height="216pt" viewBox="0 0 360 216"></svg>'
-    monkeypatch.setattr("matplotlib.figure.Figure.draw_without_rendering", lambda figure: None)
+    monkeypatch.setattr(style, "_lay_out", lambda figure: None)
     monkeypatch.setattr(style, "_print", lambda figure, ending, path: path.write_text(frame))
     place = disk(16)
     ballast = fill(place, 64)

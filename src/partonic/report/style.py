@@ -214,14 +214,28 @@ def save_figure(result: Result, name: str, figure: Canvas, caption: str, alt: st
 
     with mpl.rc_context(RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a user's name may be in any script
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # the layout stands; it need not be found again for each file
+        _lay_out(figure)
         for ending in ("svg", "png", "pdf"):
             with atomic(result.figure_path(name, ending)) as aside:
                 _print(figure, ending, aside)
     entry = Figure(name, caption, alt)
     result.figures[name] = entry
     return entry
+
+
+def _lay_out(figure: Canvas) -> None:
+    """Find places for all that a figure shows; no file that is written of it has to look again."""
+    from partonic.report.ticks import bundle_minor, without_minor
+
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        with without_minor(figure):
+            for axes in figure.axes:
+                locator: Any = axes.get_axes_locator()
+                axes.apply_aspect(locator(axes, None) if locator else None)
+            engine.execute(figure)
+        figure.set_layout_engine("none")
+    bundle_minor(figure)
 
 
 def _print(figure: Canvas, ending: str, path: Path) -> None:
