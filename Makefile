@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+export PYTHONDONTWRITEBYTECODE :=  # compiled modules are kept for the many processes that the tests start
 
 .PHONY: demo test lint types docs unit bench fuzz clean help
 
@@ -32,7 +33,9 @@ $(VENV)/.dev: $(VENV)/.simulate
 demo: $(VENV)/.simulate
 	$(BIN)/partonic demo
 
-test: lint types docs unit
+test: lint
+	$(MAKE) -j2 types docs
+	$(MAKE) unit
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -46,7 +49,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 unit: $(VENV)/.dev
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.dev
 	$(PIP) -e '.[simulate,cluster,export,dev,docs,peers]'

@@ -1,10 +1,17 @@
 """What several folders of tests share: one tiny run of each recipe."""
 
 import fcntl
+import gc
 import os
 from pathlib import Path
 
 import pytest
+
+
+def pytest_collection_finish():
+    """What was imported stays: the garbage collection need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
