@@ -24,7 +24,7 @@ from partonic.generation.coordinates import Columns
 from partonic.generation.flow import FlowGenerator, FlowOptions, train_flow
 from partonic.generation.lines import Straight
 from partonic.generation.matching import MatchingGenerator, MatchingOptions, train_matching
-from partonic.generation.shower_rows import Showers, Totals
+from partonic.generation.shower_rows import Showers, ShowerTotals
 from partonic.generation.shower_splits import Split, Stage
 from partonic.generation.shower_sticks import Sticks
 from partonic.generation.table import Table
@@ -84,7 +84,7 @@ class ShowerGenerator:
         low, high = self.energies
         if given.ndim != 1 or not np.all((given >= low * (1 - 1e-9)) & (given <= high * (1 + 1e-9))):
             raise InputError(f"each shower needs an energy between {low:g} and {high:g} GeV, as in the training")
-        first = Totals(self.threshold)
+        first = ShowerTotals(self.threshold)
         read = first.energies(self.total.sample(len(given), rng, first.context(given)), given)
         voxels = np.empty((len(given), *self.shape))
         steps = list(zip(stages(self.shape, self.threshold, self.method), self.steps, strict=True))
@@ -191,7 +191,7 @@ def train_showers(
         TrainingError: a training diverged.
     """
     wanted = FlowOptions if method == "flow" else MatchingOptions
-    shape, rows = sample.shape, Totals.of(sample)
+    shape, rows = sample.shape, ShowerTotals.of(sample)
     chosen = splits or (SPLIT_OPTIONS if method == "flow" else MATCHING_OPTIONS)
     steps = stages(shape, rows.threshold, method)
     if not isinstance(chosen, wanted):

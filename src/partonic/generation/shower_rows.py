@@ -90,7 +90,7 @@ def showers(voxels: ArrayLike, energy: ArrayLike) -> Showers:
 
 
 @dataclass(frozen=True)
-class Totals:
+class ShowerTotals:
     """The maps between what is read of a shower in all and rows.
 
     Args:
@@ -107,7 +107,7 @@ class Totals:
             raise InputError(f"showers need a threshold above 0, not {self.threshold}")
 
     @classmethod
-    def of(cls, sample: Showers) -> Totals:
+    def of(cls, sample: Showers) -> ShowerTotals:
         """The maps for a sample, whose smallest reading is the threshold."""
         smallest = float(sample.voxels[sample.voxels > 0].min())
         return cls(max(smallest, LEAST * float(sample.energy.max())))

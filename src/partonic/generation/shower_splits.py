@@ -26,7 +26,7 @@ ROUNDING = 1e-9
 HIGHEST = 5.0  # of a number, so that a wild one does no harm
 
 
-class Draws(Protocol):
+class PartDrawer(Protocol):
     """What draws numbers of parts."""
 
     def sample(self, n: int, rng: np.random.Generator, context: Floats | None = None) -> Floats:
@@ -129,7 +129,7 @@ class Stage:
         return table(self.split.names, self.split.rows(parts[at], rng), context=context)
 
     def share_out(
-        self, step: Draws, wholes: Floats, layers: Floats, energy: Floats, rng: np.random.Generator
+        self, step: PartDrawer, wholes: Floats, layers: Floats, energy: Floats, rng: np.random.Generator
     ) -> Floats:
         """Energies of parts in GeV, (n, ..., parts), 0 or at least the threshold; their sums are the wholes.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from partonic.core.errors import InputError
 from partonic.generation.shower_rows import numbers_of_parts, parts_of_numbers
-from partonic.generation.shower_splits import Draws, given_of_wholes
+from partonic.generation.shower_splits import PartDrawer, given_of_wholes
 from partonic.generation.table import Table, table
 
 Floats = NDArray[np.float64]
@@ -64,7 +64,7 @@ class Sticks:
         return table(("share",), values[:, None], context=context)
 
     def share_out(
-        self, step: Draws, wholes: Floats, layers: Floats, energy: Floats, rng: np.random.Generator
+        self, step: PartDrawer, wholes: Floats, layers: Floats, energy: Floats, rng: np.random.Generator
     ) -> Floats:
         """Energies of parts in GeV, (n, ..., parts), 0 or at least the threshold; their sums are the wholes.
 

@@ -68,7 +68,7 @@ class EPiC(nn.Module):
             time: (jets,) from 0 to 1.
             context: (jets, context) what is known of each jet.
         """
-        jets = Jets(offsets, values.dtype)
+        jets = Membership(offsets, values.dtype)
         given = torch.cat([context, _waves(time), (jets.counts.clamp(min=1) / PARTICLES).log()], dim=1)
         particles = leaky_relu(self.enter(values) + jets.each(self.enter_given(given)), SLOPE)
         whole = leaky_relu(self.whole(torch.cat([jets.pool(particles), given], dim=1)), SLOPE)
@@ -78,7 +78,7 @@ class EPiC(nn.Module):
         return velocity
 
 
-class Jets:
+class Membership:
     """Which particle belongs to which jet.
 
     Args:
@@ -133,7 +133,7 @@ class _Layer(nn.Module):
             self.ask = nn.Linear(width, 3 * heads * HEAD, bias=False)
             self.answer = nn.Linear(heads * HEAD, width, bias=False)
 
-    def forward(self, particles: Tensor, whole: Tensor, given: Tensor, jets: Jets) -> tuple[Tensor, Tensor]:
+    def forward(self, particles: Tensor, whole: Tensor, given: Tensor, jets: Membership) -> tuple[Tensor, Tensor]:
         """Particles (particles, width) and global vectors (jets, width)."""
         seen = leaky_relu(self.gather(torch.cat([jets.pool(particles), whole, given], dim=1)), SLOPE)
         whole = leaky_relu(whole + self.think(seen), SLOPE)

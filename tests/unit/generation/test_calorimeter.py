@@ -9,7 +9,7 @@ from partonic.generation.calorimeter import ShowerGenerator, stages, train_showe
 from partonic.generation.flow import FlowOptions
 from partonic.generation.matching import MatchingOptions
 from partonic.generation.shower_features import feature_names, features
-from partonic.generation.shower_rows import Showers, Totals, numbers_of_parts, parts_of_numbers, showers
+from partonic.generation.shower_rows import Showers, ShowerTotals, numbers_of_parts, parts_of_numbers, showers
 from partonic.generation.shower_splits import Split
 from partonic.generation.shower_sticks import Sticks
 from partonic.simulators.showers.geometry import Cylinder
@@ -39,7 +39,7 @@ def voxels_of(sample):
 
 
 def test_totals_come_back_from_their_rows(sample):
-    rows = Totals.of(sample)
+    rows = ShowerTotals.of(sample)
     assert rows.threshold == pytest.approx(0.005, rel=0.05)
     made = rows.table_of(sample, generator(2))
     np.testing.assert_allclose(rows.energies(made.values, sample.energy), sample.layers.sum(axis=1), rtol=1e-9)
@@ -48,7 +48,7 @@ def test_totals_come_back_from_their_rows(sample):
 def test_showers_that_read_nothing_have_rows_too():
     some = Showers(np.zeros((3, 4, 2, 3)), np.array([2.0, 30.0, 50.0]))
     some.voxels[1, 2, 0, 1] = 1.0
-    rows = Totals(0.01)
+    rows = ShowerTotals(0.01)
     made = rows.table_of(some, generator(1))
     np.testing.assert_allclose(rows.energies(made.values, some.energy), [0, 1, 0], atol=1e-12)
 
@@ -87,7 +87,7 @@ class Known:
 def test_sharing_out_one_after_the_other_undoes_its_rows(sample):
     """Four of the six voxels of each layer: the numbers of the table give the same readings again."""
     parts = voxels_of(sample)[..., 1:5]
-    sticks = Sticks(4, Totals.of(sample).threshold, (4,))
+    sticks = Sticks(4, ShowerTotals.of(sample).threshold, (4,))
     table = sticks.table_of(parts, sample.layers, sample.energy, generator(4))
     order = table.context[:, -3:].argmax(axis=1)
     wholes = parts.sum(axis=-1)
@@ -98,13 +98,13 @@ def test_sharing_out_one_after_the_other_undoes_its_rows(sample):
 
 def test_large_samples_are_thinned(monkeypatch, sample):
     monkeypatch.setattr("partonic.generation.shower_sticks.MOST", 100)
-    sticks = Sticks(6, Totals.of(sample).threshold, (4,))
+    sticks = Sticks(6, ShowerTotals.of(sample).threshold, (4,))
     assert len(sticks.table_of(voxels_of(sample), sample.layers, sample.energy, generator(4))) == 100
 
 
 def test_parts_come_back_from_their_rows(sample):
     parts = voxels_of(sample)[sample.layers > 0]
-    split = Split(6, Totals.of(sample).threshold)
+    split = Split(6, ShowerTotals.of(sample).threshold)
     rows = split.rows(parts, generator(4))
     back = split.energies(rows, parts.sum(axis=1))
     np.testing.assert_allclose(back, parts, rtol=1e-9, atol=1e-12)
@@ -150,7 +150,7 @@ def test_a_generator_gives_showers_and_comes_back_from_its_files(trained, method
     assert drawn.voxels.shape == (200, 4, 2, 3)
     assert np.all((drawn.voxels == 0) | (drawn.voxels >= trained.threshold * (1 - 1e-6)))
     assert np.any(drawn.voxels == 0)
-    first = Totals(trained.threshold)
+    first = ShowerTotals(trained.threshold)
     rng = generator(6)
     total = first.energies(trained.total.sample(200, rng, first.context(energy)), energy)
     np.testing.assert_allclose(drawn.layers.sum(axis=1), total, rtol=1e-9, atol=1e-12)
@@ -188,7 +188,7 @@ def test_a_little_training_finds_the_response():
         (lambda: showers(np.zeros((2, 1, 1, 2)), np.ones(2)), "all voxels of 2 showers are zero"),
         (lambda: stages((2, 2, 2), 0.1, "flw"), "unknown method 'flw'; did you mean 'flow'"),
         (lambda: Split(0, 1.0), "a split needs a part or more"),
-        (lambda: Totals(0.0), "a threshold above 0"),
+        (lambda: ShowerTotals(0.0), "a threshold above 0"),
         (lambda: Sticks(1, 0.1, ()), "two parts or more"),
         (lambda: train_showers(showers(np.ones((2, 1, 1, 2)), np.ones(2)), splits=MATCHING), "takes FlowOptions"),
         (lambda: train_showers(showers(np.ones((1, 2, 1, 2)), np.ones(1))), "cannot learn from one event"),

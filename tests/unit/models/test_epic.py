@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from partonic.core.errors import InputError
-from partonic.models.epic import HEAD, EPiC, Jets
+from partonic.models.epic import HEAD, EPiC, Membership
 
 
 @pytest.fixture(params=[0, 2])
@@ -52,7 +52,7 @@ def test_attention_is_a_mean_of_values_by_likeness():
     """What particles see, against sums over the particles of each jet that are written out."""
     torch.manual_seed(2)
     offsets, asked = torch.tensor([0, 1, 4]), torch.randn(4, 3 * 2 * HEAD).double()
-    seen = Jets(offsets, torch.float64).look(asked, 2).reshape(4, 2, HEAD)
+    seen = Membership(offsets, torch.float64).look(asked, 2).reshape(4, 2, HEAD)
     question, key, value = asked.reshape(4, 3, 2, HEAD).unbind(1)
     for first, last in pairwise(offsets.tolist()):
         for i in range(first, last):
