@@ -173,6 +173,29 @@ def expected_scan(
     return Scan(lines, found[0], found[1:])
 
 
+def rate_scan(axes: tuple[ArrayLike, ...], rates: ArrayLike, events: float) -> Scan:
+    r"""What the number of events alone is expected to tell, :math:`q(\theta) = 2 [\nu(\theta) - N \ln \nu(\theta)]`.
+
+    Args:
+        axes: grid of each parameter.
+        rates: expected events at the m points of the grid in the order of :func:`grid`, and those of resampled cross
+            sections for the error, (1 + replicas, m).
+        events: number of events N that are expected.
+
+    Raises:
+        InputError: shapes do not go together, or a number is not above 0.
+    """
+    lines = tuple(np.asarray(axis, dtype=np.float64) for axis in axes)
+    expected = np.asarray(rates, dtype=np.float64)
+    points = len(grid(*lines))
+    if expected.ndim != 2 or expected.shape[1] != points or len(expected) == 0 or not (expected > 0).all():
+        raise InputError(f"rates must be numbers above 0 of the shape (1 + replicas, {points}), not {expected.shape}")
+    if not events > 0:
+        raise InputError(f"the expected number of events must be above 0, not {events}")
+    found = 2 * (expected - events * np.log(expected)).reshape(-1, *map(len, lines))
+    return Scan(lines, found[0], found[1:])
+
+
 def checked_weights(weights: ArrayLike | None, n: int) -> Floats:
     """Weights of n events, once they are such.
 

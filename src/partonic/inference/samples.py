@@ -89,6 +89,14 @@ class MorphedSample:
         result: Floats = self.weight @ self.components / self.weight.sum()
         return result
 
+    def resampled_sigma(self, replicas: int, rng: np.random.Generator) -> Floats:
+        """Components of the cross section and, for their error, those of bootstrap samples, (1 + replicas, k)."""
+        found = [self.sigma]
+        for _ in range(replicas):
+            weight = self.weight * rng.poisson(1.0, len(self))
+            found.append(weight @ self.components / weight.sum())
+        return np.stack(found)
+
     def weights(self, theta: ArrayLike) -> Floats:
         """Weights of the events in samples of some theta (m, p), each with a mean of 1, (m, n).
 

@@ -37,7 +37,7 @@ PRESENTED = 500_000  # events that the network sees in training, over and over
 NOTHING = 1e-9  # of information
 CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 TEXT = (
-    "Each event of the file carries weights at several values of the coefficients of an effective field theory. The "
+    "Each event carries weights at several values of the coefficients of an effective field theory. The "
     "weights are solved for the polynomial in the coefficients that they are values of, which gives the weight of "
     "every event at any value. From that a network learns the likelihood ratio of what is seen, and the limits are "
     "what events like these are expected to give where all coefficients are 0."
@@ -246,7 +246,7 @@ def _of_number(slope: Estimate, at_zero: float, expected: float) -> Estimate:
 def _limits(result: Result, data: Weighted, pair: tuple[str, ...], options: EftFromLhe) -> list[Section]:
     """Train on one half, scan with the other."""
     from partonic.fit.options import FitOptions
-    from partonic.inference.limits import grid
+    from partonic.inference.limits import grid, rate_scan
     from partonic.inference.ratio import OPTIONS, ExactRatio, train_ratio
     from partonic.inference.samples import MorphedSample
 
@@ -264,11 +264,12 @@ def _limits(result: Result, data: Weighted, pair: tuple[str, ...], options: EftF
         exact = ExactRatio(data.truth[test][:, places], whole.sigma, morphing)
         tables = {"truth": exact.log_ratio(test, points), **tables}
     tables["learned"] = learned.log_ratio(whole.x[test], points)
-    tables["number"] = np.zeros((len(points), len(test)))
     weight = whole.weights(np.zeros(2))[0, test]
-    rates = options.expected * (morphing.basis(points) @ whole.sigma) / (morphing.basis(np.zeros(2)) @ whole.sigma)
-    scans = {name: _scan(axes, table, weight, rates, options) for name, table in tables.items()}
-    shape = {name: _scan(axes, tables[name], weight, None, options) for name in tables if name != "number"}
+    sigma, zero = whole.resampled_sigma(options.replicas, generator(options.seed, 2)), morphing.basis(np.zeros(2))
+    rates = options.expected * (sigma @ morphing.basis(points).T) / (sigma @ zero)[:, None]
+    scans = {name: _scan(axes, table, weight, rates[0], options) for name, table in tables.items()}
+    scans["number"] = rate_scan(axes, rates, options.expected)
+    shape = {name: _scan(axes, table, weight, None, options) for name, table in tables.items()}
     _tables(result, scans, shape, pair)
     _warn(result, shape["learned"], len(training))
     _closure(result, learned, morphing, tables, points, weight, box)
@@ -340,7 +341,7 @@ def _tables(result: Result, scans: dict[str, Scan], shape: dict[str, Scan], pair
     result.add_table(
         "limits",
         f"Expected limits at 95 %: the area of the region of {pair[0]} and {pair[1]}, and intervals of each with the "
-        "other at 0, with errors from resampled test events.",
+        "other at 0, with errors from resampled events.",
         rows,
     )
     for name in ("truth", "learned", "number"):

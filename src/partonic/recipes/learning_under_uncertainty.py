@@ -213,13 +213,14 @@ class LearningUnderUncertainty:
 
     def _intervals(self, result: Result, scans: dict[str, Scan], error: Floats) -> None:
         """The table of expected intervals and the headline numbers."""
+        exact = _half(*scans["exact"].interval(LEVEL)).value
         rows = []
         for name, scan in scans.items():
             low, high = scan.interval(LEVEL)
             width = _half(low, high)
             row: dict[str, Any] = {"likelihood": name, "from": low, "to": high, "half the width": width}
             row["over the exact one"] = Estimate.symmetric(
-                width.value / self.exact_width, width.error / self.exact_width, width.method, width.note
+                width.value / exact, width.error / exact, width.method, width.note
             )
             rows.append(row)
             if name in WAYS:

@@ -217,7 +217,7 @@ class _Study:
         return [first, self._uncertainties(), self._information(), self._coverage(axes), self._closure()]
 
     def _limits(self, axes: tuple[Any, Any], points: Any) -> Section:
-        from partonic.inference.limits import expected_scan
+        from partonic.inference.limits import expected_scan, rate_scan
         from partonic.report.plots_inference import contours, ratios
         from partonic.report.style import save_figure
 
@@ -226,10 +226,9 @@ class _Study:
             name: expected_scan(axes, table, options.events, replicas=options.replicas, seed=options.seed)
             for name, table in self.tables_of_ratio.items()
         }
-        sigma = self.morphing.basis(points) @ self.sample.sigma
-        rates = options.events * sigma / self.sample.sigma[0]
-        nothing = np.zeros((len(points), 1))
-        scans["rate"] = expected_scan(axes, nothing, options.events, rates=rates, replicas=0)
+        sigma = self.sample.resampled_sigma(options.replicas, generator(options.seed, 11))
+        rates = options.events * (sigma @ self.morphing.basis(points).T) / sigma[:, :1]
+        scans["rate"] = rate_scan(axes, rates, options.events)
         errors = self._errors()
         rows = []
         for name, scan in scans.items():
@@ -339,11 +338,8 @@ class _Study:
         found["histogram"] = histogram_information(
             rates[0], slopes[0], parameters=names, shape_only=True, resampled=(rates[1:], slopes[1:])
         )
-        rng, counts = generator(self.options.seed, 8), []
-        for number in range(101):
-            copies = np.ones(len(self.sample)) if number == 0 else rng.poisson(1.0, len(self.sample))
-            sigma = copies @ self.sample.components / copies.sum()
-            counts.append(rate_information(sigma[0], sigma @ slope, n / sigma[0]).matrix)
+        sigmas = self.sample.resampled_sigma(100, generator(self.options.seed, 8))
+        counts = [rate_information(one[0], one @ slope, n / one[0]).matrix for one in sigmas]
         found["rate"] = Information(counts[0], np.array(counts[1:]), names)
         rows = [
             {

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chi2
 
 from partonic.core.errors import InputError
-from partonic.inference.limits import Scan, expected_scan, grid
+from partonic.inference.limits import Scan, expected_scan, grid, rate_scan
 from partonic.inference.toys import critical_values, grid_index, toy_scans
 
 AXIS = np.linspace(-1.5, 1.5, 31)
@@ -66,6 +66,14 @@ def test_the_rate_adds_what_a_count_knows():
     scan = expected_scan(axes, flat, 50, rates=rates, replicas=0)
     expected = 2 * (rates - 50 - 50 * np.log(rates / 50))
     assert scan.q - scan.q.min() == pytest.approx(expected, abs=1e-9)
+    moved = np.stack([50 * np.exp((1 + shift) * axes[0]) for shift in (0.0, 0.1, -0.1)])
+    alone = rate_scan(axes, moved, 50)
+    np.testing.assert_allclose(alone.q, scan.q, rtol=1e-12)
+    length = alone.area(0.95)
+    lengths = [rate_scan(axes, one[None], 50).area(0.95).value for one in moved]
+    assert length.value == pytest.approx(lengths[0])
+    assert length.error == pytest.approx(np.std(lengths[1:], ddof=1))
+    assert length.error > 0.02
 
 
 def test_weights_move_the_truth():
@@ -132,6 +140,16 @@ def test_bad_input_is_named(change, said):
     given = {"axes": (AXIS,), "log_ratio": np.zeros((31, 5)), "events": 10, "weights": None} | change
     with pytest.raises(InputError, match=said):
         expected_scan(**given)
+
+
+def test_rates_without_a_scan_are_refused():
+    for rates, events, said in (
+        (np.ones(61), 5, "shape"),
+        (np.zeros((1, 61)), 5, "above 0"),
+        (np.ones((1, 61)), 0, "number of events"),
+    ):
+        with pytest.raises(InputError, match=said):
+            rate_scan((np.linspace(-1, 1, 61),), rates, events)
 
 
 def test_bad_toys_are_named():

@@ -37,6 +37,17 @@ def test_event_weights_count():
     np.testing.assert_allclose(tilted.sigma, flat.sigma, atol=0.01)
 
 
+def test_the_error_of_the_cross_section_is_that_of_repeated_samples():
+    x = np.random.default_rng(2).uniform(-1, 1, (60, 2000))
+    samples = [MorphedSample(row, density(row) / (1 + 0.9 * row)[:, None], MORPHING, 1 + 0.9 * row) for row in x]
+    resampled = samples[0].resampled_sigma(300, np.random.default_rng(3))
+    np.testing.assert_array_equal(resampled[0], samples[0].sigma)
+    repeated = np.array([one.sigma for one in samples]).std(axis=0, ddof=1)
+    moving = repeated > 1e-6
+    assert moving.sum() >= 3
+    np.testing.assert_allclose(resampled[1:].std(axis=0, ddof=1)[moving], repeated[moving], rtol=0.4)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -34,6 +34,7 @@ def test_the_page_holds_the_truth_beside_each_method(tiny_runs):
         areas = [row[f"{level} area"].value for level in ("68 %", "95 %", "99.7 %")]
         assert 0 < areas[0] <= areas[1] <= areas[2] <= 4
     assert rows["truth"]["95 % area"].value < 0.9 * rows["rate"]["95 % area"].value
+    assert 0 < rows["rate"]["68 % area"].error < 0.2 * rows["rate"]["68 % area"].value
     matrices = {row["information of"]: row for row in result.tables["information-smeared"].rows}
     for name in ("histogram", "rate"):
         assert matrices[name]["f_W f_W"].value < matrices["truth"]["f_W f_W"].high
