@@ -286,6 +286,15 @@ METHODS: dict[str, str] = {
         "hep-lat/0306017",
         "10.1016/S0010-4655(03)00467-3",
     ),
+    "hep-ph/9806432": article(
+        "Ohl:1998jn",
+        "Ohl, Thorsten",
+        "Vegas revisited: Adaptive Monte Carlo integration beyond factorization",
+        "Comput. Phys. Commun. 120, 13",
+        1999,
+        "hep-ph/9806432",
+        "10.1016/S0010-4655(99)00209-X",
+    ),
     "arXiv:2311.01548": article(
         "Heimel:2023ngj",
         "Heimel, Theo and Huetsch, Nathan and Maltoni, Fabio and Mattelaer, Olivier and Plehn, Tilman and others",

@@ -55,8 +55,8 @@ class Price:
         kind = "measured" if self.measured else "expected"
         if math.isinf(self.break_even):
             return f"grids alone do better than flows would ({kind})"
-        said = f"{self.break_even * 1e6:.2g} microseconds"
-        return f"flows pay where a call costs more than {said}, at a relative precision of {self.precision:g} ({kind})"
+        said = f"where a call costs more than {self.break_even * 1e6:.2g} microseconds" if self.break_even else "always"
+        return f"flows pay {said}, at a relative precision of {self.precision:g} ({kind})"
 
 
 def expected(pilot: Mixture, learning: FlowOptions, calls: int, spread: float, precision: float, seed: int) -> Price:

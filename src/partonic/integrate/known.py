@@ -157,7 +157,7 @@ def muon_pairs() -> KnownIntegral:
         process.channels,
         exactly(process.known),
         lambda y: 2 * y[:, 3] / process.energy,
-        "cosine of the angle between mu- and e-",
+        "Cosine of mu- to e-",
         -1.0,
         1.0,
         curve,

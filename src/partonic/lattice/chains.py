@@ -78,7 +78,8 @@ def mean_of_accepted(values: ArrayLike, chain: Accepted) -> Estimate:
     """
     measured, variance, free = _variances(values, chain)
     share = np.exp(chain.log_weights - chain.log_weights.max())
-    note = f"autocorrelation time {0.5 * variance / free:.3g}, the heaviest draw has {share.max() / share.sum():.2g}"
+    heaviest = 100 / share.sum()
+    note = f"autocorrelation time {0.5 * variance / free:.3g}, heaviest draw {heaviest:.2g} % of the weight"
     mean = float(measured[chain.rows].mean())
     return Estimate.symmetric(mean, float(np.sqrt(variance / len(measured))), "weights of the draws", note)
 

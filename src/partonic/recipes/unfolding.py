@@ -50,9 +50,9 @@ TEXT = (
 )
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"jets": 240, "iterations": 1, "replicas": 2, "epochs": 1},
-    "quick": {"jets": 5_000, "replicas": 3},
+    "quick": {"jets": 5_000, "replicas": 3, "epochs": 15},
     "default": {},
-    "benchmark": {"jets": 200_000, "replicas": 20, "epochs": 30},
+    "benchmark": {"jets": 200_000, "replicas": 20},
 }
 
 
@@ -101,7 +101,7 @@ class Unfolding:
     alpha_s: float = 0.11
     iterations: int = 4
     replicas: int = 8
-    epochs: int = 15
+    epochs: int = 25
     detector: str = "atlas"
     seed: int = 1
 

@@ -207,3 +207,4 @@ def test_the_price_of_flows():
         (flow * 2e-5 - grid * 1e-6) / (grid - flow), rel=0.01
     )
     assert "better than flows" in str(replace(price, spread_flow=3.0))
+    assert "flows pay always" in str(replace(price, training=0.0, draw_flow=0.0))
