@@ -108,7 +108,8 @@ class Membership:
         """What particles see of those of their jet, (particles, heads HEAD), of (particles, 3 heads HEAD)."""
         padded = asked.new_zeros(len(self.counts) * self.most, asked.shape[1]).index_copy(0, self.places, asked)
         parts = padded.reshape(len(self.counts), self.most, 3, heads, HEAD).permute(2, 0, 3, 1, 4)
-        seen = scaled_dot_product_attention(*parts, attn_mask=self.there)  # (jets, heads, most, HEAD)
+        question, key, value = parts.unbind(0)
+        seen = scaled_dot_product_attention(question, key, value, attn_mask=self.there)  # (jets, heads, most, HEAD)
         return seen.transpose(1, 2).reshape(-1, heads * HEAD).index_select(0, self.places)
 
 

@@ -40,7 +40,7 @@ def roundness(events):
 
 def test_training_brings_shapes_to_those_of_the_jets():
     options = JetOptions(
-        particles=8, width=16, layers=2, size=50, epochs=12, learning_rate=1e-2, averaging=0.9, steps=6
+        particles=8, width=16, layers=2, heads=0, size=50, epochs=12, learning_rate=1e-2, averaging=0.9, steps=6
     )
     start = replace(options, epochs=1, learning_rate=1e-9)
     truth = roundness(rings(seed=2))
