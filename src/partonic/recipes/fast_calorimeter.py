@@ -60,7 +60,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "methods": ("flow",),
         "features": ("response",),
     },
-    "quick": {"showers": 2_500, "test": 3_000, "layer_epochs": 15, "epochs": 4, "matching_epochs": 8},
+    "quick": {"showers": 2_500, "test": 3_000, "layer_epochs": 40, "epochs": 4, "matching_epochs": 8},
     "default": {},
     "benchmark": {"showers": 50_000, "test": 20_000, "layer_epochs": 60, "epochs": 20, "matching_epochs": 40},
 }
