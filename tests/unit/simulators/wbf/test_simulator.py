@@ -1,5 +1,7 @@
 """The simulator: sampling against its own densities, the gold, the exact ratio, bad input."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -187,3 +189,17 @@ def test_unknown_densities_are_named():
         pytest.skip("pythia8mc is not installed")
     with pytest.raises(UnknownNameError, match="NNPDF23_lo_as_0130_qed"):
         WeakBosonFusion(densities="NNPDF23_lo_as_0130_qe").simulate((0, 0), 1, generator(1))
+
+
+def test_plans_are_shared_by_equal_simulators_alone(fusion, densities, tmp_path):
+    form = basis((0, 0))
+    assert WeakBosonFusion(densities=densities, decay="photons")._plan(form) is fusion._plan(form)
+    assert WeakBosonFusion(densities=densities, smearing=Smearing())._plans is not fusion._plans
+    assert WeakBosonFusion(densities=densities, cuts=Cuts(pt=30.0))._plans is not fusion._plans
+    other = tmp_path / "other_0000.dat"
+    lines = Path(densities).read_text().splitlines()
+    lines[5:7] = [" ".join(str(1.1 * float(number)) for number in lines[5].split())] * 2  # at the smallest x
+    other.write_text("\n".join(lines) + "\n")
+    assert WeakBosonFusion(densities=str(other))._plans is not fusion._plans
+    again = fusion._sampler.plan(form, fusion.overweight)
+    np.testing.assert_array_equal(again.components, fusion._plan(form).components)
