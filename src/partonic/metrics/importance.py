@@ -85,7 +85,7 @@ def removal_test(
     """
     full = score(sample)
     losses = [
-        Importance(name, compare(full, score(altered), labels, weights, seed=seed).auc_difference)
+        Importance(name, compare(full, score(altered), labels, weights, efficiencies=(), seed=seed).auc_difference)
         for name, altered in variants
     ]
     return sorted(losses, key=lambda row: -row.loss.value)

@@ -341,8 +341,7 @@ def truth_section(
         )
         row: dict[str, Any] = {"tagger": name, "AUC": numbers["auc"], "R50": numbers["r50"]}
         if name in scores:
-            pair = compare(values, log_ratio, labels)
-            row["AUC less the best"] = pair.auc_difference
+            row["AUC less the best"] = compare(values, log_ratio, labels, efficiencies=()).auc_difference
         rows.append(row)
     save_figure(
         result,
