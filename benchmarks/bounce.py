@@ -17,7 +17,7 @@ import numpy as np
 
 from partonic.core.errors import PartonicError
 from partonic.transitions.bounce import Bounce, bounce
-from partonic.transitions.known_bounces import COEFFICIENTS, KNOWN, bowls, random_potential
+from partonic.transitions.known_bounces import COEFFICIENTS, KNOWN, bowls, quartic, random_potential
 from partonic.transitions.potential import Potential
 from partonic.transitions.shooting import shoot
 
@@ -159,12 +159,22 @@ def honest(quick: bool) -> dict[str, Any]:
     }
 
 
+def drawn(number: int, rng: np.random.Generator) -> tuple[Potential, tuple[float, ...], int]:
+    """A random potential of one field or two; every tenth is a quartic with a very thin wall, c from 0.4968 on."""
+    if number % 10:
+        return random_potential(1 + number % 2, rng)
+    inner, size = quartic(0.5 - 10 ** rng.uniform(-4, -2.5)), 10 ** rng.uniform(-1, 3)
+    scale = 10 ** rng.uniform(-1, 2) * size**4
+    thin = Potential(lambda p: scale * inner.value(p / size), 1, name="random, thin wall")
+    return thin, (size,), int(rng.choice([3, 4]))
+
+
 def random(quick: bool) -> dict[str, Any]:
     """Random potentials: how many fail, whether any does so silently, and how many CosmoTransitions fails on."""
     rng, count = np.random.default_rng(11), 20 if quick else 200
     failed, silent, lost, compared = 0, 0, 0, peer()
     for number in range(count):
-        potential, vacuum, d = random_potential(1 + number % 2, rng)
+        potential, vacuum, d = drawn(number, rng)
         try:
             found = bounce(potential, [0.0] * potential.fields, vacuum, d=d)
         except PartonicError:
@@ -185,7 +195,7 @@ def random(quick: bool) -> dict[str, Any]:
     result: dict[str, Any] = {
         "measured": {"failures": failed, "silent": silent, "CosmoTransitions' failures": lost if compared else "-"},
         "bar": {"failures": f"{0.01 * count:g}, fewer than CosmoTransitions'", "silent": 0},
-        "holds": failed <= 0.01 * count and silent == 0 and (not compared or failed < max(lost, 1)),
+        "holds": failed <= 0.01 * count and silent == 0 and (not compared or failed < lost),
     }
     if not compared:
         result["why"] = "cosmoTransitions is not installed; the failures alone are compared with their bar"
