@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Curve = tuple[Floats, Floats]
+HEAVY = 0.05  # share of the weight in one draw above which the page warns
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class Drawn:
     acceptance: Estimate
     effective: Estimate
     partition: Estimate
+
+    def warnings(self, where: str = "") -> list[str]:
+        """What the page must say where a single draw has much of the weight."""
+        logs = self.chain.log_weights
+        share = 1 / float(np.exp(logs - logs.max()).sum())
+        if share < HEAVY:
+            return []
+        said = f"One draw has {100 * share:.2g} % of all weight: the flow has learned too little for sure errors of its"
+        return [f"{where}{said} chain. Train it for more steps."]
 
 
 def drawn(flow: Any, theory: Any, n: int, seed: int) -> Drawn:

@@ -134,6 +134,7 @@ class LatticePhi4:
             Section("The flow", FLOW, ("training",), ("flow",)),
             *_compare(result, _Measured.of(made.fields), made.chain, _Measured.of(fields)),
         ]
+        result.facts["warnings"] = made.warnings()
         result.facts["title"] = "Lattice phi^4"
         result.facts["abstract"] = TEXT
         result.facts["citations"] = ["partonic", "arXiv:2101.08176", "arXiv:1703.09194", "hep-lat/0306017"]

@@ -143,6 +143,7 @@ class LatticeU1:
             result.summary[f"beta = {one.beta:g}: plaquette"] = chain_mean(flow_of.loops[..., 0], flow_of.chain)
         sections = [Section("Flows", FLOW, ("training",), ("flows",)), Section("Means", CHARGE, (), ("means",))]
         sections += [_section(result, one, self.side) for one in studies]
+        result.facts["warnings"] = [said for one in studies for said in one.warnings]
         result.facts["title"] = "Lattice U(1)"
         result.facts["abstract"] = TEXT
         result.facts["citations"] = [
@@ -194,7 +195,8 @@ class LatticeU1:
             "errors off": deviation(made.partition, exact),
         }
         losses = np.array([record["loss"] for record in fit.history])
-        return flow, _Study(theory.beta, made.acceptance, numbers, losses, exact, samples)
+        warnings = made.warnings(f"beta = {theory.beta:g}: ")
+        return flow, _Study(theory.beta, made.acceptance, numbers, losses, exact, samples, warnings)
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,7 @@ class _Study:
     losses: Floats
     partition: float
     samples: dict[str, _Links]
+    warnings: list[str]
 
 
 def rectangles(side: int) -> list[tuple[int, int]]:

@@ -6,7 +6,8 @@ import pytest
 from partonic.core.errors import InputError, PartonicError
 from partonic.core.estimate import Estimate
 from partonic.core.result import Result
-from partonic.recipes.lattice_common import chain_curve, chain_mean, chain_time, deviation
+from partonic.lattice.chains import Accepted
+from partonic.recipes.lattice_common import Drawn, chain_curve, chain_mean, chain_time, deviation
 from partonic.recipes.lattice_phi4 import LatticePhi4
 from partonic.recipes.lattice_u1 import LatticeU1, rectangles
 from partonic.report.plots_lattice import histories, losses, measured_beside_truth
@@ -63,6 +64,14 @@ def test_a_chain_that_never_changes_has_no_known_error():
     assert values[0] == 0
     assert errors[0] == pytest.approx(1 / 60)
     assert errors[1] == pytest.approx(1 / np.sqrt(60), rel=0.5)
+
+
+def test_a_heavy_draw_is_warned_of():
+    number = Estimate.symmetric(1.0, 0.1, "test")
+    light, heavy = (Accepted(np.arange(100), 1.0, np.eye(1, 100)[0] * log) for log in (0.0, 3.0))
+    assert Drawn(None, light, number, number, number).warnings() == []
+    (said,) = Drawn(None, heavy, number, number, number).warnings("beta = 4: ")
+    assert said.startswith("beta = 4: One draw has 17 %")
 
 
 def test_deviations_count_both_errors():
