@@ -111,7 +111,10 @@ def shower_curves(curves: Sequence[ShowerCurve]) -> Canvas:
             style = {"fmt": marker_of(i), "markersize": 4, "color": colour_of(i)}
             above.errorbar(at, mine, spread, label=plain(name), **style)
             below.errorbar(at, mine / safe, spread / safe, **style)
-        above.set(ylabel=plain(curve.y_label), ylim=(0, None))
+        top = max(
+            float(np.nanmax(each)) for each in (values, *(mine + spread for mine, spread in curve.found.values()))
+        )
+        above.set(ylabel=plain(curve.y_label), ylim=(0, 1.08 * top or None))
         above.tick_params(labelbottom=False)
         below.set(xlabel=plain(curve.x_label), ylabel="Ratio")
     legend_above(figure, axes[0, 0], columns=3)
