@@ -48,11 +48,10 @@ class PairLayers:
 
     def parameters(self) -> list[Tensor]:
         """Weights and biases in the order of the kernels."""
-        layers = [self.norm, self.message, self.gate]
-        found = [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
+        found = [self.norm.weight, self.norm.bias, self.message.weight, self.message.bias]
+        found += [self.gate.weight, self.gate.bias]
         if self.move is not None:
-            found += [cast("Tensor", self.move[0].weight), cast("Tensor", self.move[0].bias)]
-            found.append(cast("Tensor", self.move[2].weight))
+            found += self.move.parameters()
         return found
 
 
@@ -119,7 +118,7 @@ class _Invariants(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """Gradient of the four-vectors."""
         out = np.zeros_like(ctx.p4)
-        _product_gradients(ctx.graph.offsets.numpy(), ctx.p4, *_arrays(gradients), out)
+        _product_gradients(ctx.graph.offsets.numpy(), ctx.p4, _arrays(gradients)[0], out)
         return torch.from_numpy(out), None
 
 

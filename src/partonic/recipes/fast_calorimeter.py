@@ -42,11 +42,12 @@ REPEATS = 3  # of each measurement of a rate
 TRAINING, TEST, DRAWN = range(3)  # streams of random numbers
 
 TEXT = (
-    "A documented parametrisation of showers in a cylinder of voxels is the truth. Networks learn from it what is read "
-    "of a particle and how layers share it, one after the other, and then how each layer is shared out: a flow to rings "
-    "and their sectors, part by part, flow matching to all voxels at once. Their readings are zero or above the threshold, and layers add up exactly. "
-    "Everything stands beside showers of the simulator that no network has seen, at the same energies of particles; a "
-    "classifier that looks at energies, centres, widths and sparsities says what difference is left."
+    "A documented parametrisation of showers in a cylinder of voxels is the truth. Networks learn from it what is "
+    "read of a particle and how layers share it, one after the other, and then how each layer is shared out: a flow "
+    "to rings and their sectors, part by part, flow matching to all voxels at once. Their readings are zero or "
+    "above the threshold, and layers add up exactly. Everything stands beside showers of the simulator that no "
+    "network has seen, at the same energies of particles; a classifier that looks at energies, centres, widths and "
+    "sparsities says what difference is left."
 )
 
 PRESETS: dict[str, dict[str, Any]] = {
