@@ -23,6 +23,8 @@ from partonic.inference.score import ScoreEstimator, ScoreSample, train_score
 Floats = NDArray[np.float64]
 Pair = tuple[ArrayLike, ArrayLike | None]
 
+OUTSIDE = 0.001  # share of the ratios of single events on either side beyond which no mean of them is believed
+
 
 @dataclass(frozen=True)
 class Responses:
@@ -31,18 +33,21 @@ class Responses:
     Args:
         estimator: gives the ratios less 1, one column for each variation.
         two_sided: name of each nuisance parameter, and whether there is a variation by -1 beside that by +1.
+        limits: lowest and highest ratio of each column, (columns, 2): a mean lies well within the ratios that it is of,
+            which a network does not know where there are few events.
     """
 
     estimator: ScoreEstimator
     two_sided: Mapping[str, bool]
+    limits: Floats
 
     def variations(self, x: ArrayLike) -> list[Variation]:
         """What each nuisance parameter does to events with observables (n, d).
 
         Raises:
-            InputError: the observables are of another number or not finite, or a ratio is not above 0.
+            InputError: the observables are of another number or not finite, or ratios it has learned from not above 0.
         """
-        ratio = 1 + self.estimator.score(x)
+        ratio = np.clip(1 + self.estimator.score(x), *self.limits.T)
         columns, found = iter(ratio.T), []
         for name, both in self.two_sided.items():
             up = next(columns)
@@ -81,7 +86,8 @@ def train_responses(
     share = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=np.float64)
     sample = ScoreSample(np.asarray(x), target, np.zeros(len(columns)), share, tuple(columns))
     estimator = train_score(sample, widths=widths, options=options, directory=directory)
-    return Responses(estimator, {name: down is not None for name, (_, down) in ratios.items()})
+    limits = np.quantile(1 + target, [OUTSIDE, 1 - OUTSIDE], axis=0).T
+    return Responses(estimator, {name: down is not None for name, (_, down) in ratios.items()}, limits)
 
 
 def _sides(pair: Pair) -> list[tuple[str, ArrayLike]]:

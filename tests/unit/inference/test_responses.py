@@ -29,6 +29,9 @@ def test_the_latent_variable_is_averaged_over():
     assert np.abs(tilt.quadratic + SLOPE**2 / 4).max() < 0.04
     np.testing.assert_allclose(rate.linear, np.log(1.1), atol=0.02)
     np.testing.assert_allclose(rate.quadratic, 0, atol=1e-12)
+    far = [one.linear for one in learned.variations(np.array([[-1e4], [1e4]]))]
+    lowest, highest = (np.quantile(up / down, share) for share in (0.001, 0.999))
+    assert np.all((far[0] >= np.log(lowest) / 2 - 0.01) & (far[0] <= np.log(highest) / 2 + 0.01))
 
 
 def test_weights_count():
