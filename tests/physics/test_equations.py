@@ -15,7 +15,7 @@ from partonic.equations.solve import solve
 BARS = {"first-order": 1e-9, "oscillator": 1e-12, "poisson": 1e-8, "coupled": 1e-9}
 QUICK = [
     "cubic", "bratu", "mixed", "circle", "fast-wave", "boundary-layer", "logistic", "eigenvalue", "fredholm",
-    "inverse", "soap-film", "membrane",
+    "exponential-kernel", "inverse", "soap-film", "membrane",
 ]  # fmt: skip
 FLOOR = 1e-12
 

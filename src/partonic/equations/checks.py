@@ -11,6 +11,7 @@ from partonic.core.errors import InputError
 from partonic.equations.conditions import Condition, Curve, Face, at
 from partonic.equations.exact import hold
 from partonic.equations.features import Shape, draw
+from partonic.equations.integrals import sums
 from partonic.equations.newton import gauss_newton, start
 from partonic.equations.points import grid, interior, on
 from partonic.equations.problem import Problem
@@ -71,10 +72,16 @@ def _orders(problem: Problem, x: Tensor) -> Orders:
     count = 0
     uses = torch.zeros(problem.fields, problem.dimensions, dtype=torch.int64)
     touched = torch.zeros(problem.fields, dtype=torch.bool)
-    touched_p = torch.zeros(len(first), dtype=torch.bool)
+    touched_p = torch.zeros(len(first) + len(problem.integrals), dtype=torch.bool)
+    if problem.integrals:
+        in_integrals, touched_p[: len(first)] = _try_integrals(problem, x)
+        touched |= in_integrals
     for number, size in enumerate(TRIALS):
+        integrals = torch.full((len(problem.integrals), x.shape[1]), size + 0.1, dtype=torch.float64)
         try:
-            rows, slopes = linearise(problem.values, x, random_jets(problem, x, size, number), p)
+            rows, slopes = linearise(
+                problem.values, x, random_jets(problem, x, size, number), torch.cat([p, integrals])
+            )
         except InputError:
             raise
         except Exception as error:
@@ -100,7 +107,10 @@ def _orders(problem: Problem, x: Tensor) -> Orders:
             f"the equations of '{problem.name}' do not depend on field {field}; each field must appear in them"
         )
     if not bool((touched_p | _in_conditions(problem)).all()):
-        name = list(problem.unknowns)[int((~touched_p).nonzero()[0])]
+        number = int((~touched_p).nonzero()[0])
+        if number >= len(first):
+            raise InputError(f"the equations of '{problem.name}' do not depend on its integral {number - len(first)}")
+        name = list(problem.unknowns)[number]
         raise InputError(f"the equations of '{problem.name}' do not depend on the unknown number '{name}'")
     return Orders(count, uses)
 
@@ -108,7 +118,37 @@ def _orders(problem: Problem, x: Tensor) -> Orders:
 def _in_conditions(problem: Problem) -> Tensor:
     """Unknown numbers may stand in conditions of one's own and in integrals alone."""
     own = any(one.kind in ("own", "integral") for one in problem.conditions)
-    return torch.full((len(problem.unknowns),), own)
+    return torch.tensor([own] * len(problem.unknowns) + [False] * len(problem.integrals), dtype=torch.bool)
+
+
+def _try_integrals(problem: Problem, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Which fields (fields,) and unknown numbers (unknowns,) the kernels depend on.
+
+    Raises:
+        InputError: a kernel cannot be evaluated, is not finite, or depends on no field; a limit is outside.
+    """
+    fields, unknowns = torch.zeros(problem.fields, dtype=torch.bool), torch.zeros(len(problem.unknowns)).bool()
+    first = torch.tensor(list(problem.unknowns.values()), dtype=torch.float64)
+    for number, one in enumerate(sums(problem.integrals, x, (problem.lower[0], problem.upper[0]), 7)):
+        y = one.y.expand(x.shape[1], -1).reshape(1, -1)
+        at_x = one.x.repeat_interleave(one.y.shape[1], 1)
+        jets, p = random_jets(problem, y, 1.0), first[:, None].expand(-1, y.shape[1])
+        what = f"the kernel of integral {number} of '{problem.name}'"
+        try:
+            rows, by = linearise(lambda y, u, du, d2u, p: one.kernel(at_x, y, u, du, p), y, jets, p)  # noqa: B023
+        except Exception as error:
+            raise InputError(f"{what} cannot be evaluated: {error}") from error
+        if len(rows) != 1:
+            raise InputError(f"{what} must give one number for each of the points, not {len(rows)}")
+        if not bool(torch.isfinite(rows).all()):
+            where = int((~torch.isfinite(rows[0])).nonzero()[0])
+            raise InputError(f"{what} is not finite at x = {float(at_x[0, where]):.6g}, y = {float(y[0, where]):.6g}")
+        here = (by.u[0] != 0).any(1) | (by.du[0] != 0).any(2).any(1)
+        if not bool(here.any()):
+            raise InputError(f"{what} depends on no field")
+        fields |= here
+        unknowns |= (by.p[0] != 0).any(1)
+    return fields, unknowns
 
 
 def _highest(slopes: Slopes) -> Tensor:

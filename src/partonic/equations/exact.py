@@ -15,6 +15,7 @@ from torch import Tensor
 from partonic.equations.carriers import Carrier, Guess, ends, sides
 from partonic.equations.conditions import Condition, Face
 from partonic.equations.features import Features
+from partonic.equations.integrals import KernelIntegral
 from partonic.equations.newton import start
 from partonic.equations.problem import Equations, Problem
 from partonic.equations.solution import Fields
@@ -104,6 +105,7 @@ def hold(problem: Problem) -> Held:
         equations=_equations(problem, carrier),
         conditions=tuple(_condition(one, problem, carrier) for one in problem.conditions if not one.held),
         unknowns=numbers,
+        integrals=tuple(_integral(one, problem, carrier) for one in problem.integrals),
         guess=None,
         exact=None,
     )
@@ -121,12 +123,24 @@ def compose(offset: Jets, factor: Jets, network: Jets) -> Jets:
 def _equations(problem: Problem, carrier: Carrier) -> Equations:
     count = len(problem.unknowns)
 
-    def equations(x: Tensor, n: Tensor, dn: Tensor, d2n: Tensor, p: Tensor | None = None) -> Rows:
-        p = torch.zeros(0, x.shape[1], dtype=torch.float64) if p is None else p
+    def equations(x: Tensor, n: Tensor, dn: Tensor, d2n: Tensor, *given: Tensor) -> Rows:
+        p = given[0] if count + carrier.free else torch.zeros(0, x.shape[1], dtype=torch.float64)
         jets = compose(carrier.offset(x, p[count:]), carrier.factor(x), (n, dn, d2n))
-        return problem.values(x, *jets, p[:count])
+        integrals = given[-1:] if problem.integrals else ()
+        return problem.values(x, *jets, torch.cat([p[:count], *integrals]))
 
     return equations
+
+
+def _integral(one: KernelIntegral, problem: Problem, carrier: Carrier) -> KernelIntegral:
+    """An integral of the fields as one of N."""
+    count = len(problem.unknowns)
+
+    def kernel(x: Tensor, y: Tensor, n: Tensor, dn: Tensor, p: Tensor) -> Tensor:
+        (g, dg, _), (w, dw, _) = carrier.offset(y, p[count:]), carrier.factor(y)
+        return one.kernel(x, y, g + w * n, dg + dw * n[:, None] + w[:, None] * dn, p[:count])
+
+    return replace(one, kernel=kernel)
 
 
 def _condition(one: Condition, problem: Problem, carrier: Carrier) -> Condition:

@@ -23,6 +23,7 @@ from partonic.equations.conditions import (
     periodic,
     robin,
 )
+from partonic.equations.integrals import KernelIntegral
 from partonic.equations.problem import Problem
 from partonic.equations.variational import Constraint, variational
 
@@ -352,6 +353,40 @@ def fredholm() -> Problem:
     )
 
 
+def exponential_kernel() -> Problem:
+    """Fredholm equation of the second kind with a kernel exp(x y) that does not separate."""
+
+    def source(x: Tensor) -> Tensor:
+        return exp(x) - torch.expm1(x + 1) / (2 * (x + 1))
+
+    return Problem(
+        lambda x, u, du, d2u, integrals: u[0] - source(x[0]) - 0.5 * integrals[0],
+        (0.0,),
+        (1.0,),
+        (),
+        integrals=(KernelIntegral(lambda x, y, u, du, p: exp(x[0] * y[0]) * u[0]),),
+        exact=exp,
+        name="Fredholm equation",
+    )
+
+
+def volterra() -> Problem:
+    """Volterra equation, not linear, with a kernel exp(x y) u^2 that does not separate."""
+
+    def source(x: Tensor) -> Tensor:
+        return exp(x / 2) - torch.expm1(x * (x + 1)) / (2 * (x + 1))
+
+    return Problem(
+        lambda x, u, du, d2u, integrals: u[0] - source(x[0]) - 0.5 * integrals[0],
+        (0.0,),
+        (1.0,),
+        (),
+        integrals=(KernelIntegral(lambda x, y, u, du, p: exp(x[0] * y[0]) * u[0] ** 2, upper=lambda x: x[0]),),
+        exact=lambda x: exp(x / 2),
+        name="Volterra equation",
+    )
+
+
 def inverse() -> Problem:
     """Inverse problem: the stiffness 4 of a spring from positions."""
     x = torch.linspace(0.1, 1.9, 10, dtype=torch.float64)[None]
@@ -414,8 +449,8 @@ KNOWN: dict[str, Callable[[], Problem]] = {
     make.__name__.replace("_", "-"): make
     for make in (
         first_order, oscillator, poisson, coupled, boundary_layer, stiff, logistic, cubic, bratu, mixed, circle,
-        fast_wave, heat, wave, burgers, helmholtz, cube, disc, two_fields, eigenvalue, fredholm, inverse, family,
-        soap_film, membrane,
+        fast_wave, heat, wave, burgers, helmholtz, cube, disc, two_fields, eigenvalue, fredholm, exponential_kernel,
+        volterra, inverse, family, soap_film, membrane,
     )
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from partonic.equations.features import Features
+from partonic.equations.kernels import Operator, operator
 from partonic.equations.network import Network, contract
 from partonic.equations.system import Jets, Slopes, Term, linearise, rows_of
 
@@ -22,14 +23,34 @@ class Prepared:
 
     term: Term
     jets: tuple[FeatureJets, ...]
+    operators: tuple[Operator, ...] = ()
 
     def fields(self, output: Tensor) -> Jets:
         """Fields and derivatives on the points; of two sets of points the second's fields follow the first's."""
         parts = [contract(jets, output) for jets in self.jets]
         return parts[0] if len(parts) == 1 else tuple(torch.cat(same) for same in zip(*parts, strict=True))  # type: ignore[return-value]
 
-    def derivative(self, slopes: Slopes) -> Tensor:
-        """By the output layer and the unknown numbers, (rows, features * fields + unknowns)."""
+    def numbers(self, output: Tensor, unknowns: Tensor) -> Tensor:
+        """Unknown numbers and integrals at the points, (unknowns + integrals, points)."""
+        p = unknowns[:, None].expand(-1, self.term.points[0].shape[1])
+        return torch.cat([p, *(one.at(output, p)[None] for one in self.operators)])
+
+    def linearised(self, output: Tensor, unknowns: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted rows (rows,) and their derivatives by output layer and unknown numbers, see :func:`system`."""
+        x = self.term.points[0]
+        p = unknowns[:, None].expand(-1, x.shape[1])
+        followed = [one.follow(output, p) for one in self.operators]
+        given = torch.cat([p, *(value[None] for value, _, _ in followed)])
+        rows, slopes = linearise(self.term.function, x, self.fields(output), given)
+        return self.term.residual(rows), self.derivative(slopes, [by for _, *by in followed])
+
+    def derivative(self, slopes: Slopes, operators: Sequence[Sequence[Tensor]] = ()) -> Tensor:
+        """By the output layer and the unknown numbers, (rows, features * fields + unknowns).
+
+        Args:
+            slopes: of the rows by fields, unknown numbers and integrals.
+            operators: of each integral by output layer and unknown numbers, see :meth:`Operator.follow`.
+        """
         fields = slopes.u.shape[1] // len(self.jets)
         found: Tensor | None = None
         for number, (values, first, second) in enumerate(self.jets):
@@ -41,14 +62,26 @@ class Prepared:
                 added = added + torch.einsum("kmabn,abnj->kjmn", slopes.d2u[:, part], second)
             found = added if found is None else found + added
         assert found is not None
-        by_output = self.term.reduced(found).permute(0, 3, 1, 2).flatten(0, 1).flatten(1)
-        by_unknowns = self.term.reduced(slopes.p).permute(0, 2, 1).flatten(0, 1)
-        return torch.cat([by_output, by_unknowns], 1)
+        count = slopes.p.shape[1] - len(operators)
+        by_numbers = slopes.p[:, :count]
+        for number, (by_output, by_unknowns) in enumerate(operators, count):
+            by_integral = slopes.p[:, number, None]
+            found = found + by_integral[:, None] * by_output
+            by_numbers = by_numbers + by_integral * by_unknowns
+        outer = self.term.reduced(found).permute(0, 3, 1, 2).flatten(0, 1).flatten(1)
+        return torch.cat([outer, self.term.reduced(by_numbers).permute(0, 2, 1).flatten(0, 1)], 1)
 
 
 def prepare(terms: Sequence[Term], features: Features) -> list[Prepared]:
     """The features on all points."""
-    return [Prepared(term, tuple(features.jets(x) for x in term.points)) for term in terms]
+    return [
+        Prepared(
+            term,
+            tuple(features.jets(x) for x in term.points),
+            tuple(operator(one, features) for one in term.sums),
+        )
+        for term in terms
+    ]
 
 
 def residual(prepared: Sequence[Prepared], output: Tensor, unknowns: Tensor) -> Tensor:
@@ -56,7 +89,7 @@ def residual(prepared: Sequence[Prepared], output: Tensor, unknowns: Tensor) -> 
     rows = []
     for one in prepared:
         x = one.term.points[0]
-        value = rows_of(one.term.function, x, one.fields(output), unknowns[:, None].expand(-1, x.shape[1]))
+        value = rows_of(one.term.function, x, one.fields(output), one.numbers(output, unknowns))
         rows.append(one.term.residual(value.detach()))
     return torch.cat(rows)
 
@@ -65,10 +98,9 @@ def system(prepared: Sequence[Prepared], output: Tensor, unknowns: Tensor) -> tu
     """All rows, weighted, (rows,), and their derivatives, (rows, features * fields + unknowns)."""
     rows, slopes = [], []
     for one in prepared:
-        x = one.term.points[0]
-        values, by = linearise(one.term.function, x, one.fields(output), unknowns[:, None].expand(-1, x.shape[1]))
-        rows.append(one.term.residual(values))
-        slopes.append(one.derivative(by))
+        values, by = one.linearised(output, unknowns)
+        rows.append(values)
+        slopes.append(by)
     return torch.cat(rows), torch.cat(slopes)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from partonic.core.errors import InputError
 from partonic.equations.conditions import Condition, Face
+from partonic.equations.integrals import KernelIntegral
 
 Equations = Callable[..., "Tensor | Sequence[Tensor]"]
 
@@ -22,7 +23,8 @@ class Problem:
         equations: torch function ``(x, u, du, d2u)`` of all points at once, elementwise in the last index: x
             (dimensions, points), u (fields, points), du (fields, dimensions, points), d2u (fields, dimensions,
             dimensions, points). It gives one row (points,) or several, each of which vanishes for the solution. With
-            unknown numbers it has a fifth argument (unknowns, points). Equations of higher order are written as
+            unknown numbers it has one more argument (unknowns, points), with integral operators one more (integrals,
+            points) behind that. Equations of higher order are written as
             systems. A parameter of a whole family of problems is one more coordinate without derivatives.
         lower: lower ends of the coordinates, one to three.
         upper: their upper ends.
@@ -30,6 +32,8 @@ class Problem:
             :func:`partonic.equations.conditions.exactly` says so.
         fields: number of unknown functions.
         unknowns: unknown numbers (an eigenvalue, a coefficient to be found from data) and a first guess of each.
+        integrals: integral operators, on an interval; their values at x appear in the equations, see
+            :class:`partonic.equations.integrals.KernelIntegral`. Only the method ``newton`` solves with them.
         inside: which points (dimensions, points) belong to a domain cut out of the box, (points,) of bool; all if None.
         guess: first guess of the fields for equations that are not linear: points (dimensions, points) -> (fields,
             points); zero if None.
@@ -37,7 +41,8 @@ class Problem:
         name: for messages and figures.
 
     Raises:
-        InputError: the box is empty, of more than three dimensions, or a condition lies outside of it or is none.
+        InputError: the box is empty, of more than three dimensions, or a condition lies outside of it or is none; or
+            integral operators are stated on something else than an interval.
     """
 
     equations: Equations
@@ -46,6 +51,7 @@ class Problem:
     conditions: tuple[Condition, ...]
     fields: int = 1
     unknowns: Mapping[str, float] = field(default_factory=dict)
+    integrals: tuple[KernelIntegral, ...] = ()
     inside: Callable[[Tensor], Tensor] | None = None
     guess: Callable[[Tensor], Tensor] | None = None
     exact: Callable[[Tensor], Tensor] | None = None
@@ -69,6 +75,7 @@ class Problem:
             )
         if self.fields < 1:
             raise InputError(f"a problem has one field or more, not {self.fields}")
+        _check_integrals(self)
         for place in self.faces:
             if not 0 <= place.axis < self.dimensions:
                 raise InputError(f"a condition on axis {place.axis}, but axes go from 0 to {self.dimensions - 1}")
@@ -87,5 +94,19 @@ class Problem:
         return [place for one in self.conditions for place in one.places if isinstance(place, Face)]
 
     def values(self, x: Tensor, u: Tensor, du: Tensor, d2u: Tensor, p: Tensor) -> Tensor | Sequence[Tensor]:
-        """The equations as the user's function gives them, with unknown numbers (unknowns, points) where there are."""
-        return self.equations(x, u, du, d2u, p) if self.unknowns else self.equations(x, u, du, d2u)
+        """The equations as the user's function gives them; p are unknown numbers, then integrals, (numbers, points)."""
+        count = len(self.unknowns)
+        given = [p[:count]] if self.unknowns else []
+        given += [p[count:]] if self.integrals else []
+        return self.equations(x, u, du, d2u, *given)
+
+
+def _check_integrals(problem: Problem) -> None:
+    integrals = problem.integrals
+    if not isinstance(integrals, tuple | list) or not all(isinstance(one, KernelIntegral) for one in integrals):
+        raise InputError(
+            f"the integrals of '{problem.name}' are a tuple of partonic.equations.integrals.KernelIntegral, as "
+            "(KernelIntegral(kernel),) with its comma"
+        )
+    if integrals and (problem.dimensions > 1 or problem.inside is not None):
+        raise InputError(f"integral operators, as of '{problem.name}', need a problem on one whole interval")

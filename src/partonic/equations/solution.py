@@ -13,6 +13,7 @@ from torch import Tensor
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
+from partonic.equations.kernels import numbers
 from partonic.equations.points import grid
 from partonic.equations.problem import Problem
 from partonic.equations.system import Jets, rows_of
@@ -128,7 +129,8 @@ class Solution:
 
 def residual(problem: Problem, fields: Fields, x: Tensor) -> Tensor:
     """What the equations leave over at points (dimensions, points), (equations, points)."""
-    return rows_of(problem.values, x, fields.jets(x), fields.unknowns[:, None].expand(-1, x.shape[1])).detach()
+    p = numbers(problem, fields.jets, fields.unknowns, x)
+    return rows_of(problem.values, x, fields.jets(x), p).detach()
 
 
 def _numpy(values: Tensor) -> Floats:

@@ -19,6 +19,7 @@ from partonic.equations.adam import AdamOptions, adam
 from partonic.equations.checks import check
 from partonic.equations.exact import Held, hold
 from partonic.equations.features import Shape, draw
+from partonic.equations.kernels import numbers
 from partonic.equations.levenberg import levenberg
 from partonic.equations.network import Network
 from partonic.equations.newton import gauss_newton
@@ -128,8 +129,11 @@ def _ways(problem: Problem, method: Method, options: AdamOptions) -> Iterator[Wa
     if method == "windows" and not marching:
         raise InputError(
             f"'{problem.name}' cannot be marched: windows need initial conditions at the lower end of one axis, "
-            "nothing at its upper end, no unknown numbers and no cut domain"
+            "nothing at its upper end, no unknown numbers, no integral operators and no cut domain"
         )
+    reason = newton_alone(problem)
+    if reason and method in ("levenberg", "adam"):
+        raise InputError(f"'{problem.name}' has {reason}, which only the method newton solves, not {method}")
     shapes = SHAPES[problem.dimensions]
     if method in ("auto", "newton"):
         yield _newton(problem, shapes[0])
@@ -141,10 +145,15 @@ def _ways(problem: Problem, method: Method, options: AdamOptions) -> Iterator[Wa
         yield from wide
     if method == "auto" and marching and problem.dimensions > 1:
         yield from marches
-    if method in ("auto", "levenberg"):
+    if method in ("auto", "levenberg") and not reason:
         yield _levenberg(problem)
     if method == "adam":
         yield _adam(problem, options)
+
+
+def newton_alone(problem: Problem) -> str:
+    """What about a problem only one method can do; empty if nothing."""
+    return "integral operators" if problem.integrals else ""
 
 
 def richer(shape: Shape, dimensions: int) -> Shape:
@@ -215,18 +224,20 @@ def _try(problem: Problem, way: Way, x: Tensor, seed: int) -> Tried:
 def relative_residual(problem: Problem, fields: Fields, x: Tensor) -> float:
     """What the equations leave over at points, as part of the size of their terms; root mean squares."""
     jets = fields.jets(x)
-    rows, by = linearise(problem.values, x, jets, fields.unknowns[:, None].expand(-1, x.shape[1]))
+    p, count = numbers(problem, fields.jets, fields.unknowns, x), len(problem.unknowns)
+    rows, by = linearise(problem.values, x, jets, p)
     u, du, d2u = jets
     size: Tensor = (
         (by.u * u).square().sum(1) + (by.du * du).square().sum((1, 2)) + (by.d2u * d2u).square().sum((1, 2, 3))
     )
+    size = size + (by.p[:, count:] * p[count:]).square().sum(1)
     return math.sqrt(float(rows.square().mean())) / max(math.sqrt(float(size.mean())), 1e-300)
 
 
 def _solution(problem: Problem, best: Tried, tried: list[Tried], tolerance: float, seconds: float) -> Solution:
     trial = best.trial
-    numbers = zip(problem.unknowns, best.first.unknowns.tolist(), best.second.unknowns.tolist(), strict=True)
-    unknowns = {name: Estimate.symmetric(a, abs(a - b), "second, richer solve") for name, a, b in numbers}
+    found = zip(problem.unknowns, best.first.unknowns.tolist(), best.second.unknowns.tolist(), strict=True)
+    unknowns = {name: Estimate.symmetric(a, abs(a - b), "second, richer solve") for name, a, b in found}
     status, message = _status(trial, tolerance)
     return Solution(
         problem,

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from partonic.core.errors import InputError
 from partonic.equations.conditions import Condition
+from partonic.equations.integrals import Sum, sums
 from partonic.equations.points import interior, on
 from partonic.equations.problem import Problem
 
 Function = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], "Tensor | Sequence[Tensor]"]
+LEAST, SHARE = 20, 8  # integrals have at least so many nodes, or one for so many points of the equations
 Jets = tuple[Tensor, Tensor, Tensor]  # (fields, points), (fields, dims, points), (fields, dims, dims, points)
 
 
@@ -37,6 +39,7 @@ class Term:
         function: ``(x, u, du, d2u, unknowns)`` -> rows (rows, points); x are the first set of points.
         factor: of the rows in the sum of squares.
         total: rows are an integrand; their sum with the weights must be this.
+        sums: integrals at the points, whose values the function takes behind the unknown numbers.
     """
 
     points: tuple[Tensor, ...]
@@ -44,6 +47,7 @@ class Term:
     function: Function
     factor: float = 1.0
     total: float | None = None
+    sums: tuple[Sum, ...] = ()
 
     def reduced(self, rows: Tensor) -> Tensor:
         """Rows (..., points) as they stand in the least squares: weighted, or summed where they are an integrand."""
@@ -67,7 +71,11 @@ def terms(problem: Problem, nodes: int, factor: float = 10.0, *, only_conditions
         only_conditions: without the equations.
     """
     x, w = interior(problem, nodes)
-    found = [] if only_conditions else [Term((x,), w / w.sum(), problem.values)]
+    found = []
+    if not only_conditions:
+        ends = (problem.lower[0], problem.upper[0])
+        integrals = sums(problem.integrals, x, ends, max(LEAST, nodes // SHARE))
+        found.append(Term((x,), w / w.sum(), problem.values, sums=integrals))
     for one in problem.conditions:
         if one.kind == "integral":
             found.append(Term((x,), w, condition_function(one), factor, float(one.value)))  # type: ignore[arg-type]
@@ -110,7 +118,7 @@ def linearise(function: Function, x: Tensor, jets: Jets, p: Tensor) -> tuple[Ten
         function: elementwise in the points.
         x: (dimensions, points).
         jets: fields and their derivatives there.
-        p: unknown numbers, (unknowns, points).
+        p: unknown numbers (and integrals), (unknowns, points).
     """
     with torch.enable_grad():
         inputs = [part.detach().clone().requires_grad_() for part in (*jets, p)]

@@ -58,7 +58,7 @@ def time_axis(problem: Problem) -> int | None:
     """The axis that a problem can be marched along; None if it is no initial-value problem."""
     starts = [one for one in problem.conditions if one.kind == "initial"]
     axes = {place.axis for one in starts for place in one.places if not isinstance(place, Curve)}
-    if len(starts) != 1 or len(axes) != 1 or problem.unknowns or problem.inside is not None:
+    if len(starts) != 1 or len(axes) != 1 or problem.unknowns or problem.integrals or problem.inside is not None:
         return None
     (axis,) = axes
     if problem.dimensions > 1 and any(one.held for one in problem.conditions):

@@ -99,7 +99,7 @@ class EquationSolver:
     def run(self, context: Context) -> Result:
         """Do the study."""
         from partonic.equations.adam import AdamOptions
-        from partonic.equations.solve import solve
+        from partonic.equations.solve import newton_alone, solve
 
         result, sections = context.result, []
         for problem in self._problems():
@@ -108,7 +108,7 @@ class EquationSolver:
                 for number in range(self.seeds)
             ]
             rough = []
-            if self.adam_steps:
+            if self.adam_steps and not newton_alone(problem):
                 options = AdamOptions(steps=self.adam_steps, nodes={1: 30, 2: 20, 3: 8}[problem.dimensions])
                 rough = [solve(problem, "adam", seed=self.seed, options=options)]
             sections.append(_section(result, problem, found, rough))
