@@ -87,12 +87,12 @@ class Ends:
         given = given * torch.tensor([1.0, self._half] * len(self.places), dtype=torch.float64)[:, None]
         basis = torch.linalg.inv(torch.stack(self._rows(), 1).flatten(0, 1))
         coefficients = torch.einsum("rc,mcn->mrn", basis, given)
-        values = [(coefficients * one).sum(1) for one in _powers(self._scaled(x[0]), count)]
+        values = [(coefficients * one).sum(1) for one in powers(self._scaled(x[0]), count)]
         return _in_one_dimension(values, self._half)
 
     def _rows(self) -> tuple[Tensor, Tensor]:
         """Powers and their slopes at the places, (k, powers) each."""
-        values, slopes, _ = _powers(self._scaled(self.places), 2 * len(self.places))
+        values, slopes, _ = powers(self._scaled(self.places), 2 * len(self.places))
         return values.T, slopes.T
 
     def factor(self, x: Tensor) -> Jets:
@@ -119,7 +119,7 @@ class Ends:
         x = self.places[None].clone().requires_grad_()
         with torch.enable_grad():
             values = guess(x).to(torch.float64)
-            slopes = [_derivative(value.sum(), x)[0] for value in values]
+            slopes = [derivative(value.sum(), x)[0] for value in values]
         return torch.stack([values.detach(), torch.stack(slopes).detach()], 2).flatten()
 
 
@@ -188,11 +188,11 @@ class Sides:
 
     def offset(self, x: Tensor, q: Tensor) -> Jets:  # noqa: ARG002
         """See :class:`Carrier`."""
-        return _stacked([_jets(partial(_blend, sides), x) for sides in self.axes])
+        return stacked([jets_of(partial(_blend, sides), x) for sides in self.axes])
 
     def factor(self, x: Tensor) -> Jets:
         """See :class:`Carrier`."""
-        return _stacked([_jets(partial(self._distance, sides), x) for sides in self.axes])
+        return stacked([jets_of(partial(self._distance, sides), x) for sides in self.axes])
 
     def _distance(self, sides: tuple[tuple[Side, ...], ...], x: Tensor) -> Tensor:
         found = torch.ones_like(x[0])
@@ -219,23 +219,18 @@ def sides(problem: Problem, held: list[Condition]) -> Sides:
     """The carrier of values and initial slopes on faces of a box.
 
     Raises:
-        InputError: a condition is of another kind, or one axis has more than two of them.
+        InputError: one axis has more than two of them.
     """
     of: list[dict[int, list[Side]]] = [{} for _ in range(problem.fields)]
     for one in held:
         (face,) = (place for place in one.places[:1] if isinstance(place, Face))
         if one.kind == "value" and one.field is not None:
             of[one.field].setdefault(face.axis, []).append(Side(face, one.value))
-        elif one.kind == "initial":
-            slopes = one.start[problem.fields :]
-            for field in range(problem.fields):
-                slope = slopes[field] if slopes else None
-                of[field].setdefault(face.axis, []).append(Side(face, one.start[field], slope))
-        else:
-            raise InputError(
-                f"in more than one dimension values and initial conditions can hold exactly, not the {one.kind} "
-                f"condition of '{problem.name}'; leave exactly() away there"
-            )
+            continue
+        slopes = one.start[problem.fields :]
+        for field in range(problem.fields):
+            slope = slopes[field] if slopes else None
+            of[field].setdefault(face.axis, []).append(Side(face, one.start[field], slope))
     for field, axes in enumerate(of):
         for axis, found in axes.items():
             if len(found) > 2 or (len(found) == 2 and any(one.slope is not None for one in found)):
@@ -249,16 +244,16 @@ def _blend(axes: tuple[tuple[Side, ...], ...], x: Tensor) -> Tensor:
         return torch.zeros_like(x[0])
     before, last = axes[:-1], axes[-1]
     found, along = _blend(before, x), x[last[0].face.axis]
-    missing = [at(side.value, _moved(x, side.face)) - _blend(before, _moved(x, side.face)) for side in last]
+    missing = [at(side.value, moved(x, side.face)) - _blend(before, moved(x, side.face)) for side in last]
     if len(last) == 2:
         share = (along - last[0].face.at) / (last[1].face.at - last[0].face.at)
         return found + (1 - share) * missing[0] + share * missing[1]
     (side,) = last
     if side.slope is not None:
-        there = _moved(x, side.face)
+        there = moved(x, side.face)
         with torch.enable_grad():
             there = there if there.requires_grad else there.detach().requires_grad_()
-            slope = _derivative(_blend(before, there).sum(), there)[side.face.axis]
+            slope = derivative(_blend(before, there).sum(), there)[side.face.axis]
         missing[0] = missing[0] + (along - side.face.at) * (at(side.slope, there) - slope)
     return found + missing[0]
 
@@ -269,41 +264,43 @@ def _of_guess(side: Side, guess: Guess, field: int) -> Side:
     def slope(x: Tensor) -> Tensor:
         with torch.enable_grad():
             x = x if x.requires_grad else x.detach().requires_grad_()
-            return _derivative(guess(x)[field].sum(), x)[side.face.axis]
+            return derivative(guess(x)[field].sum(), x)[side.face.axis]
 
     return Side(side.face, lambda x: guess(x)[field], None if side.slope is None else slope)
 
 
-def _moved(x: Tensor, face: Face) -> Tensor:
+def moved(x: Tensor, face: Face) -> Tensor:
     """Points moved onto a face."""
     rows = list(x)
     rows[face.axis] = torch.full_like(x[0], face.at)
     return torch.stack(rows)
 
 
-def _jets(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def jets_of(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """A function with first (dims, points) and second derivatives (dims, dims, points) at points, by torch."""
     with torch.enable_grad():
         y = x.detach().clone().requires_grad_()
         value = function(y)
-        first = _derivative(value.sum(), y)
-        second = torch.stack([_derivative(one.sum(), y) for one in first])
+        first = derivative(value.sum(), y)
+        second = torch.stack([derivative(one.sum(), y) for one in first])
     return value.detach(), first.detach(), second.detach()
 
 
-def _derivative(value: Tensor, x: Tensor) -> Tensor:
+def derivative(value: Tensor, x: Tensor) -> Tensor:
+    """Derivative of a number by points, of their shape; it can be derived again."""
     if not value.requires_grad:
         return torch.zeros_like(x)
     (found,) = torch.autograd.grad(value, x, create_graph=True, allow_unused=True, materialize_grads=True)
     return found
 
 
-def _stacked(parts: list[tuple[Tensor, Tensor, Tensor]]) -> Jets:
+def stacked(parts: list[tuple[Tensor, Tensor, Tensor]]) -> Jets:
+    """Jets of several fields, one after the other in a new first index."""
     value, first, second = (torch.stack(same) for same in zip(*parts, strict=True))
     return value, first, second
 
 
-def _powers(s: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def powers(s: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Powers 0, 1, ... of s with their first and second derivatives, (count, points) each."""
     n = torch.arange(count, dtype=torch.float64)[:, None]
     value = s**n

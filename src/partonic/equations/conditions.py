@@ -186,8 +186,9 @@ def condition(place: Place, rows: Rows, count: int = 1) -> Condition:
 def exactly(one: Condition) -> Condition:
     """The same condition, which then holds exactly instead of in the sense of least squares.
 
-    Fields are written so that they cannot break it, see :mod:`partonic.equations.exact`: on an interval values, slopes,
-    mixtures, periods and initial conditions; in more dimensions values on faces and initial conditions.
+    Fields are written so that they cannot break it, see :mod:`partonic.equations.exact`: values, slopes, mixtures,
+    periods and initial conditions. Slopes, mixtures and periods on a box need the method ``newton``, and where two
+    faces meet their conditions have to agree, slopes included.
 
     Args:
         one: on faces.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from partonic.equations.blended import Blended, blended
 from partonic.equations.carriers import Carrier, Guess, ends, sides
 from partonic.equations.conditions import Condition, Face
 from partonic.equations.features import Features
@@ -72,6 +73,10 @@ class Held:
         """The fields of a solution N."""
         return network if self.carrier is None else HeldFields(self.carrier, network)
 
+    def features(self, drawn: Features) -> Features:
+        """The features of N from drawn ones."""
+        return self.carrier.features(drawn) if isinstance(self.carrier, Blended) else drawn
+
     def start(self, features: Features, guess: Guess | None, x: Tensor) -> tuple[Tensor, Tensor]:
         """Output layer (features, fields) and unknown numbers (unknowns,) of a first guess on points x."""
         numbers = torch.tensor(list(self.problem.unknowns.values()), dtype=torch.float64)
@@ -82,9 +87,10 @@ class Held:
             return start(features, self.problem.fields, None, x), torch.cat([numbers, nothing])
         numbers = torch.cat([numbers, self.carrier.first(guess)])
         factor, values = self.carrier.factor(x)[0], features.jets(x)[0]
+        values = values.expand(len(factor), *values.shape[-2:])
         output = [
-            torch.linalg.lstsq(weight[:, None] * values, one[:, None], driver="gelsd", rcond=1e-12).solution
-            for weight, one in zip(factor, self.carrier.rest(guess, x), strict=True)
+            torch.linalg.lstsq(weight[:, None] * mine, one[:, None], driver="gelsd", rcond=1e-12).solution
+            for weight, mine, one in zip(factor, values, self.carrier.rest(guess, x), strict=True)
         ]
         return torch.cat(output, 1), numbers
 
@@ -98,7 +104,11 @@ def hold(problem: Problem) -> Held:
     held = [one for one in problem.conditions if one.held]
     if not held:
         return Held(problem, problem, None)
-    carrier: Carrier = ends(problem, held) if problem.dimensions == 1 else sides(problem, held)
+    carrier: Carrier
+    if problem.dimensions == 1:
+        carrier = ends(problem, held)
+    else:
+        carrier = blended(problem, held) if bent(problem) else sides(problem, held)
     numbers = dict(problem.unknowns) | {f"free number {k}": 0.0 for k in range(carrier.free)}
     free = replace(
         problem,
@@ -112,6 +122,12 @@ def hold(problem: Problem) -> Held:
     return Held(problem, free, carrier)
 
 
+def bent(problem: Problem) -> bool:
+    """Whether more than values and initial conditions are to hold exactly on a box."""
+    kinds = {one.kind for one in problem.conditions if one.held}
+    return problem.dimensions > 1 and not kinds <= {"value", "initial"}
+
+
 def compose(offset: Jets, factor: Jets, network: Jets) -> Jets:
     """Jets of G + D N from those of G, D and N."""
     (g, dg, d2g), (w, dw, d2w), (n, dn, d2n) = offset, factor, network
@@ -120,12 +136,32 @@ def compose(offset: Jets, factor: Jets, network: Jets) -> Jets:
     return g + w * n, dg + dw * n[:, None] + w[:, None] * dn, second
 
 
+class _Last:
+    """G and D on the points that were asked for last: solvers come back to the same ones.
+
+    Args:
+        carrier: of G and D.
+    """
+
+    def __init__(self, carrier: Carrier) -> None:
+        self.carrier = carrier
+        self.known: tuple[Tensor, Jets, Jets] | None = None
+
+    def parts(self, x: Tensor, q: Tensor) -> tuple[Jets, Jets]:
+        """G and D at points (dimensions, points) for numbers q (free, points)."""
+        if self.carrier.free:
+            return self.carrier.offset(x, q), self.carrier.factor(x)
+        if self.known is None or self.known[0] is not x:
+            self.known = (x, self.carrier.offset(x, q), self.carrier.factor(x))
+        return self.known[1:]
+
+
 def _equations(problem: Problem, carrier: Carrier) -> Equations:
-    count = len(problem.unknowns)
+    count, given_before = len(problem.unknowns), _Last(carrier)
 
     def equations(x: Tensor, n: Tensor, dn: Tensor, d2n: Tensor, *given: Tensor) -> Rows:
         p = given[0] if count + carrier.free else torch.zeros(0, x.shape[1], dtype=torch.float64)
-        jets = compose(carrier.offset(x, p[count:]), carrier.factor(x), (n, dn, d2n))
+        jets = compose(*given_before.parts(x, p[count:]), (n, dn, d2n))
         integrals = given[-1:] if problem.integrals else ()
         return problem.values(x, *jets, torch.cat([p[:count], *integrals]))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,6 +67,62 @@ class Features:
         bend = -2 * t * slope * w[:, None, None] * w[None, :, None]
         second = torch.cat([torch.zeros(d, d, n, d + 1, dtype=x.dtype), bend], 3)
         return values, first, second
+
+    def fields(self, x: Tensor, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Fields (fields, points), first (fields, dims, points) and second derivatives (fields, dims, dims, points).
+
+        Args:
+            x: (dimensions, points).
+            output: the layer behind the features, (features, fields).
+        """
+        return contract(self.jets(x), output)
+
+    def layer(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scaled coordinates (points, dimensions) and tanh features (points, width), for :meth:`derivative`."""
+        z = ((x - self.lower[:, None]) * (2 / (self.upper - self.lower))[:, None] - 1).T
+        return z, torch.tanh(z @ self.weights.T + self.biases)
+
+    def derivative(self, layer: tuple[Tensor, Tensor], orders: Sequence[int]) -> Tensor:
+        """A mixed derivative of any order of all features, (points, features).
+
+        Args:
+            layer: as :meth:`layer` gives it.
+            orders: one for each coordinate.
+        """
+        z, t = layer
+        scale, total = 2 / (self.upper - self.lower), sum(orders)
+        linear = torch.zeros(len(z), 1 + z.shape[1], dtype=z.dtype)
+        if total == 0:
+            linear = torch.cat([torch.ones_like(linear[:, :1]), z], 1)
+        elif total == 1:
+            axis = list(orders).index(1)
+            linear[:, 1 + axis] = scale[axis]
+        factor = ((self.weights * scale) ** torch.tensor(orders, dtype=torch.float64)).prod(1)
+        bent = torch.zeros_like(t)
+        for coefficient in reversed(bends(total)):
+            bent = bent * t + coefficient
+        return torch.cat([linear, bent * factor], 1)
+
+
+def contract(jets: tuple[Tensor, Tensor, Tensor], output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Fields and derivatives from those of the features, see :meth:`Features.jets`, and the output layer.
+
+    Features that differ from field to field have a first index of the field.
+    """
+    values, first, second = jets
+    if values.dim() == 3:
+        u, du = torch.einsum("mnj,jm->mn", values, output), torch.einsum("manj,jm->man", first, output)
+        return u, du, torch.einsum("mabnj,jm->mabn", second, output)
+    return (values @ output).T, (first @ output).permute(2, 0, 1), (second @ output).permute(3, 0, 1, 2)
+
+
+@lru_cache
+def bends(order: int) -> tuple[float, ...]:
+    """Coefficients of powers of t = tanh(z), from 0, of its derivative of an order by z: dt/dz = 1 - t^2."""
+    found = np.polynomial.Polynomial([0.0, 1.0])
+    for _ in range(order):
+        found = found.deriv() * np.polynomial.Polynomial([1.0, 0.0, -1.0])
+    return tuple(float(one) for one in found.coef)
 
 
 def draw(shape: Shape, lower: tuple[float, ...], upper: tuple[float, ...], seed: int) -> Features:

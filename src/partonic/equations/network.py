@@ -27,15 +27,9 @@ class Network:
 
     def jets(self, x: Tensor) -> Jets:
         """Fields (fields, points), first (fields, dims, points) and second derivatives (fields, dims, dims, points)."""
-        return contract(self.features.jets(x), self.output)
+        return self.features.fields(x, self.output)
 
     @property
     def finite(self) -> bool:
         """Whether all numbers are."""
         return bool(torch.isfinite(self.output).all() and torch.isfinite(self.unknowns).all())
-
-
-def contract(jets: tuple[Tensor, Tensor, Tensor], output: Tensor) -> Jets:
-    """Fields and derivatives from those of the features, see :meth:`Features.jets`, and the output layer."""
-    values, first, second = jets
-    return (values @ output).T, (first @ output).permute(2, 0, 1), (second @ output).permute(3, 0, 1, 2)

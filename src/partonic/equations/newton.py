@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from partonic.equations.features import Features
+from partonic.equations.features import Features, contract
 from partonic.equations.kernels import Operator, operator
-from partonic.equations.network import Network, contract
+from partonic.equations.network import Network
 from partonic.equations.system import Jets, Slopes, Term, linearise, rows_of
 
 ROUGH, FINE = 1e-12, 1e-15  # singular values below this part of the largest are left out, on the way and at the end
@@ -55,11 +55,12 @@ class Prepared:
         found: Tensor | None = None
         for number, (values, first, second) in enumerate(self.jets):
             part = slice(number * fields, (number + 1) * fields)
-            added = torch.einsum("kmn,nj->kjmn", slopes.u[:, part], values)
+            m = "m" if values.dim() == 3 else ""  # features that differ from field to field
+            added = torch.einsum(f"kmn,{m}nj->kjmn", slopes.u[:, part], values)
             if slopes.du[:, part].any():
-                added = added + torch.einsum("kman,anj->kjmn", slopes.du[:, part], first)
+                added = added + torch.einsum(f"kman,{m}anj->kjmn", slopes.du[:, part], first)
             if slopes.d2u[:, part].any():
-                added = added + torch.einsum("kmabn,abnj->kjmn", slopes.d2u[:, part], second)
+                added = added + torch.einsum(f"kmabn,{m}abnj->kjmn", slopes.d2u[:, part], second)
             found = added if found is None else found + added
         assert found is not None
         count = slopes.p.shape[1] - len(operators)

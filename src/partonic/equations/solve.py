@@ -17,7 +17,7 @@ from partonic.core.estimate import Estimate
 from partonic.core.threads import single_thread
 from partonic.equations.adam import AdamOptions, adam
 from partonic.equations.checks import check
-from partonic.equations.exact import Held, hold
+from partonic.equations.exact import Held, bent, hold
 from partonic.equations.features import Shape, draw
 from partonic.equations.kernels import numbers
 from partonic.equations.levenberg import levenberg
@@ -129,7 +129,8 @@ def _ways(problem: Problem, method: Method, options: AdamOptions) -> Iterator[Wa
     if method == "windows" and not marching:
         raise InputError(
             f"'{problem.name}' cannot be marched: windows need initial conditions at the lower end of one axis, "
-            "nothing at its upper end, no unknown numbers, no integral operators and no cut domain"
+            "nothing at its upper end, no unknown numbers, no integral operators, no cut domain "
+            "and, on a box, no conditions that hold exactly"
         )
     reason = newton_alone(problem)
     if reason and method in ("levenberg", "adam"):
@@ -153,7 +154,9 @@ def _ways(problem: Problem, method: Method, options: AdamOptions) -> Iterator[Wa
 
 def newton_alone(problem: Problem) -> str:
     """What about a problem only one method can do; empty if nothing."""
-    return "integral operators" if problem.integrals else ""
+    if problem.integrals:
+        return "integral operators"
+    return "slopes, mixtures or periods on a box that hold exactly" if bent(problem) else ""
 
 
 def richer(shape: Shape, dimensions: int) -> Shape:
@@ -172,7 +175,7 @@ def _newton(problem: Problem, shape: Shape) -> Way:
 def newton(held: Held, shape: Shape, seed: int) -> Network:
     """One solve of the output layer on the whole domain."""
     problem = held.problem
-    features = draw(shape, problem.lower, problem.upper, seed)
+    features = held.features(draw(shape, problem.lower, problem.upper, seed))
     guess = problem.guess
     if guess is None and held.carrier is None and time_axis(problem) is not None:
         guess = lambda x: start_values(problem, x)  # noqa: E731

@@ -156,7 +156,6 @@ def test_a_ring_that_begins_exactly_and_closes_in_the_sense_of_least_squares(mon
         (lambda: exactly(data(torch.zeros(1, 3), torch.zeros(3))), "not the kind 'data'"),
         (lambda: exactly(condition(LEFT, lambda x, u, du, p: u[0] ** 2 - 1)), "not the kind 'own'"),
         (lambda: exactly(dirichlet(Curve(lambda t: t), 0.0)), "not a condition on a curve"),
-        (lambda: hold(replace(HELD["square"](), conditions=(exactly(neumann(Face(0, 1.0), 0.0)),))), "leave exactly()"),
         (lambda: hold(beam(dirichlet(LEFT, 1.0), dirichlet(LEFT, 2.0))), "contradict each other"),
     ],
 )
