@@ -46,7 +46,7 @@ TEXT = (
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"kinds": ("top",), "jets": 200, "epochs": 1, "width": 8, "layers": 1, "steps": 2, "particles": 10},
-    "quick": {"jets": 6_000, "epochs": 45, "width": 48, "layers": 3},
+    "quick": {"jets": 6_000, "epochs": 30, "width": 48, "layers": 3},
     "default": {},
     "benchmark": {"jets": 200_000, "epochs": 200, "width": 96, "particles": 150, "size": 128},
 }
