@@ -59,9 +59,8 @@ def in_one_pass(values: Tensor, layers: PairLayers) -> bool:
     """Whether :func:`received` pays: few channels, on a processor, not rounded, in training or without gradients."""
     norm = layers.norm
     usual = norm.affine and norm.track_running_stats and norm.momentum is not None and "forward" not in norm.__dict__
-    return (
-        usual and compiles(values) and not torch.is_autocast_enabled("cpu") and norm.training == torch.is_grad_enabled()
-    )
+    exact = compiles(values) and not torch.is_autocast_enabled("cpu")
+    return usual and exact and values.shape[1] <= WIDEST and norm.training == torch.is_grad_enabled()
 
 
 def invariants(p4: Tensor, graph: Edges) -> Tensor:
