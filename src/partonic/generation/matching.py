@@ -1,8 +1,10 @@
 r"""Flow matching and diffusion as generators: a network learns the velocity on the way from noise to events.
 
 Both have one network (:class:`~partonic.models.drift.DriftNet`) in coordinates made about Gaussian each, with angles
-cut open. Flow matching is drawn by midpoint or Heun steps, diffusion by deterministic (arXiv:2010.02502) or stochastic
-(arXiv:2006.11239) ones. Sources: arXiv:2210.02747, arXiv:2202.00512.
+cut open. Flow matching is drawn by midpoint or Heun steps, diffusion by midpoint steps of its probability flow
+(arXiv:2011.13456) or by stochastic ones (arXiv:2006.11239). Of the ways to make steps those are taken that leave a
+Gaussian of unit width as wide as it is: few steps then do not narrow the peaks of coordinates made Gaussian, as steps
+do that are exact for a single point (arXiv:2010.02502). Sources: arXiv:2210.02747, arXiv:2202.00512.
 """
 
 from __future__ import annotations
@@ -48,8 +50,8 @@ class MatchingOptions:
     Args:
         hidden: width of the hidden layers.
         layers: their number.
-        sampler: ``midpoint`` or ``heun`` (flow matching, two evaluations a step), ``deterministic`` or ``stochastic``
-            (diffusion, one); the first that fits if empty.
+        sampler: ``midpoint`` or ``heun`` (flow matching), ``deterministic`` or ``stochastic`` (diffusion); the first
+            that fits if empty. ``stochastic`` evaluates the velocity once a step, the others twice.
         steps: from noise to events.
         knots: of the maps that make each coordinate about Gaussian.
         size: events of a batch.
@@ -247,25 +249,34 @@ def heun(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator)
     return point
 
 
-def deterministic(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator) -> Tensor:  # noqa: ARG001
-    """Turn noise into events by the angle pi/2, a step at a time; arguments as of :func:`midpoint`."""
-    turn = 0.5 * math.pi / steps
-    for number in range(steps, 0, -1):
-        point = math.cos(turn) * point - math.sin(turn) * velocity(point, number / steps)
-    return point
+def deterministic(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator) -> Tensor:
+    r"""Follow the probability flow, :math:`\mathrm du/\mathrm d\phi = v` from the angle pi/2 to 0, by midpoint steps.
+
+    Arguments as of :func:`midpoint`.
+    """
+
+    def back(where: Tensor, time: float) -> Tensor:
+        """Velocity (b, d) of time that goes from noise to events."""
+        return -0.5 * math.pi * velocity(where, 1 - time)
+
+    return midpoint(back, point, steps, random)
 
 
 def stochastic(velocity: Velocity, point: Tensor, steps: int, random: torch.Generator) -> Tensor:
-    """Take noise away and add a little anew, a step at a time; arguments as of :func:`midpoint`."""
+    """Take noise away and add some anew, but for the last step, a step at a time; arguments as of :func:`midpoint`.
+
+    What is added has the larger of the two variances of arXiv:2006.11239 (section 3.2).
+    """
     for number in range(steps, 0, -1):
         now, then = (0.5 * math.pi * k / steps for k in (number, number - 1))
         v = velocity(point, number / steps)
         clean = math.cos(now) * point - math.sin(now) * v
         noise = math.sin(now) * point + math.cos(now) * v
-        kept = max(0.0, 1 - (math.cos(now) / math.cos(then)) ** 2)
-        fresh = math.sin(then) ** 2 / math.sin(now) ** 2 * kept
-        point = math.cos(then) * clean + math.sqrt(max(0.0, math.sin(then) ** 2 - fresh)) * noise
-        point = point + math.sqrt(fresh) * torch.randn(point.shape, generator=random).to(point)
+        fresh = max(0.0, 1 - (math.cos(now) / math.cos(then)) ** 2)
+        kept = math.sin(then) * math.sqrt(max(0.0, 1 - fresh / math.sin(now) ** 2))
+        point = math.cos(then) * clean + kept * noise
+        if number > 1:
+            point = point + math.sqrt(fresh) * torch.randn(point.shape, generator=random).to(point)
     return point
 
 

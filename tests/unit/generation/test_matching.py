@@ -18,18 +18,18 @@ TRAIN = {"flow": train_matching, "diffusion": train_diffusion}
 CENTRE, WIDTH = 1.5, 0.3
 
 
-def exact_flow(point, time):
-    """The mean of u - noise at a point, for u a Gaussian of CENTRE +- WIDTH."""
-    variance = (1 - time) ** 2 + (time * WIDTH) ** 2
+def exact_flow(point, time, width=WIDTH):
+    """The mean of u - noise at a point, for u a Gaussian of CENTRE +- width."""
+    variance = (1 - time) ** 2 + (time * width) ** 2
     away = point - time * CENTRE
-    return CENTRE + away * (time * WIDTH**2 - (1 - time)) / variance
+    return CENTRE + away * (time * width**2 - (1 - time)) / variance
 
 
-def exact_diffusion(point, time):
+def exact_diffusion(point, time, width=WIDTH):
     alpha, sigma = np.cos(np.pi * time / 2), np.sin(np.pi * time / 2)
     away = point - alpha * CENTRE
-    variance = sigma**2 + (alpha * WIDTH) ** 2
-    clean, noise = CENTRE + alpha * WIDTH**2 * away / variance, sigma * away / variance
+    variance = sigma**2 + (alpha * width) ** 2
+    clean, noise = CENTRE + alpha * width**2 * away / variance, sigma * away / variance
     return alpha * noise - sigma * clean
 
 
@@ -43,6 +43,15 @@ def test_samplers_follow_the_exact_velocity_to_a_gaussian(name):
     found = FOLLOW[name](EXACT[name], start, 200, random)
     assert float(found.mean()) == pytest.approx(CENTRE, abs=0.01)
     assert float(found.std()) == pytest.approx(WIDTH, abs=0.01)
+
+
+@pytest.mark.parametrize("name", FOLLOW)
+def test_few_steps_do_not_narrow_a_gaussian_of_unit_width(name):
+    random = torch.Generator().manual_seed(2)
+    start = torch.randn((40_000, 1), generator=random, dtype=torch.float64)
+    found = FOLLOW[name](lambda point, time: EXACT[name](point, time, 1.0), start, 20, random)
+    assert float(found.mean()) == pytest.approx(CENTRE, abs=0.02)
+    assert float(found.std()) == pytest.approx(1, abs=0.015)  # steps that are exact for a point make it 0.94
 
 
 @pytest.mark.parametrize(("objective", "exact"), [(flow_matching, exact_flow), (diffusion, exact_diffusion)])
