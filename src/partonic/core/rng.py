@@ -10,7 +10,13 @@ PYTHIA_SEED_MAX = 900_000_000
 
 
 def generator(seed: int, *path: int) -> np.random.Generator:
-    """NumPy generator for a seed and a path of integers (chunk, purpose, ...): distinct paths, distinct streams."""
+    """NumPy generator for a seed and a path of integers (chunk, purpose, ...): distinct paths, distinct streams.
+
+    Raises:
+        InputError: the seed is not a whole number of 0 or above.
+    """
+    if not isinstance(seed, int | np.integer):
+        raise InputError(f"the seed must be a whole number of 0 or above, not {seed}")
     if seed < 0:
         raise InputError(f"the seed must be 0 or above, not {seed}")
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=path))

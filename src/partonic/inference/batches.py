@@ -155,10 +155,19 @@ class LabelledBatches(SampleBatches):
         sample: the events; both labels get the same total weight.
         box: lowest and highest value of each parameter, (p, 2).
         cutting: how.
+
+    Raises:
+        InputError: no event has a value of a parameter that is inside the box.
     """
 
     def __init__(self, sample: LabelledSample, box: Floats, cutting: Cutting) -> None:
         super().__init__(len(sample), cutting)
+        for name, theta, (low, high) in zip(sample.parameters, sample.theta.T, box, strict=True):
+            if not np.any((theta >= low) & (theta <= high)):
+                raise InputError(
+                    f"the events were simulated at {name} from {theta.min():.4g} to {theta.max():.4g}, none of them in "
+                    f"the box from {low:.4g} to {high:.4g}; give the box of what was simulated"
+                )
         first, p = sample.label == 1, len(box)
         total = np.where(first, sample.weight[first].sum(), sample.weight[~first].sum())
         weight = sample.weight / total * len(sample)

@@ -29,8 +29,13 @@ def mean_ratio(log_ratio: ArrayLike, weight: ArrayLike = (1.0,)) -> list[Estimat
         InputError: the shapes disagree, or a number is not finite.
     """
     values = np.atleast_2d(np.asarray(log_ratio, dtype=np.float64))
-    if values.ndim != 2 or not np.all(np.isfinite(values)):
-        raise InputError(f"log ratios are a finite array (points, events), not of shape {values.shape}")
+    if values.ndim != 2 or values.shape[1] == 0:
+        raise InputError(f"log ratios are an array (points, events), not of shape {values.shape}")
+    if not np.all(np.isfinite(values)):
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise InputError(
+            f"the log ratio of event {column + 1:,} at point {row + 1} is {values[row, column]}; it must be finite"
+        )
     weights = as_weights(weight, values.shape[1])
     return [_mean(np.exp(row), weights / weights.sum()) for row in values]
 

@@ -138,11 +138,18 @@ def event_information(
         seed: of the bootstrap.
 
     Raises:
-        InputError: shapes do not go together, or a number is not finite.
+        InputError: shapes do not go together, a number is not finite, or the expected number is not above 0.
     """
     s = np.asarray(score, dtype=np.float64)
-    if s.ndim != 2 or not np.isfinite(s).all():
-        raise InputError(f"a score must be finite numbers of the shape (events, parameters), not {s.shape}")
+    if s.ndim != 2:
+        raise InputError(f"a score has the shape (events, parameters), not {s.shape}")
+    if not np.isfinite(s).all():
+        row = int(np.flatnonzero(~np.isfinite(s).all(axis=1))[0])
+        raise InputError(f"the score of event {row + 1:,} is {s[row]}; it must be finite")
+    if len(s) < 2:
+        raise InputError(f"{len(s)} events have no Fisher information; give 2 or more, better {ENOUGH:,}")
+    if not events > 0:
+        raise InputError(f"the expected number of events must be above 0, not {events}")
     weight = checked_weights(weights, len(s))
     note = ""
     effective = weight.sum() ** 2 / (weight**2).sum()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicSpline, RectBivariateSpline
+from scipy.interpolate import CubicSpline
 
+from partonic.core.arrays import as_numbers
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
 from partonic.inference.intervals import threshold
 
 Floats = NDArray[np.float64]
+FEWEST = 20  # events that are resampled for an error: none may be left of fewer
 REFINE = 8  # cells of the interpolated grid for each cell of the grid
 
 
@@ -53,8 +54,7 @@ class Scan:
 
     def fine(self) -> tuple[tuple[Floats, ...], Floats]:
         """The axes and the statistic above its minimum between the points of the grid, by cubic splines."""
-        axes = tuple(_refined(axis) for axis in self.axes)
-        return axes, _interpolated(self.axes, self.q, axes)
+        return tuple(_refined(axis) for axis in self.axes), _interpolated(self.axes, self.q[None])[0]
 
     def best(self) -> Floats:
         """The point where the interpolated statistic is smallest, (p,)."""
@@ -68,19 +68,16 @@ class Scan:
             level: share of toys that the region holds asymptotically.
         """
         cut = threshold(level, len(self.axes))
-        value, at_edge = self._area(self.q, cut)
-        note = "the region reaches the edge of the grid" if at_edge else ""
-        if len(self.replicas) < 2:
-            return Estimate(value, value, value, "exact", note)
-        spread = np.array([self._area(one, cut)[0] for one in self.replicas])
-        return Estimate.symmetric(value, float(spread.std(ddof=1)), "bootstrap", note)
-
-    def _area(self, q: Floats, cut: float) -> tuple[float, bool]:
-        axes = tuple(_refined(axis) for axis in self.axes)
-        fine = _interpolated(self.axes, q, axes)
+        axes, fine = self.fine()
+        measure = _length if fine.ndim == 1 else _area
         edges = [fine.take(end, axis=i) for i in range(fine.ndim) for end in (0, -1)]
         at_edge = any(bool((edge < cut).any()) for edge in edges)
-        return (_length if fine.ndim == 1 else _area)(axes, fine, cut), at_edge
+        note = "the region reaches the edge of the grid" if at_edge else ""
+        value = measure(axes, fine, cut)
+        if len(self.replicas) < 2:
+            return Estimate(value, value, value, "exact", note)
+        spread = np.array([measure(axes, one, cut) for one in _interpolated(self.axes, self.replicas)])
+        return Estimate.symmetric(value, float(spread.std(ddof=1)), "bootstrap", note)
 
     def along(self, axis: int, *, others: float | None = None) -> Scan:
         """The scan of one parameter.
@@ -88,7 +85,12 @@ class Scan:
         Args:
             axis: which, from 0.
             others: where the other parameter is held; profiled (at its best for each value) if None.
+
+        Raises:
+            InputError: there is no such axis, or the other parameter is not scanned there.
         """
+        if not 0 <= axis < len(self.axes):
+            raise InputError(f"the scan has the axes 0 to {len(self.axes) - 1}, not {axis}")
         if len(self.axes) == 1:
             return self
         other = 1 - axis
@@ -96,11 +98,11 @@ class Scan:
         moved = np.moveaxis(stacked, 1 + other, -1)  # (1 + replicas, axis, other)
         line = self.axes[other]
         if others is None:
-            found = CubicSpline(line, moved, axis=-1)(_refined(line)).min(axis=-1)
+            found = (moved @ _spline(line, _refined(line)).T).min(axis=-1)
         else:
             if not line[0] <= others <= line[-1]:
                 raise InputError(f"the other parameter is scanned from {line[0]:g} to {line[-1]:g}, not at {others:g}")
-            found = CubicSpline(line, moved, axis=-1)(others)
+            found = moved @ _spline(line, np.array([others]))[0]
         return Scan((self.axes[axis],), found[0], found[1:])
 
     def interval(self, level: float = 0.95) -> tuple[Estimate, Estimate]:
@@ -112,8 +114,10 @@ class Scan:
         if len(self.axes) != 1:
             raise InputError("an interval is of one parameter: take scan.along(axis) first")
         cut = threshold(level, 1)
-        low, high = _ends(self.axes[0], self.q, cut)
-        spread = np.array([_ends(self.axes[0], one, cut) for one in self.replicas]).reshape(-1, 2)
+        x = _refined(self.axes[0])
+        stacked = _interpolated(self.axes, np.concatenate([self.q[None], self.replicas]))
+        (low, high), *rest = [_ends(x, values, cut) for values in stacked]
+        spread = np.array(rest).reshape(-1, 2)
         errors = (spread - spread[:1]).std(axis=0, ddof=1) if len(spread) > 1 else np.zeros(2)
         found = []
         for value, error, edge in zip((low, high), errors, self.axes[0][[0, -1]], strict=True):
@@ -147,11 +151,12 @@ def expected_scan(
         seed: of the bootstrap.
 
     Raises:
-        InputError: shapes do not go together, a number is not finite, weights are negative, or N is not above 0.
+        InputError: shapes do not go together, a number is not finite, weights are negative, N is not above 0, the
+            replicas are below 0, or the events too few to resample.
     """
     lines = tuple(np.asarray(axis, dtype=np.float64) for axis in axes)
     shape = tuple(len(line) for line in lines)
-    table = np.asarray(log_ratio, dtype=np.float64)
+    table = as_numbers("log_ratio", log_ratio)
     if table.ndim != 2 or len(table) != len(grid(*lines)):
         raise InputError(f"log_ratio must have the shape ({np.prod(shape)}, events), not {table.shape}")
     weight = checked_weights(weights, table.shape[1])
@@ -159,15 +164,13 @@ def expected_scan(
         raise InputError("log_ratio holds a number that is not finite")
     if not events > 0:
         raise InputError(f"the expected number of events must be above 0, not {events}")
-    rng = generator(seed)
-    draws = rng.poisson(1.0, (replicas, len(weight))) if replicas else np.zeros((0, len(weight)))
-    all_weights = np.concatenate([weight[None], draws * weight])  # (1 + replicas, n)
+    expected = None if rates is None else as_numbers("rates", rates)
+    if expected is not None and (expected.shape != (len(table),) or not (expected > 0).all()):
+        raise InputError(f"rates must be {len(table)} numbers above 0")
+    all_weights = resampled(weight, replicas, seed)
     means = (all_weights @ table.T) / all_weights.sum(axis=1, keepdims=True)
     q = -2 * events * means
-    if rates is not None:
-        expected = np.asarray(rates, dtype=np.float64)
-        if expected.shape != (len(table),) or not (expected > 0).all():
-            raise InputError(f"rates must be {len(table)} numbers above 0")
+    if expected is not None:
         q = q + 2 * (expected - events * np.log(expected))
     found = q.reshape(-1, *shape)
     return Scan(lines, found[0], found[1:])
@@ -202,7 +205,7 @@ def checked_weights(weights: ArrayLike | None, n: int) -> Floats:
     Raises:
         InputError: they are of another number, negative, not finite or all 0.
     """
-    weight = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+    weight = np.ones(n) if weights is None else as_numbers("the weights", weights)
     if weight.shape != (n,):
         raise InputError(f"there must be one weight for each of the {n} events, not {weight.shape}")
     if n == 0 or not np.isfinite(weight).all() or (weight < 0).any() or not weight.sum() > 0:
@@ -210,15 +213,39 @@ def checked_weights(weights: ArrayLike | None, n: int) -> Floats:
     return weight
 
 
+def resampled(weight: Floats, replicas: int, seed: int) -> Floats:
+    """Weights of events (n,) and those of bootstrap samples of them, (1 + replicas, n).
+
+    Raises:
+        InputError: the replicas are below 0, or the events too few to resample.
+    """
+    events = np.count_nonzero(weight)
+    if replicas < 0:
+        raise InputError(f"the number of resampled samples must be 0 or more, not {replicas}")
+    if replicas and events < FEWEST:
+        raise InputError(f"{events} events are too few to resample for an error; give {FEWEST} or more, or replicas=0")
+    draws = generator(seed).poisson(1.0, (replicas, len(weight)))
+    return np.concatenate([weight[None], draws * weight])
+
+
 def _refined(axis: Floats) -> Floats:
-    parts = [np.linspace(low, high, REFINE, endpoint=False) for low, high in pairwise(axis)]
-    return np.concatenate([*parts, axis[-1:]])
+    parts = axis[:-1, None] + np.diff(axis)[:, None] * (np.arange(REFINE) / REFINE)
+    return np.concatenate([parts.ravel(), axis[-1:]])
 
 
-def _interpolated(axes: tuple[Floats, ...], q: Floats, fine: tuple[Floats, ...]) -> Floats:
-    """The statistic between the points of the grid, less its minimum."""
-    smooth = CubicSpline(axes[0], q)(fine[0]) if len(axes) == 1 else RectBivariateSpline(*axes, q)(*fine)
-    values: Floats = smooth - smooth.min()
+def _spline(axis: Floats, at: Floats) -> Floats:
+    """Matrix that takes values on an axis to those of their cubic spline at other points, (points, axis)."""
+    matrix: Floats = CubicSpline(axis, np.eye(len(axis)))(at)
+    return matrix
+
+
+def _interpolated(axes: tuple[Floats, ...], q: Floats) -> Floats:
+    """Statistics (n, *grid) between the points of the grid, less the minimum of each."""
+    smooth = q @ _spline(axes[-1], _refined(axes[-1])).T
+    if len(axes) == 2:
+        smooth = _spline(axes[0], _refined(axes[0])) @ smooth
+    lowest = smooth.min(axis=tuple(range(1, smooth.ndim)), keepdims=True)
+    values: Floats = smooth - lowest
     return values
 
 
@@ -232,29 +259,30 @@ def _length(axes: tuple[Floats, ...], q: Floats, cut: float) -> float:
 
 def _area(axes: tuple[Floats, ...], q: Floats, cut: float) -> float:
     """Area in which a surface of flat triangles is below the cut; each cell of the grid is two triangles."""
-    cell = np.diff(axes[0])[:, None] * np.diff(axes[1]) / 2
-    corners = (q[:-1, :-1], q[1:, :-1], q[:-1, 1:], q[1:, 1:])
-    total = 0.0
+    cell = np.diff(axes[0])[:, None] * np.diff(axes[1])
+    within = q <= cut
+    full = within[:-1, :-1] & within[1:, :-1] & within[:-1, 1:] & within[1:, 1:]
+    crossed = (within[:-1, :-1] | within[1:, :-1] | within[:-1, 1:] | within[1:, 1:]) & ~full
+    corners = np.stack([part[crossed] for part in (q[:-1, :-1], q[1:, :-1], q[:-1, 1:], q[1:, 1:])])
+    half, total = 0.5 * cell[crossed], float(cell[full].sum())
     for three in ((0, 1, 3), (0, 2, 3)):
-        low, middle, high = np.sort(np.stack([corners[i] for i in three]), axis=0)
+        low, middle, high = np.sort(corners[list(three)], axis=0)
         rising = (cut - low) ** 2 / np.maximum((middle - low) * (high - low), 1e-300)
         falling = 1 - (high - cut) ** 2 / np.maximum((high - middle) * (high - low), 1e-300)
         share = np.where(cut <= low, 0.0, np.where(cut >= high, 1.0, np.where(cut <= middle, rising, falling)))
-        total += float((cell * share).sum())
+        total += float((half * share).sum())
     return total
 
 
-def _ends(axis: Floats, q: Floats, cut: float) -> tuple[float, float]:
+def _ends(x: Floats, values: Floats, cut: float) -> tuple[float, float]:
     """Where the curve leaves the region around its minimum, to the left and to the right."""
-    x = _refined(axis)
-    values = _interpolated((axis,), q, (x,))
     best = int(values.argmin())
     right = np.flatnonzero(values[best:] > cut)
     left = np.flatnonzero(values[: best + 1][::-1] > cut)
     ends = []
     for found, sign in ((left, -1), (right, 1)):
         if len(found) == 0:
-            ends.append(float(axis[0] if sign < 0 else axis[-1]))
+            ends.append(float(x[0] if sign < 0 else x[-1]))
             continue
         outside, inside = best + sign * int(found[0]), best + sign * (int(found[0]) - 1)
         part = (cut - values[inside]) / (values[outside] - values[inside])

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from partonic.core.arrays import as_numbers
 from partonic.core.errors import InputError, unknown
 
 Floats = NDArray[np.float64]
@@ -151,7 +152,7 @@ class Morphing:
 
     def _checked(self, theta: Theta) -> Theta:
         if not isinstance(theta, Tensor):
-            theta = np.asarray(theta, dtype=np.float64)
+            theta = as_numbers("theta", theta)
             if not np.all(np.isfinite(theta)):
                 raise InputError("theta must be finite")
         if theta.ndim == 0 or theta.shape[-1] != len(self.parameters):
@@ -183,8 +184,8 @@ class Morphing:
             InputError: a weight is not finite, the shapes disagree, or the points do not span the polynomial; the
                 message names the monomials that stay open.
         """
-        places = self._checked(np.atleast_2d(np.asarray(points, dtype=np.float64)))
-        values = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+        places = self._checked(np.atleast_2d(as_numbers("the points", points)))
+        values = np.atleast_2d(as_numbers("the weights", weights))
         if values.ndim != 2 or values.shape[1] != len(places):
             raise InputError(
                 f"weights at {len(places)} points are an array (events, {len(places)}), not {values.shape}"

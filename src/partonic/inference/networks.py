@@ -7,9 +7,12 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from partonic.core.errors import InputError
 from partonic.inference.morphing import Morphing
 
+BLOCK = 32  # events and theta that are evaluated together
 SMALLEST = 1e-6  # of the quadratic form, where its logarithm is taken
 WIDTHS = (96, 96, 96)
 
@@ -19,7 +22,13 @@ def smooth(*widths: int) -> nn.Sequential:
 
     Args:
         widths: of input, hidden layers and output, at least two.
+
+    Raises:
+        InputError: a width is not a whole number of 1 or more.
     """
+    for width in widths:
+        if width != int(width) or width < 1:
+            raise InputError(f"widths of layers are whole numbers of 1 or more, not {list(widths)}")
     layers: list[nn.Module] = []
     for into, out in pairwise(widths):
         layers += [nn.Linear(into, out), nn.SiLU()]
@@ -129,18 +138,37 @@ class ParameterisedRatio(nn.Module):
         self, features: int, centre: list[float], unit: list[float], widths: list[int] | tuple[int, ...] = WIDTHS
     ) -> None:
         super().__init__()
+        if not widths:
+            raise InputError("a network of the observables and theta needs a hidden layer: give a width")
+        body = nn.Sequential(nn.SiLU(), smooth(*widths, 1))
         self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32))
         self.register_buffer("unit", torch.tensor(unit, dtype=torch.float32))
         self.standardise = Standardise(features)
         self.of_x = nn.Linear(features, widths[0])
         self.of_theta = nn.Linear(len(unit), widths[0], bias=False)
-        self.body = nn.Sequential(nn.SiLU(), smooth(*widths, 1))
+        self.body = body
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         r""":math:`\ln \hat r`, (m, b), from x (b, features) and theta (m, b, p) or (m, 1, p)."""
-        hidden = self.of_x(self.standardise(x)) + self.of_theta((theta - self.centre) / self.unit)
-        value: Tensor = self.body(hidden).squeeze(-1)
+        of_x, of_theta = self.of_x(self.standardise(x)), self.of_theta((theta - self.centre) / self.unit)
+        if torch.is_inference_mode_enabled() and theta.shape[1] == 1 < len(theta):
+            return self._table(of_x, of_theta[:, 0])
+        value: Tensor = self.body(of_x + of_theta).squeeze(-1)
         return value
+
+    def _table(self, of_x: Tensor, of_theta: Tensor) -> Tensor:
+        """The same of every event at every theta, (m, b), in blocks that stay in the cache, overwriting each layer."""
+        result = of_x.new_empty(len(of_theta), len(of_x))
+        layers = list(self.body[1].children())
+        for row, few in enumerate(torch.split(of_theta, BLOCK)):
+            for column, some in enumerate(torch.split(of_x, BLOCK)):
+                hidden = (some + few[:, None]).flatten(0, 1)
+                hidden = functional.silu(hidden, inplace=True)
+                for layer in layers[:-1]:
+                    hidden = functional.silu(hidden, inplace=True) if isinstance(layer, nn.SiLU) else layer(hidden)
+                block = layers[-1](hidden).view(len(few), len(some))
+                result[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK] = block
+        return result
 
 
 class ScoreNetwork(nn.Module):

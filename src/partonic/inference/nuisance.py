@@ -12,6 +12,7 @@ from partonic.core.errors import InputError
 from partonic.inference.limits import checked_weights
 
 Floats = NDArray[np.float64]
+BLOCK = 512  # events whose products are summed together
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,10 @@ def weight_variation(name: str, nominal: ArrayLike, up: ArrayLike, down: ArrayLi
         if values.shape != middle.shape or values.ndim != 1 or len(values) == 0:
             raise InputError(f"{name}: weights must have the shape (n,), {what} has {values.shape}")
         if not (np.isfinite(values).all() and (values > 0).all()):
-            bad = int((~(values > 0)).sum())
-            raise InputError(f"{name}: {bad} of {len(values)} {what} weights are not above 0; leave these events out")
+            bad = int((~(np.isfinite(values) & (values > 0))).sum())
+            raise InputError(
+                f"{name}: {bad} of {len(values)} {what} weights are not finite numbers above 0; leave these events out"
+            )
     plus, minus = np.log(high / middle), np.log(low / middle)
     return Variation(name, (plus - minus) / 2, (plus + minus) / 2)
 
@@ -62,10 +65,12 @@ def luminosity(relative: float, n: int, name: str = "luminosity") -> Variation:
     """The same factor ``1 + relative`` at +1 on all n events; it needs the term of the rate to matter.
 
     Raises:
-        InputError: the relative uncertainty is not above 0.
+        InputError: the relative uncertainty is not above 0 and finite, or there is no event.
     """
-    if not relative > 0:
-        raise InputError(f"the relative uncertainty of the {name} must be above 0, not {relative}")
+    if not (relative > 0 and np.isfinite(relative)):
+        raise InputError(f"the relative uncertainty of the {name} must be above 0 and finite, not {relative}")
+    if n < 1:
+        raise InputError(f"the {name} needs the number of events, 1 or more, not {n}")
     return Variation(name, np.full(n, np.log1p(relative)), np.zeros(n))
 
 
@@ -83,8 +88,10 @@ def shift_variation(
         weights: of the events, all 1 if None.
 
     Raises:
-        InputError: lengths differ, a bin is empty, or a value is not finite.
+        InputError: lengths differ, a bin is empty, there are fewer than 2 bins, or a value is not finite.
     """
+    if bins < 2:
+        raise InputError(f"{name}: ratios of histograms need 2 bins or more, not {bins}")
     x, high, low = (np.asarray(column, dtype=np.float64) for column in (values, up, down))
     weight = checked_weights(weights, len(x))
     if not all(np.isfinite(column).all() and column.ndim == 1 for column in (x, high, low)):
@@ -136,17 +143,24 @@ class Nuisances:
             names, np.stack([one.linear for one in variations], 1), np.stack([one.quadratic for one in variations], 1)
         )
 
-    def moments(self, weights: Floats, factors: Floats | None = None) -> tuple[Floats, Floats]:
-        r"""Gradient (m, k), curvature (m, k, k) of :math:`\ln E[\exp(\nu a + \nu^2 b)]` at 0.
+    def moments(self, weights: Floats, factors: Floats) -> tuple[Floats, Floats]:
+        r"""Gradient (r, m, k), curvature (r, m, k, k) of :math:`\ln E[\exp(\nu a + \nu^2 b)]` at 0.
 
         Args:
             weights: of the n events at m points, (m, n).
-            factors: on the weights of each event, the same at all points, (n,); 1 if None.
+            factors: on the weights of each event, the same at all points, in r samples, (r, n).
         """
         n, k = self.linear.shape
-        products = (self.linear[:, :, None] * self.linear[:, None, :]).reshape(n, -1)
+        first, second = np.triu_indices(k)
+        products = self.linear[:, first] * self.linear[:, second]
         columns = np.concatenate([np.ones((n, 1)), self.linear, self.quadratic, products], axis=1)
-        sums = weights @ (columns if factors is None else columns * factors[:, None])
-        mean, bent, second = np.split(sums[:, 1:] / sums[:, :1], [k, 2 * k], axis=1)
-        curvature = second.reshape(-1, k, k) - mean[:, :, None] * mean[:, None, :]
-        return mean, curvature + (2 * bent)[:, :, None] * np.eye(k)
+        sums = np.zeros((len(weights), len(factors) * columns.shape[1]))
+        for start in range(0, n, BLOCK):
+            few = slice(start, start + BLOCK)
+            sums += weights[:, few] @ (factors.T[few, :, None] * columns[few, None]).reshape(-1, sums.shape[1])
+        table = sums.reshape(len(weights), len(factors), -1).transpose(1, 0, 2)
+        mean, bent, squares = np.split(table[..., 1:] / table[..., :1], [k, 2 * k], axis=-1)
+        curvature = np.empty((*mean.shape, k))
+        curvature[..., first, second] = curvature[..., second, first] = squares
+        curvature -= mean[..., :, None] * mean[..., None, :]
+        return mean, curvature + (2 * bent)[..., None] * np.eye(k)

@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from partonic.core.errors import FitError, InputError, unknown
-from partonic.core.rng import generator
 from partonic.inference.batched import Minima, minimise
-from partonic.inference.limits import Scan, checked_weights, grid
+from partonic.inference.limits import Scan, checked_weights, grid, resampled
 from partonic.inference.nuisance import Nuisances, Variation
 
 Floats = NDArray[np.float64]
@@ -91,8 +90,8 @@ def normalisation(
     if table.ndim != 2 or table.shape[1] != len(nuisances.linear):
         raise InputError(f"log_ratio must have the shape (m, {len(nuisances.linear)}), not {table.shape}")
     weight = checked_weights(weights, table.shape[1])
-    first, second = nuisances.moments(weight * np.exp(table - table.max(axis=1, keepdims=True)))
-    return Normalisation(torch.from_numpy(first), torch.from_numpy(second), checked_rates(rates, len(table)))
+    first, second = nuisances.moments(np.exp(table - table.max(axis=1, keepdims=True)), weight[None])
+    return Normalisation(torch.from_numpy(first[0]), torch.from_numpy(second[0]), checked_rates(rates, len(table)))
 
 
 def checked_rates(rates: ArrayLike | None, m: int) -> Tensor | None:
@@ -190,23 +189,18 @@ class Profiler:
             seed: of the bootstrap.
 
         Raises:
-            InputError: shapes do not go together or a number is not allowed.
+            InputError: shapes do not go together, a number is not allowed, or the events are too few to resample.
         """
         lines = tuple(np.asarray(axis, dtype=np.float64) for axis in axes)
         table, nuisances = np.asarray(log_ratio, dtype=np.float64), Nuisances.of(variations)
         shape = (len(grid(*lines)), len(nuisances.linear))
         if table.shape != shape or not np.isfinite(table).all():
             raise InputError(f"log_ratio must be finite and of the shape {shape}, not {table.shape}")
-        weight = checked_weights(weights, shape[1])
-        rng, found = generator(seed), []
-        there = np.exp(table - table.max(axis=1, keepdims=True))
-        for number in range(1 + replicas):
-            drawn = weight if number == 0 else weight * rng.poisson(1.0, len(weight))
-            share = drawn / drawn.sum()
-            means = table @ share, share @ nuisances.linear, share @ nuisances.quadratic
-            found.append((*means, *nuisances.moments(there, drawn)))
-        stacked = (torch.from_numpy(np.array(part)) for part in zip(*found, strict=True))
-        return cls(lines, nuisances.names, *stacked)
+        drawn = resampled(checked_weights(weights, shape[1]), replicas, seed)
+        share = drawn / drawn.sum(axis=1, keepdims=True)
+        moments = nuisances.moments(np.exp(table - table.max(axis=1, keepdims=True)), drawn)
+        found = (share @ table.T, share @ nuisances.linear, share @ nuisances.quadratic, *moments)
+        return cls(lines, nuisances.names, *map(torch.from_numpy, found))
 
     def scan(self, events: float, rates: ArrayLike | None = None, names: Sequence[str] | None = None) -> Scan:
         """The expected scan in which nuisance parameters are profiled.

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from partonic.core.arrays import as_numbers
 from partonic.core.errors import InputError
 from partonic.events.events import Events
 from partonic.inference.morphing import Morphing
@@ -101,12 +102,13 @@ class MorphedSample:
         """Weights of the events in samples of some theta (m, p), each with a mean of 1, (m, n).
 
         Raises:
-            InputError: the cross section is not above 0 at a theta.
+            InputError: theta is of another shape, or the cross section is not above 0 at a theta.
         """
-        basis = self.morphing.basis(np.atleast_2d(np.asarray(theta, dtype=np.float64)))
+        basis = self.morphing.basis(np.atleast_2d(as_numbers("theta", theta)))
         section = basis @ self.sigma
-        if not np.all(section > 0):
-            raise InputError(f"the cross section of the sample is {section.min():.3g} at a theta; it must be above 0")
+        if not np.all((section > 0) & np.isfinite(section)):
+            wrong = section[~((section > 0) & np.isfinite(section))][0]
+            raise InputError(f"the cross section of the sample is {wrong:.3g} at a theta; it must be above 0")
         result: Floats = (basis @ self.components.T) * (self.weight / self.weight.mean()) / section[:, None]
         return result
 
@@ -127,8 +129,8 @@ class LabelledSample:
         parameters: their names, ``t1``, ``t2``, ... where none are given.
 
     Raises:
-        InputError: the shapes disagree, there are no events of one label, a number is not finite, or the weights do not
-            add up to more than 0.
+        InputError: the shapes disagree, there are no events of one label, a number is not finite, or the weights of a
+            label do not add up to more than 0.
     """
 
     x: Floats
@@ -154,6 +156,12 @@ class LabelledSample:
             raise InputError("labels are 1 (an event from theta) or 0 (from the reference), and both must be present")
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "weight", as_weights(self.weight, n))
+        for label, where in ((1, "theta"), (0, "the reference")):
+            total = self.weight[self.label == label].sum()
+            if not total > 0:
+                raise InputError(
+                    f"weights of events of label {label}, from {where}, must add up to more than 0, not to {total:.3g}"
+                )
         names = tuple(self.parameters) or tuple(f"t{i + 1}" for i in range(shape[1]))
         if len(names) != shape[1]:
             raise InputError(f"theta has {shape[1]} parameters, not the names {', '.join(names)}")
@@ -257,9 +265,9 @@ def as_observables(x: ArrayLike, fewest: int = 1) -> Floats:
     """Observables as an array (n, d) of float64; one observable may come as (n,).
 
     Raises:
-        InputError: they are of another shape, fewer than asked for, or not finite.
+        InputError: they are no numbers, of another shape, fewer than asked for, or not finite.
     """
-    values = np.asarray(x, dtype=np.float64)
+    values = as_numbers("the observables", x)
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[1] == 0:
         raise InputError(f"observables are an array (events, observables), not of shape {values.shape}")
@@ -285,9 +293,9 @@ def as_weights(weight: ArrayLike, n: int) -> Floats:
     """Weights of n events, (n,), from as many or from one, (1,).
 
     Raises:
-        InputError: they are of another shape, not finite, or do not add up to more than 0.
+        InputError: they are no numbers, of another shape, not finite, or do not add up to more than 0.
     """
-    values = np.asarray(weight, dtype=np.float64)
+    values = as_numbers("the weights", weight)
     if values.shape not in ((n,), (1,)):
         raise InputError(f"{n:,} events need weights ({n},), not {values.shape}")
     spread = np.broadcast_to(_finite("the weights", values), (n,))
@@ -300,9 +308,9 @@ def of_shape(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
     """An array of float64, checked.
 
     Raises:
-        InputError: it is of another shape, or not finite; the message names it.
+        InputError: it holds no numbers, is of another shape, or not finite; the message names it.
     """
-    values = np.asarray(value, dtype=np.float64)
+    values = as_numbers(name, value)
     if values.shape != shape:
         raise InputError(f"{name} must be of shape {shape}, not {values.shape}")
     return _finite(name, values)

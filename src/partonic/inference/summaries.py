@@ -92,10 +92,13 @@ def histogram_ratio(
         reference: theta at which the bins are of equal probability, (p,); zeros if None.
 
     Raises:
-        InputError: the numbers of bins and summaries differ, or a bin would be empty.
+        InputError: the summary is not one row for each event, the numbers of bins and summaries differ, or a bin would
+            be empty.
     """
     point = np.zeros(len(sample.parameters)) if reference is None else np.asarray(reference, dtype=np.float64)
     values, weight = as_observables(summary(sample.x)), np.clip(sample.weights(point)[0], 0, None)
+    if len(values) != len(sample):
+        raise InputError(f"the summary gave {len(values):,} rows for {len(sample):,} events; it must give one for each")
     if len(bins) != values.shape[1] or min(bins) < 1:
         raise InputError(f"{values.shape[1]} summaries need as many numbers of bins of 1 or more, not {list(bins)}")
     edges: list[Floats] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
@@ -14,7 +15,7 @@ from partonic.inference.intervals import share, threshold
 from partonic.inference.limits import checked_weights, grid
 
 Floats = NDArray[np.float64]
-CHUNK = 20_000_000  # numbers gathered at once
+CHUNK = 20_000_000  # events drawn at once
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,15 @@ def toy_scans(
         truth: expected events at the theta that toys are drawn from; ``events`` if None.
 
     Raises:
-        InputError: shapes do not go together, or there is no toy or event.
+        InputError: shapes do not go together, a number is not finite, or there is no toy or event.
     """
     lines = tuple(np.asarray(axis, dtype=np.float64) for axis in axes)
     table = np.asarray(log_ratio, dtype=np.float64)
     points = grid(*lines)
     if table.ndim != 2 or len(table) != len(points):
         raise InputError(f"log_ratio must have the shape ({len(points)}, events), not {table.shape}")
+    if not np.isfinite(table).all():
+        raise InputError("log_ratio holds a number that is not finite")
     if toys < 1 or events < 1:
         raise InputError(f"toys need one toy and one event or more, not {toys} and {events}")
     weight = checked_weights(weights, table.shape[1])
@@ -95,16 +98,14 @@ def toy_scans(
     counts = np.full(toys, round(events))
     if rates is not None:
         counts = rng.poisson(events if truth is None else truth, toys)
-    total, done = np.empty((toys, len(table))), 0
-    size = max(1, int(CHUNK / (len(table) * max(1, counts.max()))))
-    while done < toys:
-        some = counts[done : done + size]
+    q, by_event = np.empty((toys, len(table))), np.ascontiguousarray(table.T)
+    size = max(1, int(CHUNK / max(1, counts.max())))
+    for first in range(0, toys, size):
+        some = counts[first : first + size]
         rows = np.minimum(np.searchsorted(cumulative, rng.random(int(some.sum()))), len(weight) - 1)
         starts = np.concatenate([[0], np.cumsum(some)])
-        running = np.concatenate([np.zeros((len(table), 1)), np.cumsum(table[:, rows], axis=1)], axis=1)
-        total[done : done + len(some)] = np.diff(running[:, starts], axis=1).T
-        done += len(some)
-    q = -2 * total
+        drawn = csr_matrix((np.ones(len(rows)), rows, starts), shape=(len(some), len(weight)))
+        q[first : first + size] = -2 * (drawn @ by_event)
     if rates is not None:
         expected = np.asarray(rates, dtype=np.float64)
         q = q + 2 * (expected - counts[:, None] * np.log(expected))
@@ -138,8 +139,10 @@ def critical_values(
         For each point the critical value with its error from the order statistics of the toys.
 
     Raises:
-        InputError: shapes do not go together, or there are too few toys for the level.
+        InputError: shapes do not go together, the level is not between 0 and 1, or there are too few toys for it.
     """
+    if not 0 < level < 1:
+        raise InputError(f"a level is between 0 and 1, not {level}")
     table = np.atleast_2d(np.asarray(weights, dtype=np.float64))
     if len(table) != len(points):
         raise InputError(

@@ -18,6 +18,7 @@ from partonic.core.recipe import Context
 from partonic.core.registry import register_recipe
 from partonic.core.result import Result
 from partonic.core.rng import generator
+from partonic.core.threads import single_thread
 from partonic.recipes.common import check_numbers
 from partonic.report.page import Section, write_page
 
@@ -126,6 +127,7 @@ class WbfEft:
             f"of {self.epochs} epochs; everything goes to {context.result.path}"
         )
 
+    @single_thread()
     def run(self, context: Context) -> Result:
         """Do the study."""
         from partonic.simulators.wbf import Smearing, WeakBosonFusion

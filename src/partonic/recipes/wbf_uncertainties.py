@@ -107,10 +107,10 @@ def exact_variations(fusion: WeakBosonFusion, events: Events) -> list[Variation]
     from partonic.simulators.wbf import Quadrature
 
     fusion = replace(fusion, quadrature=Quadrature(**NODES))
-    nominal, found = fusion.unscaled(events)[:, 0], []
+    nominal, found = fusion.unscaled_standard(events), []
     for name, (up, down) in others(fusion).items():
-        lower = None if down is None else down.unscaled(events)[:, 0]
-        found.append(weight_variation(name, nominal, up.unscaled(events)[:, 0], lower))
+        lower = None if down is None else down.unscaled_standard(events)
+        found.append(weight_variation(name, nominal, up.unscaled_standard(events), lower))
     return found
 
 

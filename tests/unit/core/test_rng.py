@@ -51,3 +51,9 @@ def test_streams_are_not_correlated():
 def test_a_negative_seed_is_refused():
     with pytest.raises(InputError, match="the seed must be 0 or above, not -3"):
         generator(-3)
+
+
+@pytest.mark.parametrize("seed", [1.5, "1", None])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(InputError, match="seed must be a whole number of 0 or above, not"):
+        generator(seed)

@@ -95,6 +95,12 @@ def test_labelled_batches_balance_both_sides():
     assert (shared.score == 1).all()
 
 
+def test_the_box_is_of_what_was_simulated():
+    given = {"x": np.zeros(10), "theta": np.full((10, 1), 4.5), "label": np.arange(10) % 2, "reference": np.zeros(1)}
+    with pytest.raises(InputError, match=r"t1 from 4\.5 to 4\.5, none of them in the box from -1 to 1"):
+        LabelledBatches(LabelledSample(**given), BOX[:1], Cutting())
+
+
 @pytest.mark.parametrize("changes", [{"size": 0}, {"thetas": 0}])
 def test_cutting_needs_events(changes):
     with pytest.raises(InputError, match="1 event and 1 theta or more"):

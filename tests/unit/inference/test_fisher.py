@@ -128,3 +128,7 @@ def test_bad_input_is_named():
         constraint_information([1.0]).bound("c")
     with pytest.raises(InputError, match="must be finite"):
         event_information([[np.nan]], 1)
+    with pytest.raises(InputError, match="1 events have no Fisher information"):
+        event_information([[0.5]], 1)
+    with pytest.raises(InputError, match="must be above 0, not -3"):
+        event_information([[0.5], [0.2]], -3)

@@ -133,6 +133,9 @@ def test_neyman_finds_the_chi_squared_and_more_where_it_does_not_hold():
         ({"weights": [1]}, "one weight for each of the 5 events"),
         ({"events": 0}, "above 0, not 0"),
         ({"rates": [0.0] * 31}, "31 numbers above 0"),
+        ({"replicas": -1}, "0 or more, not -1"),
+        ({}, "5 events are too few to resample for an error; give 20 or more, or replicas=0"),
+        ({"log_ratio": "abc"}, "log_ratio must be an array of numbers"),
         ({"axes": (AXIS[::-1],)}, "axis 1 of a grid must be four or more rising"),
     ],
 )
@@ -160,5 +163,11 @@ def test_bad_toys_are_named():
         toy_scans((AXIS,), table, None, 0, 5, np.random.default_rng(0))
     with pytest.raises(InputError, match=r"are too few for a level of 0\.99"):
         critical_values((AXIS,), table, np.ones((1, 5)), [3], 5, 100, np.random.default_rng(0), level=0.99)
+    with pytest.raises(InputError, match="a level is between 0 and 1, not 1"):
+        critical_values((AXIS,), table, np.ones((1, 5)), [3], 5, 100, np.random.default_rng(0), level=1.0)
+    with pytest.raises(InputError, match="not finite"):
+        toy_scans((AXIS,), np.full((31, 5), np.nan), None, 3, 5, np.random.default_rng(0))
+    with pytest.raises(InputError, match="axes 0 to 1, not 2"):
+        parabola((AXIS, AXIS), (1, 1)).along(2)
     with pytest.raises(InputError, match=r"take scan\.along"):
         parabola((AXIS, AXIS), (1, 1)).interval()

@@ -173,16 +173,24 @@ def test_a_scale_has_the_slope_of_its_density():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(InputError, match="scale: 1 of 3 up weights are not above 0"):
+    with pytest.raises(InputError, match="scale: 1 of 3 up weights are not finite numbers above 0"):
         weight_variation("scale", [1, 1, 1], [1, -1, 1])
+    with pytest.raises(InputError, match="scale: 2 of 3 up weights"):
+        weight_variation("scale", [1, 1, 1], [np.inf, np.nan, 1])
     with pytest.raises(InputError, match="down has"):
         weight_variation("scale", [1, 1, 1], [1, 1, 1], [1, 1])
     with pytest.raises(InputError, match="one name each, not: a, a"):
         Nuisances.of([luminosity(0.1, 3, "a"), luminosity(0.1, 3, "a")])
     with pytest.raises(InputError, match="a has 3, b has 4"):
         Nuisances.of([luminosity(0.1, 3, "a"), luminosity(0.1, 4, "b")])
-    with pytest.raises(InputError, match="must be above 0, not 0"):
+    with pytest.raises(InputError, match=r"must be above 0 and finite, not 0\.0"):
         luminosity(0.0, 3)
+    with pytest.raises(InputError, match="number of events, 1 or more, not -3"):
+        luminosity(0.1, -3)
+    with pytest.raises(InputError, match="2 bins or more, not 0"):
+        shift_variation("jes", np.arange(40.0), np.arange(40.0), np.arange(40.0), bins=0)
+    with pytest.raises(InputError, match="5 events are too few to resample"):
+        Profiler.of((AXIS,), np.zeros((len(AXIS), 5)), [luminosity(0.1, 5)])
     with pytest.raises(InputError, match="of 4 is empty"):
         shift_variation("jes", np.arange(40.0), np.arange(40.0) + 100, np.arange(40.0), bins=4)
     with pytest.raises(UnknownNameError, match="unknown parameter 'nv'"):

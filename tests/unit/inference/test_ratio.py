@@ -209,5 +209,11 @@ def test_the_quadratic_form_is_positive_and_1_at_zero():
 
 def test_a_parameterised_network_takes_one_theta_for_all_or_one_each():
     network = ParameterisedRatio(2, [0.5], [2.0], [8, 8])
-    x, theta = torch.randn(30, 2), torch.rand(4, 1, 1)
-    torch.testing.assert_close(network(x, theta), network(x, theta.expand(4, 30, 1)))
+    x, theta = torch.randn(75, 2), torch.rand(70, 1, 1)
+    one_each = network(x, theta.expand(70, 75, 1))
+    torch.testing.assert_close(network(x, theta), one_each)
+    with torch.inference_mode():  # in blocks, of which the last ones are smaller
+        torch.testing.assert_close(network(x, theta), one_each)
+    for widths, said in (([], "needs a hidden layer"), ([8, 0], r"1 or more, not \[8, 0, 1\]")):
+        with pytest.raises(InputError, match=said):
+            ParameterisedRatio(2, [0.5], [2.0], widths)

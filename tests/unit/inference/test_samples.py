@@ -60,6 +60,8 @@ def test_the_error_of_the_cross_section_is_that_of_repeated_samples():
         ({"weight": np.zeros(200)}, "add up to more than 0, not to 0"),
         ({"weight": -np.ones(200)}, "add up to more than 0, not to -200"),
         ({"weight": np.ones(3)}, r"200 events need weights \(200,\), not \(3,\)"),
+        ({"weight": ["heavy"] * 200}, "weights must be an array of numbers, with rows of one length, not"),
+        ({"x": [[1.0], [1.0, 2.0]] * 100}, "observables must be an array of numbers, with rows of one length, not"),
     ],
 )
 def test_unfit_samples_are_refused(changes, said):
@@ -83,6 +85,8 @@ def test_a_cross_section_below_zero_is_refused():
         ({"reference": np.zeros(2)}, "reference must be of shape"),
         ({"score": np.zeros(200)}, "score must be of shape"),
         ({"log_ratio": np.full(200, np.inf)}, "log_ratio must be finite"),
+        ({"weight": 1.0 - np.arange(200) % 2}, "of label 1, from theta, must add up to more than 0, not to 0"),
+        ({"weight": np.arange(200) % 2 - 0.1}, "label 0, from the reference, must add up to more than 0, not to -10"),
         ({"parameters": ("a", "b")}, "not the names a, b"),
     ],
 )

@@ -143,6 +143,8 @@ def test_bins_are_nested_and_of_equal_probability():
 def test_impossible_bins(bins, said):
     with pytest.raises(InputError, match=said):
         histogram_ratio(sample(200), lambda x: x, bins)
+    with pytest.raises(InputError, match="gave 3 rows for 200 events"):
+        histogram_ratio(sample(200), lambda x: x[:3], (2,))
 
 
 def test_a_bin_without_events_is_named():

@@ -11,6 +11,7 @@ Gaussian, somewhat widened, from scrambled Sobol sequences. Several scrambles te
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,10 +23,12 @@ from torch import Tensor
 
 from partonic.core.errors import InputError
 from partonic.core.rng import generator
-from partonic.simulators.wbf.matrix_element import MatrixElement, invariants
+from partonic.simulators.wbf.matrix_element import Invariants, MatrixElement, invariants
 from partonic.simulators.wbf.observables import Cuts
 from partonic.simulators.wbf.smearing import Smearing, massive, massless, numbers
-from partonic.simulators.wbf.theory import Floats, basis
+from partonic.simulators.wbf.theory import Constants, Floats, basis
+
+Density = Callable[[Invariants], Tensor]
 
 ROUNDS = 4  # steps of the kinematic fit
 BLOCK = 16_384
@@ -102,6 +105,7 @@ def integrate(
     smearing: Smearing,
     cuts: Cuts,
     options: Quadrature,
+    density: Density | None = None,
 ) -> Integrated:
     """Components of p(x|theta) of smeared events, summed over channels and both orders of the jets.
 
@@ -112,17 +116,19 @@ def integrate(
         smearing: the transfer functions.
         cuts: on the true jets.
         options: of the quadrature.
+        density: what is integrated, (channels, k, n) from invariants; the k = 6 components of the element if None.
 
     Raises:
         InputError: no true momenta within the cuts can have given an event.
     """
     seen = numbers(*jets, higgs)  # (9, n)
     nodes, parts = options.normals, []
+    chosen = element.components if density is None else density
     block = max(1, BLOCK // len(nodes))
     for start in range(0, seen.shape[1], block):
         one = seen[:, start : start + block]
-        values = _values(one, nodes, element, smearing, cuts, options.widening)  # (6, events, nodes)
-        parts.append(values.reshape(6, one.shape[1], options.scrambles, options.points).mean(-1))
+        values = _values(one, nodes, element.constants, chosen, smearing, cuts, options.widening)  # (k, events, nodes)
+        parts.append(values.reshape(len(values), one.shape[1], options.scrambles, options.points).mean(-1))
     found: Floats = torch.cat(parts, 1).permute(2, 1, 0).contiguous().numpy()
     bad = np.flatnonzero(~(found[..., 0] > 0).all(axis=0))
     if bad.size:
@@ -134,9 +140,15 @@ def integrate(
 
 
 def _values(
-    seen: Tensor, nodes: Tensor, element: MatrixElement, smearing: Smearing, cuts: Cuts, widening: float
+    seen: Tensor,
+    nodes: Tensor,
+    constants: Constants,
+    density: Density,
+    smearing: Smearing,
+    cuts: Cuts,
+    widening: float,
 ) -> Tensor:
-    """Integrand over the density of the points, (6, n, points)."""
+    """Integrand over the density of the points, (k, n, points)."""
     centre, factor = kinematic_fit(seen, smearing)
     factor = widening * factor
     z = centre[..., None] + factor @ nodes.T  # (n, 7, points)
@@ -145,7 +157,7 @@ def _values(
     z = z.permute(1, 0, 2)  # (7, n, points)
     p3, p4 = massless(z[:3]), massless(z[3:6])
     balance = -(p3[1:3] + p4[1:3])
-    mass, energy = element.constants.higgs_mass, element.constants.energy
+    mass, energy = constants.higgs_mass, constants.energy
     higgs = massive(balance, z[6], mass * mass)
     true = torch.cat([z[:6], balance, z[6:]])
     weight = torch.exp(smearing.log_density(seen[..., None], true) - log_drawn)
@@ -155,10 +167,10 @@ def _values(
     one, two = invariants(p3, p4, higgs, energy), invariants(p4, p3, higgs, energy)
     inside = (one.x1 < 1) & (one.x2 < 1) & cuts.passed(p3, p4)
     rows = torch.nonzero(inside).squeeze(1)
-    both = (element.components(one[rows]) + element.components(two[rows])).sum(0)
-    result = torch.zeros(6, len(inside), dtype=torch.float64)
+    both = (density(one[rows]) + density(two[rows])).sum(0)
+    result = torch.zeros(len(both), len(inside), dtype=torch.float64)
     result[:, rows] = both * weight.reshape(-1)[rows]
-    return result.reshape(6, *shape)
+    return result.reshape(len(both), *shape)
 
 
 def kinematic_fit(seen: Tensor, smearing: Smearing) -> tuple[Tensor, Tensor]:

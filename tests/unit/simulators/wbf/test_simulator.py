@@ -58,6 +58,7 @@ def test_the_density_of_what_is_seen_is_the_sum_over_latents(fusion, standard):
             latents = {"channel": np.full(300, channel), "first": np.full(300, first)}
             total = total + fusion.unscaled_joint(events.with_columns(**latents))
     np.testing.assert_allclose(total, fusion.unscaled(events), rtol=1e-9)
+    np.testing.assert_allclose(fusion.unscaled_standard(events), total[:, 0], rtol=1e-9)
 
 
 def test_events_are_what_the_docstring_says(fusion, standard):

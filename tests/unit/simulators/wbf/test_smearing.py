@@ -183,7 +183,7 @@ def test_reweighted_events_are_those_of_another_energy_scale(smeared, standard):
     n, standard = 700, standard[:700]
     coarse = replace(smeared, quadrature=Quadrature(points=16, scrambles=2))
     other = replace(coarse, smearing=Smearing(energy_scale=1.05))
-    ratio = (other.unscaled(standard) / coarse.unscaled(standard))[:, 0]
+    ratio = other.unscaled_standard(standard) / coarse.unscaled(standard)[:, 0]
     joint = (other.unscaled_joint(standard) / coarse.unscaled_joint(standard))[:, 0]
     moved = other.simulate((0, 0), n, generator(4))
     x, y = standard.column("log_pt_j1"), moved.column("log_pt_j1")
