@@ -23,11 +23,13 @@ from partonic.core.errors import InputError, unknown
 from partonic.generation.coordinates import Coordinates
 from partonic.generation.frame import (
     AT_ONCE,
+    LearningOptions,
     Running,
     density_sample,
     facts_of,
     fit_coordinates,
     given_of,
+    seeded,
     train,
     weights_of_draw,
 )
@@ -43,23 +45,14 @@ LOG_GAUSS = -0.5 * math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)
-class FlowOptions:
-    """How a flow is built and trained.
+class FlowOptions(LearningOptions):
+    """How a flow is built and trained; the rest as :class:`~partonic.generation.frame.LearningOptions`.
 
     Args:
         kind: ``coupling`` or ``autoregressive``.
         hidden: widths of the hidden layers of each network.
         bins: of each spline.
         rounds: how often the set of coupling layers comes; number of autoregressive layers.
-        knots: of the maps that make each coordinate about Gaussian.
-        size: events of a batch.
-        epochs: passes over the sample.
-        learning_rate: the highest one.
-        averaging: decay of the moving average of the weights, 0 for none.
-        validation: share of the events that choose the best epoch.
-        patience: epochs without progress after which the training ends, 0 for never.
-        bayesian: whether weights get distributions, so that ``sample(draw=k)`` shows how well the density is known.
-        prior: width of their prior, see :class:`~partonic.models.variational.VariationalLinear`.
 
     Raises:
         UnknownNameError: there is no such kind.
@@ -70,24 +63,13 @@ class FlowOptions:
     hidden: Sequence[int] = (48, 48)
     bins: int = 10
     rounds: int = 1
-    knots: int = 24
-    size: int = 1024
-    epochs: int = 15
-    learning_rate: float = 4e-3
-    averaging: float = 0.99
-    validation: float = 0.1
-    patience: int = 0
-    bayesian: bool = False
-    prior: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.kind not in KINDS:
             raise unknown("kind of flow", self.kind, KINDS)
-        if self.knots < 3 or self.size < 1 or self.rounds < 1 or self.bins < 2 or not self.prior > 0:
-            raise InputError(
-                "a flow needs 3 knots, 2 bins, 1 event a batch, 1 round or more and a prior above 0, not "
-                f"{self.knots}, {self.bins}, {self.size}, {self.rounds} and {self.prior}"
-            )
+        if self.rounds < 1 or self.bins < 2:
+            raise InputError(f"a flow needs 2 bins and 1 round or more, not {self.bins} and {self.rounds}")
 
 
 class CubeFlow(nn.Module):
@@ -243,9 +225,7 @@ def train_flow(
         "hidden": list(chosen.hidden),
         "rounds": chosen.rounds,
     }
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = NETWORKS[chosen.kind](**sizes)
+    network = seeded(lambda: NETWORKS[chosen.kind](**sizes), seed)
     sample = density_sample(table, fitted, given)
     where = Running(seed, device, directory, "training the flow")
     done = train(network, negative_log_density, sample, chosen, where)

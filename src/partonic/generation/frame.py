@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from partonic.objectives.generative import DensityBatch
 from partonic.objectives.variational import EvidenceBound
 
 Floats = NDArray[np.float64]
+Network = TypeVar("Network", bound=nn.Module)
 AT_ONCE = 20_000  # events that are drawn together
 
 
@@ -46,48 +47,41 @@ class EventGenerator(Protocol):
         ...
 
 
-class LearningOptions(Protocol):
-    """What the options of each training have."""
+@dataclass(frozen=True, kw_only=True)
+class LearningOptions:
+    """How densities and velocities are trained.
 
-    @property
-    def size(self) -> int:
-        """Events of a batch."""
-        ...
+    Args:
+        knots: of the maps that make each coordinate about Gaussian.
+        size: events of a batch.
+        epochs: passes over the sample.
+        learning_rate: the highest one.
+        averaging: decay of the moving average of the weights, 0 for none.
+        validation: share of the events that choose the best epoch.
+        patience: epochs without progress after which the training ends, 0 for never.
+        bayesian: whether weights get distributions, so that ``sample(draw=k)`` shows how well the density is known.
+        prior: width of their prior, see :class:`~partonic.models.variational.VariationalLinear`.
 
-    @property
-    def epochs(self) -> int:
-        """Passes over the sample."""
-        ...
+    Raises:
+        InputError: an option is out of range.
+    """
 
-    @property
-    def learning_rate(self) -> float:
-        """The highest one."""
-        ...
+    knots: int = 24
+    size: int = 1024
+    epochs: int = 15
+    learning_rate: float = 4e-3
+    averaging: float = 0.99
+    validation: float = 0.1
+    patience: int = 0
+    bayesian: bool = False
+    prior: float = 1.0
 
-    @property
-    def averaging(self) -> float:
-        """Decay of the moving average of the weights."""
-        ...
-
-    @property
-    def validation(self) -> float:
-        """Share of the events that choose the best epoch."""
-        ...
-
-    @property
-    def patience(self) -> int:
-        """Epochs without progress after which the training ends."""
-        ...
-
-    @property
-    def bayesian(self) -> bool:
-        """Whether weights get distributions."""
-        ...
-
-    @property
-    def prior(self) -> float:
-        """Width of their prior."""
-        ...
+    def __post_init__(self) -> None:
+        if self.knots < 3 or self.size < 1 or not self.prior > 0:
+            raise InputError(
+                "a generator needs 3 knots, 1 event a batch or more and a prior above 0, not "
+                f"{self.knots}, {self.size} and {self.prior}"
+            )
 
 
 @dataclass(frozen=True)
@@ -180,6 +174,13 @@ def density_sample(table: Table, coordinates: Coordinates, given: Given) -> Dens
     tensors = (torch.from_numpy(rows.astype(np.float32)) for rows in (u, weight))
     values, weights = tensors
     return DensityBatch(values, given.scaled(table.context, len(table)), weights)
+
+
+def seeded(build: Callable[[], Network], seed: int) -> Network:
+    """A network whose initial weights are a function of the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
 
 
 def train(

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from partonic.core.errors import FileError, InputError, unknown
+from partonic.core.errors import InputError, unknown
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.events.ragged import gather_rows, offsets_from_counts
@@ -24,14 +24,16 @@ from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.generation.census import JetCensus
 from partonic.generation.clouds import CloudCoordinates, JetClouds, as_events, clouds
-from partonic.models import plain
+from partonic.generation.frame import count_weights, seeded
+from partonic.generation.learned import OnDisk
+from partonic.generation.matching import midpoint
+from partonic.models.drift import Velocity
 from partonic.models.epic import EPiC
 from partonic.objectives.clouds import CloudBatch, cloud_matching
 
 Floats = NDArray[np.float64]
 TOGETHER = 250  # jets that are drawn at once
 HELD_OUT = 1  # of the streams of the seed; the order of the batches has 0
-FORMAT = "jet generator"
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class JetGenerator:
+class JetGenerator(OnDisk):
     """Draws jets; :func:`train_jets` makes it.
 
     Args:
@@ -133,11 +135,12 @@ class JetGenerator:
     known: Known
     steps: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+    stored_as: ClassVar[str] = "jet"
 
     @property
     def parameters(self) -> int:
         """Number of weights of the network."""
-        return sum(weight.numel() for weight in self.network.parameters())
+        return count_weights(self.network)
 
     def sample(
         self, n: int, rng: np.random.Generator, kind: str | None = None, momentum: ArrayLike | None = None
@@ -176,28 +179,26 @@ class JetGenerator:
     def _shapes(self, offsets: NDArray[np.int64], known: Tensor, rng: np.random.Generator) -> NDArray[np.float32]:
         """The network's numbers (particles, 3): the midpoint rule from noise at time 0 to jets at time 1."""
         values = torch.from_numpy(rng.standard_normal((offsets[-1], 3), dtype=np.float32))
-        step = 1 / self.steps
         with torch.inference_mode():
             for first in range(0, len(known), TOGETHER):
                 told = known[first : first + TOGETHER]
                 begin, end = offsets[first], offsets[first + len(told)]
                 where = torch.from_numpy(offsets[first : first + len(told) + 1] - begin)
-                part = values[begin:end]
-                for k in range(self.steps):
-                    time = torch.full((len(told),), k * step)
-                    half = part + 0.5 * step * self.network(part, where, time, told)
-                    part = part + step * self.network(half, where, time + 0.5 * step, told)
-                values[begin:end] = part
+                values[begin:end] = midpoint(self._velocity(where, told), values[begin:end], self.steps)
         return values.numpy()
 
-    def save(self, path: Path | str) -> None:
-        """Write the generator to a file.
+    def _velocity(self, offsets: Tensor, known: Tensor) -> Velocity:
+        def velocity(point: Tensor, time: float) -> Tensor:
+            """Of all particles, (particles, 3), at one time."""
+            result: Tensor = self.network(point, offsets, torch.full((len(known),), time), known)
+            return result
 
-        Raises:
-            FileError: it cannot be written.
-        """
+        return velocity
+
+    def tree(self) -> dict[str, Any]:
+        """Plain data and tensors."""
         known = self.known
-        tree = {
+        return {
             "sizes": dict(self.network.sizes),
             "kinds": list(self.kinds),
             "census": [one.tree() for one in self.census],
@@ -207,26 +208,17 @@ class JetGenerator:
             "facts": dict(self.facts),
             "state": self.network.state_dict(),
         }
-        plain.write(path, FORMAT, tree)
 
     @classmethod
-    def load(cls, path: Path | str) -> JetGenerator:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            FileError: the file is missing, damaged or of another kind.
-        """
-        tree = plain.read(path, FORMAT)
-        try:
-            network = EPiC(**tree["sizes"])
-            network.load_state_dict(tree["state"])
-            told = tree["known"]
-            known = Known(told["kinds"], tuple(told["centre"]), tuple(told["unit"]))
-            census = tuple(JetCensus.of(one) for one in tree["census"])
-            rest = CloudCoordinates(**tree["coordinates"]), known, tree["steps"], tree["facts"]
-            return cls(network.eval(), tuple(tree["kinds"]), census, *rest)
-        except plain.DAMAGE as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+    def of(cls, tree: Mapping[str, Any]) -> Self:
+        """What :meth:`tree` gave; errors of any kind where the tree is damaged."""
+        network = EPiC(**tree["sizes"])
+        network.load_state_dict(tree["state"])
+        told = tree["known"]
+        known = Known(told["kinds"], tuple(told["centre"]), tuple(told["unit"]))
+        census = tuple(JetCensus.of(one) for one in tree["census"])
+        rest = CloudCoordinates(**tree["coordinates"]), known, tree["steps"], tree["facts"]
+        return cls(network.eval(), tuple(tree["kinds"]), census, *rest)
 
 
 def train_jets(
@@ -269,9 +261,9 @@ def train_jets(
     unit = np.maximum(logs.std(axis=0), 1e-6)
     known = Known(len(parts), (float(logs[:, 0].mean()), float(logs[:, 1].mean())), (float(unit[0]), float(unit[1])))
     coordinates = CloudCoordinates.fitted(jets)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = EPiC(context=known.size, width=chosen.width, layers=chosen.layers, heads=chosen.heads)
+    network = seeded(
+        lambda: EPiC(context=known.size, width=chosen.width, layers=chosen.layers, heads=chosen.heads), seed
+    )
     sample = CloudBatch(
         torch.from_numpy(coordinates.forward(jets)),
         torch.from_numpy(jets.offsets),

@@ -1,4 +1,4 @@
-"""What every trained generator of events has: a network in coordinates, events drawn from it, its way to a file."""
+"""What trained generators have: a way to a file and, those of events, a network in coordinates to draw from."""
 
 from __future__ import annotations
 
@@ -22,9 +22,50 @@ from partonic.models import plain
 Floats = NDArray[np.float64]
 
 
+class OnDisk(ABC):
+    """What has a way to a file of plain data and back."""
+
+    stored_as: ClassVar[str]
+
+    @abstractmethod
+    def tree(self) -> dict[str, Any]:
+        """Plain data and tensors.
+
+        Raises:
+            InputError: there is something that a file cannot hold.
+        """
+
+    @classmethod
+    @abstractmethod
+    def of(cls, tree: Mapping[str, Any]) -> Self:
+        """What :meth:`tree` gave; errors of any kind where the tree is damaged."""
+
+    def save(self, path: Path | str) -> None:
+        """Write the generator to a file.
+
+        Raises:
+            InputError: there is something that a file cannot hold.
+            FileError: the file cannot be written.
+        """
+        plain.write(path, f"{self.stored_as} generator", self.tree())
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileError: the file is missing, damaged or of another kind.
+        """
+        tree = plain.read(path, f"{cls.stored_as} generator")
+        try:
+            return cls.of(tree)
+        except plain.DAMAGE as error:
+            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+
+
 @dataclass(frozen=True, kw_only=True)
-class Learned(ABC):
-    """A trained generator.
+class Learned(OnDisk):
+    """A trained generator of events.
 
     Args:
         network: what was trained.
@@ -41,8 +82,6 @@ class Learned(ABC):
     given: Given
     prior: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-    stored_as: ClassVar[str]
 
     @staticmethod
     @abstractmethod
@@ -84,35 +123,24 @@ class Learned(ABC):
             u = self.drawn(rows, rng) if n else np.zeros((0, len(self.coordinates.circular)))
         return self.coordinates.inverse(u)
 
-    def save(self, path: Path | str) -> None:
-        """Write the generator to a file.
+    def tree(self) -> dict[str, Any]:
+        """Plain data and tensors.
 
         Raises:
-            InputError: its coordinates are not of this package.
-            FileError: the file cannot be written.
+            InputError: the coordinates are not of this package.
         """
         names = (one.name for one in fields(self) if one.name not in ("network", "coordinates", "given"))
         tree = {name: getattr(self, name) for name in names}
         tree |= {"sizes": dict(self.sizes), "facts": dict(self.facts), "state": self.network.state_dict()}
         tree |= {"given": [self.given.centre.tolist(), self.given.unit.tolist()]}
-        plain.write(
-            path, f"{self.stored_as} generator", tree | {"coordinates": stored.coordinates_tree(self.coordinates)}
-        )
+        return tree | {"coordinates": stored.coordinates_tree(self.coordinates)}
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            FileError: the file is missing, damaged or of another kind.
-        """
-        tree = plain.read(path, f"{cls.stored_as} generator")
-        try:
-            network = cls.built(tree)
-            stored.restore(network, tree)
-            kept = {one.name: tree[one.name] for one in fields(cls) if one.name != "network"}
-            kept["given"] = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
-            kept["coordinates"] = stored.coordinates_of(tree["coordinates"])
-            return cls(network=network, **kept)
-        except plain.DAMAGE as error:
-            raise FileError(f"{path} is damaged ({error}); train or copy it again") from error
+    def of(cls, tree: Mapping[str, Any]) -> Self:
+        """What :meth:`tree` gave; errors of any kind where the tree is damaged."""
+        network = cls.built(tree)
+        stored.restore(network, tree)
+        kept = {one.name: tree[one.name] for one in fields(cls) if one.name != "network"}
+        kept["given"] = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
+        kept["coordinates"] = stored.coordinates_of(tree["coordinates"])
+        return cls(network=network, **kept)

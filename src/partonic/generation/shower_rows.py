@@ -2,8 +2,7 @@ r"""Showers, what is read of them in all, and the shares of their parts, as numb
 
 Energies are never negative on the way back, and parts add up to the whole. What is exactly zero is learned too: it gets
 a random number from a band of its own beside those of readings, so that a density can describe it, and what falls into
-the band becomes zero again. How a whole is split: :mod:`~partonic.generation.shower_sticks` and
-:mod:`~partonic.generation.shower_splits`.
+the band becomes zero again. How a whole is split: :mod:`~partonic.generation.shower_sticks`.
 """
 
 from __future__ import annotations

@@ -8,18 +8,26 @@ value, which a network of what is given describes well: shares of a rest hang to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partonic.core.errors import InputError
 from partonic.generation.shower_rows import numbers_of_parts, parts_of_numbers
-from partonic.generation.shower_splits import PartDrawer, given_of_wholes
 from partonic.generation.table import Table, table
 
 Floats = NDArray[np.float64]
 
 MOST = 600_000  # rows of a table
+
+
+class PartDrawer(Protocol):
+    """What draws numbers of parts."""
+
+    def sample(self, n: int, rng: np.random.Generator, context: Floats | None = None) -> Floats:
+        """Rows (n, numbers) at what is given, (n, c)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -96,3 +104,24 @@ class Sticks:
         before = np.arange(self.parts - 2) < number[:, None]
         told = np.where(before, np.log1p(parts[:, : self.parts - 2] / self.threshold), 0.0)
         return np.column_stack([known, told, np.log(rest / self.threshold), np.eye(self.parts - 1)[number]])
+
+
+def given_of_wholes(
+    at: tuple[NDArray[np.int64], ...], wholes: Floats, layers: Floats, energy: Floats, unit: float
+) -> Floats:
+    """What is given with a whole that is shared out: energies of the particle, of all layers, its own, its place.
+
+    Args:
+        at: numbers of showers and places of the wholes, as of ``np.nonzero``, (m,) each.
+        wholes: in GeV, (n, ...) for each whole.
+        layers: in GeV, (n, layers).
+        energy: of the particles in GeV, (n,).
+        unit: the smallest reading in GeV.
+
+    Returns:
+        (m, numbers).
+    """
+    shower, *places = at
+    logs = np.column_stack([np.log(energy), np.log1p(layers / unit)])[shower]
+    where = [np.eye(count)[place] for count, place in zip(wholes.shape[1:], places, strict=True)]
+    return np.column_stack([logs, np.log1p(wholes[at] / unit), *where])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,7 +17,7 @@ from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Coordinates
-from partonic.generation.frame import facts_of, given_of
+from partonic.generation.frame import facts_of, given_of, seeded
 from partonic.generation.learned import Learned
 from partonic.generation.rows import check_spread, draw_rows, seen_coordinates, seen_sample
 from partonic.generation.table import Table
@@ -102,16 +101,15 @@ def train_vae(
     """Train an autoencoder by the bound of its likelihood.
 
     Args:
-        table: the sample, weights not negative.
-        coordinates: in which it is learned.
+        table: as in :func:`~partonic.generation.flow.train_flow`.
+        coordinates: as there.
         options: those of :class:`VaeOptions` if None.
-        seed: of the initial weights and the order of the events.
-        directory: where the training saves its state, to go on after an interruption.
-        device: where to train.
+        seed: as there.
+        directory: as there.
+        device: as there.
 
     Raises:
-        InputError: the sample is not that of the coordinates or outside of them, has negative weights, or an option is
-            out of range.
+        InputError: as there.
         TrainingError: the training diverged, or the generator has collapsed.
     """
     chosen = options or VaeOptions()
@@ -130,9 +128,7 @@ def train_vae(
         "latent": chosen.latent or len(fitted.circular),
         "hidden": list(chosen.hidden),
     }
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = AutoEncoder(**sizes)
+    network = seeded(lambda: AutoEncoder(**sizes), seed)
     kept, held = held_out(seen_sample(table, fitted, given), chosen.validation, seed)
     batches, watched = RowsOf(kept, chosen.size, seed), RowsOf(held, 8 * chosen.size, shuffle=False)
     fitting = FitOptions(

@@ -25,8 +25,6 @@ from partonic.report.page import Section, write_page
 if TYPE_CHECKING:
     from partonic.generation.calorimeter import ShowerGenerator
     from partonic.generation.evaluate import TwoSample
-    from partonic.generation.flow import FlowOptions
-    from partonic.generation.matching import MatchingOptions
     from partonic.generation.shower_rows import Showers
     from partonic.simulators.showers.geometry import Cylinder
     from partonic.simulators.showers.simulator import CalorimeterShowers
@@ -43,8 +41,9 @@ TRAINING, TEST, DRAWN = range(3)  # streams of random numbers
 
 TEXT = (
     "A documented parametrisation of showers in a cylinder of voxels is the truth. Networks learn from it what is "
-    "read of a particle and how layers share it, one after the other, and then how each layer is shared out: a flow "
-    "to rings and their sectors, part by part, flow matching to all voxels at once. Their readings are zero or "
+    "read of a particle, how layers share it, and how each layer is shared out to rings and these to their sectors, "
+    "one part after the other; flows learn densities of these shares, flow matching learns velocities that lead to "
+    "them. Their readings are zero or "
     "above the threshold, and layers add up exactly. Everything stands beside showers of the simulator that no "
     "network has seen, at the same energies of particles; a classifier that looks at energies, centres, widths and "
     "sparsities says what difference is left."
@@ -56,14 +55,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "test": 200,
         "layer_epochs": 1,
         "epochs": 1,
-        "matching_epochs": 1,
+        "matching_factor": 1,
         "width": 8,
         "methods": ("flow",),
         "features": ("response",),
     },
-    "quick": {"showers": 2_500, "test": 3_000, "layer_epochs": 40, "epochs": 4, "matching_epochs": 8},
+    "quick": {"showers": 2_500, "test": 3_000, "layer_epochs": 40, "epochs": 4, "matching_factor": 3},
     "default": {},
-    "benchmark": {"showers": 50_000, "test": 20_000, "layer_epochs": 60, "epochs": 20, "matching_epochs": 40},
+    "benchmark": {"showers": 50_000, "test": 20_000, "layer_epochs": 60, "epochs": 20},
 }
 
 
@@ -75,13 +74,13 @@ class FastCalorimeter:
     Args:
         particle: electron or pion.
         energies: lowest and highest energy of the particles, in GeV.
-        methods: how the energy of layers is shared out, flow or matching.
+        methods: of the networks, flow or matching.
         showers: of the simulator to learn from.
         test: of the simulator and of each network to compare.
-        layer_epochs: passes over the energies of layers.
-        epochs: passes over the other steps of the flow.
-        matching_epochs: passes of flow matching.
-        width: of hidden layers of flows; those of flow matching are four times as wide.
+        layer_epochs: passes of flows over what is read in all and the energies of layers.
+        epochs: passes of flows over rings and sectors.
+        matching_factor: how many times as many flow matching takes of both.
+        width: of hidden layers.
         features: of showers to draw, see partonic.generation.shower_features.
         seed: of everything random.
     """
@@ -93,13 +92,13 @@ class FastCalorimeter:
     test: int = 10_000
     layer_epochs: int = 30
     epochs: int = 10
-    matching_epochs: int = 20
+    matching_factor: int = 4
     width: int = 64
     features: tuple[str, ...] = ("response", "depth", "width x 3", "sparsity")
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_numbers(self, showers=100, test=100, layer_epochs=1, matching_epochs=1, width=1, seed=0)
+        check_numbers(self, showers=100, test=100, layer_epochs=1, epochs=1, matching_factor=1, width=1, seed=0)
         for method in self.methods:
             if method not in METHODS:
                 raise unknown("method", method, METHODS)
@@ -127,9 +126,10 @@ class FastCalorimeter:
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
-        seconds = 1.5e-4 * self.showers * self.layer_epochs
-        seconds += min(2.1e-3 * self.showers, 8.0) * self.epochs if "flow" in self.methods else 0
-        seconds += 6e-4 * self.showers * self.matching_epochs if "matching" in self.methods else 0
+        n, factor = self.showers, self.matching_factor
+        seconds = 1.5e-4 * n * self.layer_epochs + min(2.1e-3 * n, 8.0) * self.epochs if "flow" in self.methods else 0.0
+        if "matching" in self.methods:
+            seconds += factor * (8e-5 * n * self.layer_epochs + min(1.5e-3 * n, 5.4) * self.epochs)
         return (
             f"fast-calorimeter: {self.showers + self.test:,} showers of the simulator and about {seconds:,.0f} "
             f"processor seconds of training; everything goes to {context.result.path}"
@@ -178,29 +178,25 @@ class FastCalorimeter:
 
     def _trained(self, context: Context, simulator: CalorimeterShowers) -> list[tuple[str, Drawing, dict[str, Any]]]:
         """Of each method: its name, what draws showers of given energies, and facts of its training."""
-        from partonic.generation.calorimeter import LAYER_OPTIONS, MATCHING_OPTIONS, SPLIT_OPTIONS, train_showers
+        from partonic.generation.calorimeter import LAYER_OPTIONS, SPLIT_OPTIONS, train_showers
 
-        sample, first = self._draw(simulator, self.showers, TRAINING), None
+        sample = self._draw(simulator, self.showers, TRAINING)
         found: list[tuple[str, Drawing, dict[str, Any]]] = []
-        hidden = (self.width, self.width)
-        layers = replace(LAYER_OPTIONS, epochs=self.layer_epochs, hidden=hidden)
-        options: dict[str, FlowOptions | MatchingOptions] = {
-            "flow": replace(SPLIT_OPTIONS, epochs=self.epochs, hidden=hidden),
-            "matching": replace(MATCHING_OPTIONS, epochs=self.matching_epochs, hidden=4 * self.width),
-        }
         for method in self.methods:
+            factor, hidden = (1, (self.width, self.width)) if method == "flow" else (self.matching_factor, self.width)
+            kinds: tuple[Any, Any] = LAYER_OPTIONS[method], SPLIT_OPTIONS[method]
+            passes = factor * self.layer_epochs, factor * self.epochs
+            layers, splits = (replace(one, epochs=n, hidden=hidden) for one, n in zip(kinds, passes, strict=True))
             made = train_showers(
                 sample,
                 method,
                 layers=layers,
-                splits=options[method],
-                first=first,
+                splits=splits,
                 seed=self.seed,
                 directory=context.result.checkpoint(method),
                 device=context.device,
             )
-            made.save(context.result.checkpoint(method) / "generator")
-            first = made
+            made.save(context.result.checkpoint(method) / "generator.pt")
             seconds = sum(float(step["seconds"]) for step in made.facts["steps"])
             found.append(
                 (method, partial(_drawn, made), {"weights": made.parameters, "seconds of training": round(seconds, 1)})

@@ -8,7 +8,14 @@ from partonic.core.errors import FileError, InputError, TrainingError, UnknownNa
 from partonic.core.rng import generator
 from partonic.generation.coordinates import Columns
 from partonic.generation.lines import Circular, Straight
-from partonic.generation.matching import FOLLOW, MatchingGenerator, MatchingOptions, train_diffusion, train_matching
+from partonic.generation.matching import (
+    FOLLOW,
+    SAMPLERS,
+    MatchingGenerator,
+    MatchingOptions,
+    train_diffusion,
+    train_matching,
+)
 from partonic.generation.table import table
 from partonic.objectives.generative import DensityBatch
 from partonic.objectives.matching import diffusion, flow_matching
@@ -33,7 +40,7 @@ def exact_diffusion(point, time, width=WIDTH):
     return alpha * noise - sigma * clean
 
 
-EXACT = {"midpoint": exact_flow, "heun": exact_flow, "deterministic": exact_diffusion, "stochastic": exact_diffusion}
+EXACT = {name: exact_diffusion if name in SAMPLERS["diffusion"] else exact_flow for name in FOLLOW}
 
 
 @pytest.mark.parametrize("name", FOLLOW)
@@ -52,6 +59,16 @@ def test_few_steps_do_not_narrow_a_gaussian_of_unit_width(name):
     found = FOLLOW[name](lambda point, time: EXACT[name](point, time, 1.0), start, 20, random)
     assert float(found.mean()) == pytest.approx(CENTRE, abs=0.02)
     assert float(found.std()) == pytest.approx(1, abs=0.015)  # steps that are exact for a point make it 0.94
+
+
+def test_refined_steps_form_narrow_densities_with_fewer_of_them():
+    start = torch.linspace(-3, 3, 61, dtype=torch.float64)[:, None]
+
+    def spread(name, steps):
+        return float(FOLLOW[name](lambda point, time: exact_flow(point, time, 0.05), start, steps).std() / start.std())
+
+    assert spread("refined", 6) == pytest.approx(0.05, rel=0.15)
+    assert abs(spread("midpoint", 6) - 0.05) > 2 * abs(spread("refined", 6) - 0.05)
 
 
 @pytest.mark.parametrize(("objective", "exact"), [(flow_matching, exact_flow), (diffusion, exact_diffusion)])
@@ -125,5 +142,5 @@ def test_options_are_checked():
     with pytest.raises(InputError, match="1 step"):
         MatchingOptions(steps=0)
     sample, coordinates = table(("x",), np.arange(50.0)), Columns(("x",), (Straight(),))
-    with pytest.raises(InputError, match="takes the sampler midpoint or heun, not stochastic"):
+    with pytest.raises(InputError, match="takes the sampler midpoint, heun or refined, not stochastic"):
         train_matching(sample, coordinates, MatchingOptions(sampler="stochastic"))
