@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 Measured = tuple[Floats, Floats]
 METHODS = ("flow", "matching")
 TITLES = {"flow": "flow", "matching": "flow matching"}
+LENGTHS = ("depth", "spread of depth", "centre", "width")  # features in cm begin with these
 BINS = 6  # in energy
 REPEATS = 3  # of each measurement of a rate
 TRAINING, TEST, DRAWN = range(3)  # streams of random numbers
@@ -337,7 +338,7 @@ def _classified(
     columns = {name: features(sample, cylinder) for name, sample in samples.items()}
     quantities, means = [], []
     for name in shown:
-        label = f"{name[0].upper()}{name[1:]}"
+        label = f"{name[0].upper()}{name[1:]}{' [cm]' if name.startswith(LENGTHS) else ''}"
         values = {title: column[:, names.index(name)] for title, column in columns.items()}
         means.append(f"{name} {', '.join(f'{value.mean():.3g} ({title})' for title, value in values.items())}")
         quantities.append(Quantity(Observable(label, values.pop("simulator")), values))

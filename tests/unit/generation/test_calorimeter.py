@@ -142,12 +142,18 @@ def test_a_generator_gives_showers_and_comes_back_from_its_files(trained, method
         ShowerGenerator.load(tmp_path / "showers.pt")
 
 
-def test_a_little_training_finds_the_response():
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("flow", FlowOptions(hidden=(16,), bins=6, size=256, epochs=6, learning_rate=1e-2)),
+        ("matching", MatchingOptions(hidden=16, layers=2, sampler="refined", steps=6, size=128, epochs=20)),
+    ],
+)
+def test_a_little_training_finds_the_response(method, options):
     """A calorimeter of one voxel a layer: what it reads of 10 GeV, beside showers of the simulator."""
     simulator = CalorimeterShowers("electron", (5.0, 20.0), Cylinder(2, 14.0, (8.0,), 1))
     events = simulator.simulate(0.0, 2000, generator(7))
-    options = FlowOptions(hidden=(16,), bins=6, size=256, epochs=6, learning_rate=1e-2)
-    trained = train_showers(showers(events.column("voxels"), events.column("energy")), layers=options)
+    trained = train_showers(showers(events.column("voxels"), events.column("energy")), method, layers=options)
     assert len(trained.steps) == 1
     drawn = trained.sample(np.full(3000, 10.0), generator(8)).layers
     truth = CalorimeterShowers("electron", (10.0, 10.0), simulator.cylinder).simulate(0.0, 3000, generator(9))
