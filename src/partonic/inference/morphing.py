@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations_with_replacement
+from operator import mul
 from typing import Any, TypeVar
 
 import numpy as np
@@ -248,11 +250,8 @@ def _stack(parts: list[Theta], like: Theta, axis: int = -1) -> Theta:
 
 
 def _monomial(theta: Theta, row: tuple[int, ...]) -> Theta:
-    value = theta[..., 0] ** 0
-    for i, n in enumerate(row):
-        for _ in range(n):
-            value = value * theta[..., i]
-    return value
+    factors = [theta[..., i] for i, n in enumerate(row) for _ in range(n)]
+    return reduce(mul, factors) if factors else theta[..., 0] ** 0
 
 
 def _derivative(theta: Theta, row: tuple[int, ...], i: int) -> Theta:

@@ -35,6 +35,7 @@ REACH = 14.0  # of the statistic on each axis, which the scan goes up to
 FURTHEST = 1000.0
 PRESENTED = 500_000  # events that the network sees in training, over and over
 NOTHING = 1e-9  # of information
+BELIEVED = 3  # errors that a mean ratio may be off 1
 CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 TEXT = (
     "Each event carries weights at several values of the coefficients of an effective field theory. The "
@@ -204,7 +205,7 @@ def _information(result: Result, data: Weighted, options: EftFromLhe) -> tuple[t
                 "coefficient": name,
                 "shape": _alone(shape.element(i, i)),
                 "number": _of_number(slopes[i], at_zero, options.expected),
-                "both": _alone(total.element(i, i)),
+                "both": _of_both(shape.element(i, i), slopes[i], at_zero, options.expected),
             }
             for i, name in enumerate(morphing.parameters)
         ],
@@ -243,6 +244,14 @@ def _of_number(slope: Estimate, at_zero: float, expected: float) -> Estimate:
     return Estimate.symmetric(value, value * slope.error / abs(slope.value), slope.method)
 
 
+def _of_both(shape: Estimate, slope: Estimate, at_zero: float, expected: float) -> Estimate:
+    """The standard deviation that shape and number give, with the errors of the information in both."""
+    number = expected * (slope.value / at_zero) ** 2
+    error = 2 * expected * abs(slope.value) * slope.error / at_zero**2
+    total = Estimate.symmetric(shape.value + number, float(np.hypot(shape.error, error)), shape.method, shape.note)
+    return _alone(total)
+
+
 def _limits(result: Result, data: Weighted, pair: tuple[str, ...], options: EftFromLhe) -> list[Section]:
     """Train on one half, scan with the other."""
     from partonic.fit.options import FitOptions
@@ -272,8 +281,8 @@ def _limits(result: Result, data: Weighted, pair: tuple[str, ...], options: EftF
     shape = {name: _scan(axes, table, weight, None, options) for name, table in tables.items()}
     _tables(result, scans, shape, pair)
     _warn(result, shape["learned"], len(training))
-    _closure(result, learned, morphing, tables, points, weight, box)
-    return _sections(result, scans, pair, learned)
+    closure = _closure(result, learned, morphing, tables, points, weight, box)
+    return [_regions(result, scans, pair, learned), closure]
 
 
 def _reach(sample: MorphedSample, options: EftFromLhe) -> list[float]:
@@ -357,7 +366,7 @@ def _closure(
     points: Floats,
     weight: Floats,
     box: Floats,
-) -> None:
+) -> Section:
     """The mean ratio, which is 1 for the true one, and its distance from the truth where that is known."""
     from partonic.inference.closure import mean_ratio
 
@@ -377,9 +386,25 @@ def _closure(
         f"The learned ratio ({learned.method}) over events of theta = 0: its mean is 1 for the true one.",
         rows,
     )
+    text = _verdict([row["mean ratio"] for row in rows])
+    return Section("Can the learned ratio be believed?", text, (), ("closure",))
 
 
-def _sections(result: Result, scans: dict[str, Scan], pair: tuple[str, ...], learned: RatioEstimator) -> list[Section]:
+def _verdict(means: list[Estimate]) -> str:
+    """What the means of a learned ratio say of it: each is 1 for the true one."""
+    off = [abs(mean.value - 1) for mean in means]
+    pulls = [one / max(mean.error, 1e-300) for one, mean in zip(off, means, strict=True)]
+    if max(pulls) < BELIEVED:
+        return f"All means are within {BELIEVED} of their errors of 1: nothing here speaks against the ratio."
+    worst = int(np.argmax(pulls))
+    return (
+        f"A mean is off 1 by {off[worst]:.2g}, {pulls[worst]:.2g} times its error: the learned ratio is wrong at that "
+        "point, and regions are wrong by more than their errors tell, which are of resampled events. More events to "
+        "learn from mend it."
+    )
+
+
+def _regions(result: Result, scans: dict[str, Scan], pair: tuple[str, ...], learned: RatioEstimator) -> Section:
     from partonic.report.plots_inference import contours
     from partonic.report.style import save_figure
 
@@ -393,9 +418,6 @@ def _sections(result: Result, scans: dict[str, Scan], pair: tuple[str, ...], lea
     text = (
         f"Half of the events train the ratio ({learned.reason}), the other half give the limits. What the generator "
         "knows of an event, with the flavours and the incoming partons, is more than anyone sees: it bounds what can "
-        "be learned."
+        "be learned, and where a learned region ends inside of that one, it is wrong."
     )
-    return [
-        Section("Limits", text, ("regions",), ("limits",)),
-        Section("Can the learned ratio be believed?", "", (), ("closure",)),
-    ]
+    return Section("Limits", text, ("regions",), ("limits",))

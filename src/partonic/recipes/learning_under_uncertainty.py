@@ -73,10 +73,12 @@ class LearningUnderUncertainty:
     def __post_init__(self) -> None:
         check_numbers(self, train=1000, test=100, toys=2, events=1, points=7, seed=0)
         widest = MU / 4
-        if not 0 < self.shift <= 0.35 or self.exact_width > widest:
+        if not 0 < self.shift <= 0.35:
+            raise InputError(f"shift must be above 0 and at most 0.35, not {self.shift}")
+        if self.exact_width > widest:
             raise InputError(
                 f"an interval of +-{self.exact_width:.2g} does not fit the range of the training, +-{MU:g}; take more "
-                f"events or a smaller shift (at most 0.35), for at most +-{widest:.2g}"
+                f"events or a smaller shift, for at most +-{widest:.2g}"
             )
 
     @property

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from partonic.core.errors import FileError, InputError, UnknownNameError
+from partonic.core.estimate import Estimate
 from partonic.core.recipe import Context
 from partonic.core.result import Result
 from partonic.inference.benchmarks import components_of
 from partonic.inference.limits import Scan
 from partonic.io import lhe
-from partonic.recipes.eft_from_lhe import EftFromLhe, _warn
+from partonic.recipes.eft_from_lhe import EftFromLhe, _verdict, _warn
 from partonic.recipes.weighted_events import from_file, own_events
 
 LHE = Path(__file__).parents[2] / "data" / "smeftsim_vbfh_200.lhe.gz"
@@ -47,6 +48,12 @@ def test_a_ratio_that_excludes_the_truth_is_warned_of(finished):
     assert "77 training events excludes" in finished.facts["warnings"][0]
 
 
+def test_means_off_1_are_judged_by_their_errors():
+    near, far = Estimate.symmetric(0.99, 0.004, "standard error"), Estimate.symmetric(0.973, 0.003, "standard error")
+    assert "nothing here speaks against the ratio" in _verdict([near, near])
+    assert "off 1 by 0.027, 9 times its error" in _verdict([near, far])
+
+
 def test_the_cross_section_is_the_mean_of_the_weights(finished):
     events = lhe.read(LHE)
     found = {row["monomial"]: row["pb"] for row in finished.tables["cross-section"].rows}
@@ -67,6 +74,7 @@ def test_what_only_scales_the_rate_shows_in_the_number_alone(finished):
     rows = {row["coefficient"]: row for row in finished.tables["information"].rows}
     assert "do not depend on it" in rows["cHbox"]["shape"].note
     assert rows["cHbox"]["both"].value == pytest.approx(rows["cHbox"]["number"].value)
+    assert rows["cHbox"]["both"].error == pytest.approx(rows["cHbox"]["number"].error, rel=1e-6)
     assert rows["cHW"]["both"].value < rows["cHW"]["shape"].value < rows["cHW"]["number"].value
 
 

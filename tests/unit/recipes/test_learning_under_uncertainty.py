@@ -10,10 +10,12 @@ from partonic.simulators.gaussian_nuisance import GaussianNuisance
 RECIPE = LearningUnderUncertainty(train=20_000)
 
 
-@pytest.mark.parametrize("options", [{"events": 2}, {"shift": 0.9}, {"shift": 0.0}])
-def test_what_does_not_fit_the_range_is_refused(options):
+def test_what_does_not_fit_the_range_is_refused():
     with pytest.raises(InputError, match="does not fit the range of the training"):
-        LearningUnderUncertainty(**options)
+        LearningUnderUncertainty(events=2)
+    for shift in (0.9, 0.0, float("nan")):
+        with pytest.raises(InputError, match=f"shift must be above 0 and at most 0.35, not {shift}"):
+            LearningUnderUncertainty(shift=shift)
     with pytest.raises(InputError, match="train must be 1000 or more"):
         LearningUnderUncertainty(train=10)
 
