@@ -157,6 +157,8 @@ class BinnedModel:
         data, aux, first, *columns = _same(data, aux, first, *columns)
         first = first.clone()
         for index, column in zip(values, columns, strict=True):
+            if not bool(torch.isfinite(column).all()):
+                raise InputError(f"the parameter '{self.parameters.names[index]}' cannot be held at nan or infinity")
             held[index] = True
             first[:, index] = column[:, 0]
         p, bins = len(held), data.shape[1]
@@ -174,7 +176,25 @@ class BinnedModel:
             """Negative log-likelihood without constants, its gradient and Hessian."""
             return self._negative(theta, data[rows], aux[rows])
 
-        return minimise(objective, start, known.lower, known.upper, held)
+        try:
+            return minimise(objective, start, known.lower, known.upper, held)
+        except InputError:
+            inside = torch.minimum(torch.maximum(start, known.lower), known.upper)
+            self._check_start(data, torch.where(held, start, inside))
+            raise
+
+    def _check_start(self, data: Tensor, theta: Tensor) -> None:
+        """Name the first bin in which parameters (fits, p) make the likelihood of data (fits, bins) 0."""
+        rate = self.expected(theta)
+        impossible = (rate < 0) | ((rate == 0) & (data > 0))
+        if bool(impossible.any()):
+            row, column = (int(i) for i in impossible.nonzero()[0])
+            name = next(name for name, bins in self.channels.items() if bins.start <= column < bins.stop)
+            raise InputError(
+                f"channel '{name}' expects {float(rate[row, column]):.3g} events in bin "
+                f"{column - self.channels[name].start + 1}, where {float(data[row, column]):.3g} were seen; a sample "
+                "is missing there, or bins are too narrow: merge them"
+            )
 
     def _negative(self, theta: Tensor, data: Tensor, aux: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         known, now = self.parameters, _Evaluation(self, theta.T)

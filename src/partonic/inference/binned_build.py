@@ -67,11 +67,13 @@ def build(
 
     Raises:
         UnknownNameError: no such measurement or interpolation code.
-        InputError: modifiers contradict each other or their settings, or there is no parameter of interest.
+        InputError: what :meth:`~partonic.inference.workspace.Workspace.from_tree` raises, modifiers contradict each
+            other or their settings, or there is no parameter of interest.
     """
     for code, known in ((normsys, MULTIPLICATIVE), (histosys, ADDITIVE)):
         if code not in known:
             raise unknown("interpolation code", code, known)
+    workspace = Workspace.from_tree(workspace.to_tree())  # one that was made in Python has not been checked
     chosen = workspace.measurement(measurement)
     channels = sorted(workspace.channels, key=lambda channel: channel.name)
     sets, offsets = _sets(channels)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from partonic.core.arrays import as_numbers
 from partonic.core.errors import InputError, unknown
 from partonic.core.estimate import Estimate
 from partonic.inference.batched import Minima
@@ -109,10 +110,13 @@ def hypothesis_tests(
 
     Raises:
         UnknownNameError: no such statistic.
-        InputError: the model has no parameter of interest, or q0 is asked at another strength than 0.
+        InputError: the model has no parameter of interest, a strength is not finite, or q0 is asked at another strength
+            than 0.
         FitError: a fit did not converge.
     """
-    tested = np.atleast_1d(np.asarray(mu, dtype=np.float64))
+    tested = np.atleast_1d(as_numbers("the strengths", mu))
+    if tested.ndim != 1 or len(tested) == 0 or not np.isfinite(tested).all():
+        raise InputError(f"strengths to test are one finite number or more, not {tested.tolist()}")
     fitted, index = _ready(model, kind, tested)
     free = fitted.fit(observed, auxiliary).need("the data")
     fixed = fitted.fit(observed, auxiliary, hold={model.poi: tested}, start=free.x).need("the data at fixed strength")
@@ -169,11 +173,13 @@ def draw_toys(model: BinnedModel, values: Any, n: int, rng: np.random.Generator)
         rng: source of randomness.
 
     Raises:
-        InputError: n is below 1, or the expectation is negative.
+        InputError: n is below 1, the values are not those of all parameters, or the expectation is negative.
     """
     if n < 1:
         raise InputError(f"the number of toys must be 1 or more, not {n}")
     known, theta = model.parameters, torch.as_tensor(values, dtype=torch.float64).reshape(-1)
+    if len(theta) != len(known.names):
+        raise InputError(f"toys need a value of each of {', '.join(known.names)}, not {len(theta)} values")
     rate = model.expected(theta)[0].numpy()
     if not (rate >= 0).all():
         raise InputError("no toys can be drawn: the model expects a negative number of events in a bin")

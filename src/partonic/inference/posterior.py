@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from partonic.core import hamiltonian
+from partonic.core.arrays import as_numbers
 from partonic.core.errors import InputError, TrainingError, unknown
 from partonic.core.rng import generator
 from partonic.fit.loop import fit
@@ -240,11 +241,14 @@ def train_posterior(
         raise unknown("method", method, METHODS)
     if not 0 < validation < 1:
         raise InputError(f"validation is a share of the pairs above 0 and below 1, not {validation}")
-    points, events = as_observables(theta), as_observables(x, FEWEST)
+    points, events = as_numbers("theta", theta), as_observables(x, FEWEST)
+    points = points[:, None] if points.ndim == 1 else points
     if len(points) != len(events) or points.shape[1] != len(prior.box):
         raise InputError(
             f"{len(events):,} events need as many theta of {len(prior.box)} parameters, not {points.shape}"
         )
+    if not np.all(np.isfinite(points)):
+        raise InputError(f"theta must be finite, and {int((~np.isfinite(points)).any(axis=1).sum()):,} of them are not")
     outside = np.any((points < prior.box[:, 0]) | (points > prior.box[:, 1]), axis=1)
     if outside.any():
         raise InputError(f"{int(outside.sum()):,} theta are outside the prior; draw them with prior.sample")

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from partonic.core.arrays import as_numbers
 from partonic.core.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -107,8 +108,8 @@ class NormalPrior:
 
 
 def _points(*values: ArrayLike) -> tuple[Floats, ...]:
-    points = tuple(np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in values)
-    if len({point.shape for point in points}) > 1 or points[0].ndim != 1:
+    points = tuple(np.atleast_1d(as_numbers("the numbers of a prior", value)) for value in values)
+    if len({point.shape for point in points}) > 1 or points[0].ndim != 1 or not len(points[0]):
         raise InputError(f"a prior has one number a parameter, not the shapes {[point.shape for point in points]}")
     if not all(np.all(np.isfinite(point)) for point in points):
         raise InputError("the numbers of a prior must be finite")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from partonic.core.arrays import as_numbers
 from partonic.core.errors import InputError
 from partonic.inference.priors import Prior
 from partonic.inference.samples import as_observables
@@ -57,9 +58,9 @@ def reject(
             (Beaumont et al. 2002); what leaves the box of the prior then is put on its edge.
 
     Raises:
-        InputError: a number is out of range, or the event is not finite.
+        InputError: a number is out of range, the event is not finite, or the simulated events are of another shape.
     """
-    observed = as_observables(np.atleast_2d(np.asarray(x, dtype=np.float64)))
+    observed = as_observables(np.atleast_2d(as_numbers("the observed event", x)))
     least = observed.shape[1] + 2
     if len(observed) != 1 or not least <= keep <= simulations:
         raise InputError(
@@ -68,6 +69,11 @@ def reject(
         )
     theta = prior.sample(simulations, rng)
     events = as_observables(simulate(theta, rng))
+    if events.shape != (simulations, observed.shape[1]):
+        raise InputError(
+            f"the simulator gave events of the shape {events.shape}; one of {observed.shape[1]} observables at each of "
+            f"{simulations:,} theta is needed"
+        )
     spread = np.median(np.abs(events - np.median(events, axis=0)), axis=0)
     away = (events - observed) / np.where(spread > 0, spread, 1.0)
     distance = np.sqrt((away**2).sum(axis=1))

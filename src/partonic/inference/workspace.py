@@ -115,16 +115,16 @@ class Workspace:
             samples = [
                 {
                     "name": sample.name,
-                    "data": list(sample.data),
-                    "modifiers": [{"name": m.name, "type": m.kind, "data": m.data} for m in sample.modifiers],
+                    "data": _plain(sample.data),
+                    "modifiers": [{"name": m.name, "type": m.kind, "data": _plain(m.data)} for m in sample.modifiers],
                 }
                 for sample in channel.samples
             ]
             channels.append({"name": channel.name, "samples": samples})
-            observations.append({"name": channel.name, "data": list(channel.observed)})
+            observations.append({"name": channel.name, "data": _plain(channel.observed)})
         measurements = []
         for one in self.measurements:
-            parameters = [{"name": name, **dict(settings)} for name, settings in one.parameters.items()]
+            parameters = [{"name": name, **_plain(settings)} for name, settings in one.parameters.items()]
             measurements.append({"name": one.name, "config": {"poi": one.poi, "parameters": parameters}})
         return {
             "channels": channels,
@@ -172,6 +172,15 @@ def read_workspace(path: Path | str) -> Workspace:
         return Workspace.from_tree(tree)
     except InputError as error:
         raise FileError(f"{path}: {error}") from error
+
+
+def _plain(values: Any) -> Any:
+    """Lists, mappings and numbers of Python in place of tuples and of NumPy's."""
+    if isinstance(values, np.ndarray | np.generic):
+        return values.tolist()
+    if isinstance(values, Mapping):
+        return {key: _plain(value) for key, value in values.items()}
+    return [_plain(value) for value in values] if isinstance(values, list | tuple) else values
 
 
 def _channel(entry: Any, observed: Mapping[str, tuple[float, ...]]) -> Channel:

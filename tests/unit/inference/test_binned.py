@@ -5,7 +5,7 @@ import pytest
 import torch
 from workspaces import ALL, FIVE, channel, everything, modifier, one_bin, thirty_bins, workspace
 
-from partonic.core.errors import FitError, InputError, UnknownNameError
+from partonic.core.errors import InputError, UnknownNameError
 from partonic.inference.binned_build import build
 from partonic.inference.hypotests import (
     draw_toys,
@@ -176,5 +176,11 @@ def test_bad_input_is_named():
     with pytest.raises(InputError, match="1 or more"):
         draw_toys(model, [1.0, 1.0], 0, np.random.default_rng(0))
     empty = workspace([channel("c", signal=([0.0], [modifier("normfactor", "mu")]))], {"c": [3.0]})
-    with pytest.raises((InputError, FitError), match="is inf at its start"):
+    with pytest.raises(InputError, match=r"channel 'c' expects 0 events in bin 1, where 3 were seen"):
         model_of(empty).fit()
+    with pytest.raises(InputError, match="one finite number or more, not"):
+        hypothesis_tests(model, [np.nan])
+    with pytest.raises(InputError, match="'mu' cannot be held at nan"):
+        model.fit(hold={"mu": np.nan})
+    with pytest.raises(InputError, match=r"toys need a value of each of .*mu.*, not 3 values"):
+        draw_toys(model, [1.0, 1.0, 1.0], 5, np.random.default_rng(0))

@@ -106,6 +106,10 @@ def test_rejection_with_and_without_adjustment():
     assert found[True].share == 0.05
     with pytest.raises(InputError, match="at least 4"):
         reject(simulate, PRIOR, x, simulations=100, keep=3, rng=generator(2))
+    with pytest.raises(InputError, match=r"the shape \(5, 2\); one of 2 observables at each of 100 theta"):
+        reject(lambda theta, rng: theta[:5], PRIOR, x, simulations=100, keep=50, rng=generator(2))
+    with pytest.raises(InputError, match="one number a parameter"):
+        FlatPrior([], [])
 
 
 def exact_draws(events, n, shift=0.0, width=1.0):
@@ -162,7 +166,8 @@ def test_hybrid_monte_carlo_of_a_correlated_gaussian():
     [
         ({"theta": np.zeros((50, 2)), "x": np.zeros((50, 2))}, "50 events are too few"),
         ({"theta": np.zeros((200, 3))}, "parameters, not"),
-        ({"x": np.full((200, 2), np.nan)}, "finite"),
+        ({"x": np.full((200, 2), np.nan)}, "observables must be finite"),
+        ({"theta": np.full((200, 2), np.nan)}, "theta must be finite, and 200 of them are not"),
         ({"prior": FlatPrior(-np.ones(2) * 1e-3, np.ones(2) * 1e-3)}, "outside the prior"),
         ({"validation": 0.0}, "share of the pairs"),
         ({"x": np.ones((200, 2)), "method": "nle"}, "vary independently"),

@@ -3,12 +3,13 @@
 import copy
 import json
 
+import numpy as np
 import pytest
 from workspaces import ALL, everything, modifier, one_bin, statistical, two_bins_shape
 
 from partonic.core.errors import FileError, InputError, UnknownNameError
 from partonic.inference.binned_build import build
-from partonic.inference.workspace import Workspace, read_workspace
+from partonic.inference.workspace import BinnedSample, Channel, Measurement, Modifier, Workspace, read_workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:pyhf|jsonschema", "ignore:.*RefResolver:DeprecationWarning")
 
@@ -91,6 +92,32 @@ def test_what_pyhf_refuses_ends_in_a_sentence(tree, change, said):
 def test_what_has_no_likelihood_ends_in_a_sentence(change, said):
     with pytest.raises(InputError, match=said):
         Workspace.from_tree(changed(one_bin, change))
+
+
+@pytest.mark.parametrize(
+    ("signal", "modifiers", "observed", "said"),
+    [
+        ((np.nan, 1.0), (), (3.0, 4.0), "sample 's': nan is not a finite number"),
+        ((2.0, 1.0), (), (-3.0, 4.0), "observation 'c': -3.0 is below 0"),
+        ((2.0, 1.0), (), (3.0,), "channel 'c' has 2 bins, its observation 1"),
+        ((2.0, 1.0), (Modifier("normsy", "n", {"hi": 1.1, "lo": 0.9}),), (3.0, 4.0), "did you mean 'normsys'"),
+        ((2.0, 1.0), (Modifier("normsys", "n", {"hi": 1.1}),), (3.0, 4.0), "modifier 'n' has no 'lo'"),
+        ((2.0, 1.0), (Modifier("staterror", "n", (-0.1, 0.1)),), (3.0, 4.0), "-0.1 is below 0"),
+    ],
+)
+def test_workspaces_made_in_python_are_checked_too(signal, modifiers, observed, said):
+    sample = BinnedSample("s", signal, (Modifier("normfactor", "mu"), *modifiers))
+    with pytest.raises(InputError, match=said):
+        build(Workspace((Channel("c", (sample,), observed),), (Measurement("m", "mu", {}),)))
+
+
+def test_numbers_of_numpy_are_written(tmp_path):
+    sample = BinnedSample("s", tuple(np.float32([2, 1])), (Modifier("staterror", "n", np.array([0.5, 0.25])),))
+    made = Workspace((Channel("c", (sample,), tuple(np.array([3, 4]))),), (Measurement("m", "", {}),))
+    made.write(tmp_path / "w.json")
+    read = read_workspace(tmp_path / "w.json").channels[0]
+    assert (read.observed, read.samples[0].data) == ((3.0, 4.0), (2.0, 1.0))
+    assert read.samples[0].modifiers[0].data == [0.5, 0.25]
 
 
 def test_files_and_names_that_are_wrong(tmp_path):
