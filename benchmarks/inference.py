@@ -275,10 +275,12 @@ def _same_loss(sample: Any) -> None:
 
     network = ratios.Peer()
     theirs = DenseSingleParameterizedRatioModel(1, 1, (50, 50), activation="tanh")
+    first = torch.cat([network.of_theta.weight, network.of_x.weight], dim=1), network.of_x.bias
+    inner = [(linear.weight, linear.bias) for linear in network.body[1][::2]]
     with torch.no_grad():
-        for linear, layer in zip(network.layers[::2], theirs.layers, strict=True):
-            layer.weight.copy_(linear.weight)
-            layer.bias.copy_(linear.bias)
+        for (weight, bias), layer in zip([first, *inner], theirs.layers, strict=True):
+            layer.weight.copy_(weight)
+            layer.bias.copy_(bias)
     batch = next(iter(LabelledBatches(sample, np.array([[-3.0, 3.0]]), Cutting(size=len(sample), shuffle=False))))
     _, log_ratio, _ = theirs(batch.theta[0], batch.x, track_score=False)
     other = ratio_augmented_xe(None, log_ratio, None, None, None, batch.log_ratio[0].exp()[:, None], None, None)

@@ -16,6 +16,7 @@ from partonic.core.rng import generator
 from partonic.fit.options import FitOptions
 from partonic.inference.batches import Cutting
 from partonic.inference.morphing import Morphing
+from partonic.inference.networks import ParameterisedRatio
 from partonic.inference.ratio import ExactRatio, train_ratio
 from partonic.inference.samples import LabelledSample, MorphedSample
 from partonic.inference.score import train_score
@@ -141,19 +142,12 @@ def gaussian_sample(n: int, box: tuple[float, float]) -> LabelledSample:
     return LabelledSample.of(above, below, ("x",), [toy.reference])
 
 
-class Peer(torch.nn.Module):
+class Peer(ParameterisedRatio):
     """Two hidden layers of 50 with tanh of theta and x: the network that MadMiner trains here."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.layers = torch.nn.Sequential(
-            torch.nn.Linear(2, 50), torch.nn.Tanh(), torch.nn.Linear(50, 50), torch.nn.Tanh(), torch.nn.Linear(50, 1)
-        )
-
-    def forward(self, x: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
-        """Logarithm of the ratio, (1, b)."""
-        value: torch.Tensor = self.layers(torch.cat([theta[0], x], dim=-1)).T
-        return value
+        super().__init__(1, [0.0], [1.0], (50, 50))
+        self.body[0] = self.body[1][1] = torch.nn.Tanh()
 
 
 def no_peer(name: str) -> str:

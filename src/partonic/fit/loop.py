@@ -24,6 +24,7 @@ from partonic.fit.interrupt import Interrupts, Paused
 from partonic.fit.options import FitOptions
 from partonic.fit.ranks import Part
 from partonic.fit.state import State, Totals, copy, restore, save
+from partonic.fit.stepping import Stepper, clipped, descend
 from partonic.models.precision import check_precision, compiled_by_torch, computing
 
 M = TypeVar("M", bound=nn.Module)
@@ -186,6 +187,9 @@ class Run:
     interrupts: Interrupts
     stop: bool = False
 
+    def __post_init__(self) -> None:
+        self._stepper = Stepper(self.state.optimiser)
+
     def go(self, data: Iterable[Any], validation: Iterable[Any] | None, description: str) -> None:
         """All epochs that are left."""
         state = self.state
@@ -241,18 +245,19 @@ class Run:
     def _update(self, loss: Tensor, share: float) -> tuple[float, float]:
         """Move the weights down the gradient of a loss; the loss of the whole batch and the norm of its gradient."""
         state, options = self.state, self.options
-        state.optimiser.zero_grad(set_to_none=True)
-        loss = loss * share if share != 1 else loss
-        loss.backward()  # type: ignore[no-untyped-call]
         trained = [p for group in state.optimiser.param_groups for p in group["params"]]
+        for weight in trained:
+            weight.grad = None
+        loss = loss * share if share != 1 else loss
+        flat = descend(loss)
         value, self.stop = ranks.combine(trained, loss, self.interrupts.waiting)
         self._finite("loss", value)
-        weights = [p for p in trained if p.grad is not None]
-        norm = nn.utils.clip_grad_norm_(weights, options.clip or math.inf).item()
+        gradients = [p.grad for p in trained if p.grad is not None] if flat is None else [flat]
+        norm = clipped(gradients, options.clip)
         self._finite("gradient", norm)
         for group in state.optimiser.param_groups:
             group["lr"] = options.rate(self._progress()) * group.get("factor", 1.0)
-        state.optimiser.step()
+        self._stepper.step()
         return value, norm
 
     def _count(self, loss: float, norm: float, items: int) -> None:

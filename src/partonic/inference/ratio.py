@@ -20,6 +20,7 @@ from partonic.fit.loop import FitResult, fit
 from partonic.fit.options import FitOptions
 from partonic.inference import stored
 from partonic.inference.batches import Cutting, LabelledBatches, MorphedBatches, SampleBatches
+from partonic.inference.closed import ClosedForm
 from partonic.inference.morphing import Morphing
 from partonic.inference.networks import WIDTHS, ParameterisedRatio, QuadraticRatio
 from partonic.inference.samples import LabelledSample, MorphedSample, Sample, as_observables, choose, corners_of
@@ -266,11 +267,14 @@ def train_ratio(
 
 
 def objective(method: str, strength: float | None = None) -> Callable[[nn.Module, objectives.RatioBatch], Tensor]:
-    """The objective of a method, of :mod:`partonic.objectives.ratio`."""
-    chosen: Callable[..., Tensor] = getattr(objectives, "alice" if method == "quadratic" else method)
+    """The objective of a method, of :mod:`partonic.objectives.ratio`; plain networks take its gradients in one pass."""
+    if method == "quadratic":
+        return objectives.alice
+    chosen: Callable[..., Tensor] = getattr(objectives, method)
     if method not in WITH_SCORE:
-        return chosen
-    return partial(chosen, strength=WITH_SCORE[method] if strength is None else strength)
+        return ClosedForm(chosen, method)
+    strength = WITH_SCORE[method] if strength is None else strength
+    return ClosedForm(partial(chosen, strength=strength), method, strength)
 
 
 def as_box(box: ArrayLike, p: int) -> Floats:

@@ -48,6 +48,8 @@ class RatioBatch:
 
     def to(self, device: torch.device | str) -> RatioBatch:
         """The same batch with every tensor on ``device``."""
+        if self.x.device == torch.device(device):
+            return self
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{name: value.to(device) for name, value in values.items() if value is not None})
 
@@ -66,48 +68,51 @@ def carl(model: nn.Module, batch: RatioBatch) -> Tensor:
 
     Its logit is :math:`\ln \hat r` (arXiv:1506.02169).
     """
-    return _classifier(estimate(model, batch), batch)
+    return classifier(estimate(model, batch), batch)
 
 
 def rolr(model: nn.Module, batch: RatioBatch) -> Tensor:
     r"""ROLR: squared errors of the ratio and its inverse, :math:`w_0 (1/\hat r - 1/r)^2 + w_1 (\hat r - r)^2`."""
-    return _regression(estimate(model, batch), batch)
+    return regression(estimate(model, batch), batch)
 
 
 def alice(model: nn.Module, batch: RatioBatch) -> Tensor:
     r"""ALICE: the cross entropy with exact labels, :math:`-w_0 \ln s - w_1 \ln(1 - s)` (arXiv:1808.00973)."""
-    return _exact_classifier(estimate(model, batch), batch)
+    return exact_classifier(estimate(model, batch), batch)
 
 
 def cascal(model: nn.Module, batch: RatioBatch, strength: float = STRENGTH) -> Tensor:
     """CASCAL: :func:`carl` and the error of the score."""
     log_ratio, slope = with_slope(model, batch)
-    return _classifier(log_ratio, batch) + strength * score_error(slope, batch)
+    return classifier(log_ratio, batch) + strength * score_error(slope, batch)
 
 
 def rascal(model: nn.Module, batch: RatioBatch, strength: float = STRENGTH) -> Tensor:
     """RASCAL: :func:`rolr` and the error of the score."""
     log_ratio, slope = with_slope(model, batch)
-    return _regression(log_ratio, batch) + strength * score_error(slope, batch)
+    return regression(log_ratio, batch) + strength * score_error(slope, batch)
 
 
 def alices(model: nn.Module, batch: RatioBatch, strength: float = STRENGTH) -> Tensor:
     """ALICES: :func:`alice` and the error of the score."""
     log_ratio, slope = with_slope(model, batch)
-    return _exact_classifier(log_ratio, batch) + strength * score_error(slope, batch)
+    return exact_classifier(log_ratio, batch) + strength * score_error(slope, batch)
 
 
-def _classifier(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
+def classifier(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
+    """The loss of :func:`carl` at an estimate (m, b)."""
     weight = 0.5 * (batch.numerator + batch.denominator)
     return binary_cross_entropy_with_logits(log_ratio, batch.label, weight=weight)
 
 
-def _exact_classifier(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
+def exact_classifier(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
+    """The loss of :func:`alice` at an estimate (m, b)."""
     below = softplus(-log_ratio)
     return 0.5 * ((batch.numerator + batch.denominator) * below + batch.denominator * log_ratio).mean()
 
 
-def _regression(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
+def regression(log_ratio: Tensor, batch: RatioBatch) -> Tensor:
+    """The loss of :func:`rolr` at an estimate (m, b)."""
     inverse = torch.exp(-log_ratio) - torch.exp(-batch.log_ratio)
     direct = torch.exp(log_ratio) - torch.exp(batch.log_ratio)
     return 0.5 * (batch.numerator * inverse.square() + batch.denominator * direct.square()).mean()
