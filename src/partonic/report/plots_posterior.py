@@ -53,7 +53,7 @@ def ranks(histograms: Mapping[str, NDArray[np.int64]]) -> Canvas:
     """Histograms of ranks of the truth, a panel each, with the band in which 95 % of even counts lie.
 
     Args:
-        histograms: name -> (p, bins).
+        histograms: name -> (p, bins), of the same p parameters.
 
     Raises:
         InputError: there is nothing to draw.
@@ -67,9 +67,11 @@ def ranks(histograms: Mapping[str, NDArray[np.int64]]) -> Canvas:
         edges = np.linspace(0, 1, bins + 1)
         ax.axhspan(*binom.interval(0.95, events, 1 / bins), color=MUTED, alpha=0.25, linewidth=0)
         for i, row in enumerate(counts):
-            ax.stairs(row, edges, color=colour_of(i % 8), linewidth=1.1)
-        ax.set(title=plain(name), xlabel="Rank of the truth among draws", ylim=(0, None), xlim=(0, 1))
-    axes[0, 0].set_ylabel("Events")
+            look = {"color": colour_of(i % 8), "linestyle": dashes_of(i)}
+            ax.stairs(row, edges, label=f"theta {i + 1}", linewidth=1.1, **look)
+        ax.set(title=plain(name), xlabel="Rank of the truth among draws", xlim=(0, 1))
+    axes[0, 0].set(ylabel="Events", ylim=(0, None))  # once all panels are filled: they share the axis
+    legend_above(figure, axes[0, 0], columns=5)
     return figure
 
 
