@@ -12,7 +12,7 @@ from partonic.represent.packed import KINEMATIC
     paper="arXiv:2201.08187",
     input="packed",
     invariant=("permutation", "azimuth", "lorentz"),
-    rate=160,
+    rate=220,
     training={"epochs": 10, "learning_rate": 2e-3, "weight_decay": 1e-2, "size": 64},
 )
 class LorentzNetLight(LorentzNet):

@@ -56,11 +56,11 @@ class PairLayers:
 
 
 def in_one_pass(values: Tensor, layers: PairLayers) -> bool:
-    """Whether :func:`received` pays: few channels, on a processor, not rounded, in training or without gradients."""
+    """Whether :func:`received` pays: few channels, single precision on a processor, in training or no gradients."""
     norm = layers.norm
     usual = norm.affine and norm.track_running_stats and norm.momentum is not None and "forward" not in norm.__dict__
-    exact = compiles(values) and not torch.is_autocast_enabled("cpu")
-    return usual and exact and values.shape[1] <= WIDEST and norm.training == torch.is_grad_enabled()
+    single = compiles(values) and values.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return usual and single and values.shape[1] <= WIDEST and norm.training == torch.is_grad_enabled()
 
 
 def invariants(p4: Tensor, graph: Edges) -> Tensor:
@@ -245,13 +245,15 @@ def _first(rows: NDArray[np.int64], pairs: Arrays, start: int, stop: int, out: A
     own, other, seen, weight, _ = pairs
     for i in range(start, stop):
         begin, end, edge = rows[i]
-        at = edge - rows[start, 2]
+        at, n = edge - rows[start, 2], end - begin - 1
+        apart, product = seen[0, edge : edge + n], seen[1, edge : edge + n]
         for c in range(len(own)):
             base, one, two = own[c, i], weight[c, 0], weight[c, 1]
+            before, behind, into = other[c, begin:], other[c, begin + 1 :], out[c, at : at + n]
             for k in range(i - begin):
-                out[c, at + k] = base + other[c, begin + k] + one * seen[0, edge + k] + two * seen[1, edge + k]
-            for k in range(i - begin, end - begin - 1):
-                out[c, at + k] = base + other[c, begin + k + 1] + one * seen[0, edge + k] + two * seen[1, edge + k]
+                into[k] = base + before[k] + one * apart[k] + two * product[k]
+            for k in range(i - begin, n):
+                into[k] = base + behind[k] + one * apart[k] + two * product[k]
 
 
 @compiled
@@ -288,14 +290,16 @@ def _layers(row: Array, norm: Arrays, layers: Arrays, work: Arrays, gates: Array
     width, n = row.shape
     zero, one = row.dtype.type(0), row.dtype.type(1)
     for c in range(width):
+        slope, shift = norm[0][c], norm[1][c]
         for k in range(n):
-            hidden[c, k] = max(row[c, k] * norm[0][c] + norm[1][c], zero)
+            hidden[c, k] = max(row[c, k] * slope + shift, zero)
     np.dot(weight, hidden, message)
     gates[:n] = level[0]
     for c in range(width):
+        slope, shift = gate[0, c], bias[c]
         for k in range(n):
-            message[c, k] = max(message[c, k] + bias[c], zero)
-            gates[k] += message[c, k] * gate[0, c]
+            message[c, k] = max(message[c, k] + shift, zero)
+            gates[k] += message[c, k] * slope
     for k in range(n):
         gates[k] = one / (one + np.exp(-gates[k]))
     for c in range(width):
@@ -305,9 +309,10 @@ def _layers(row: Array, norm: Arrays, layers: Arrays, work: Arrays, gates: Array
         np.dot(push, row, moved)
         pulls[:n] = zero
         for c in range(width):
+            slope, shift = pull[0, c], lift[c]
             for k in range(n):
-                moved[c, k] = max(moved[c, k] + lift[c], zero)
-                pulls[k] += moved[c, k] * pull[0, c]
+                moved[c, k] = max(moved[c, k] + shift, zero)
+                pulls[k] += moved[c, k] * slope
 
 
 @compiled
@@ -333,8 +338,7 @@ def _send(
             begin, end, edge = rows[i]
             at = edge - rows[start, 2]
             for c in range(width):
-                for k in range(at, at + end - begin - 1):
-                    sums[c, i] += row[c, k]
+                sums[c, i] = _total(row[c, at : at + end - begin - 1])
             if len(layers[5]) > 0:
                 for k in range(end - begin - 1):
                     j = begin + k + (begin + k >= i)
@@ -393,20 +397,17 @@ def _receive(
         if len(layers[5]) > 0:
             _pulled(rows, (start, stop), pairs[4], given[1], pulls, drawn, back[4])
             for c in range(width):
-                slope = lift = zero
+                of_pull[0, c] += _product(drawn[:n], moved[c])
+                factor = pull[0, c]
                 for k in range(n):
-                    slope += drawn[k] * moved[c, k]
-                    moved[c, k] = drawn[k] * pull[0, c] if moved[c, k] > zero else zero
-                    lift += moved[c, k]
-                of_pull[0, c] += slope
-                of_lift[c] += lift
+                    moved[c, k] = drawn[k] * factor if moved[c, k] > zero else zero
+                of_lift[c] += _total(moved[c])
             of_push += np.dot(moved, row.T)
             np.dot(back_push, moved, sent)
         for i in range(start, stop):
             at = rows[i, 2] - rows[start, 2]
             for c in range(width):
-                for k in range(at, at + rows[i, 1] - rows[i, 0] - 1):
-                    sent[c, k] += given[0][c, i]
+                sent[c, at : at + rows[i, 1] - rows[i, 0] - 1] += given[0][c, i]
         drawn[:n] = zero
         for c in range(width):
             for k in range(n):
@@ -415,26 +416,23 @@ def _receive(
             drawn[k] *= gates[k] * (one - gates[k])
             of_level[0] += drawn[k]
         for c in range(width):
-            slope = lift = zero
+            of_gate[0, c] += _product(drawn[:n], message[c])
+            factor = gate[0, c]
             for k in range(n):
-                slope += drawn[k] * message[c, k]
-                sent[c, k] = sent[c, k] * gates[k] + drawn[k] * gate[0, c] if message[c, k] > zero else zero
-                lift += sent[c, k]
-            of_gate[0, c] += slope
-            of_bias[c] += lift
+                sent[c, k] = sent[c, k] * gates[k] + drawn[k] * factor if message[c, k] > zero else zero
+            of_bias[c] += _total(sent[c])
         of_weight += np.dot(sent, hidden.T)
         first = width * rows[start, 2]
         value = values[first : first + width * n].reshape(width, n)
         np.dot(back_weight, sent, value)
         _first(rows, pairs, start, stop, row)
         for c in range(width):
-            level = tilt = zero
+            centre = norm[2][c]
             for k in range(n):
                 value[c, k] = value[c, k] if hidden[c, k] > zero else zero
-                level += value[c, k]
-                tilt += value[c, k] * (row[c, k] - norm[2][c])
-            of_norm[0, c] += level
-            of_norm[1, c] += tilt * norm[3][c]
+                row[c, k] -= centre
+            of_norm[0, c] += _total(value[c])
+            of_norm[1, c] += _product(value[c], row[c]) * norm[3][c]
         start = stop
 
 
@@ -451,25 +449,45 @@ def _normalised(
         row, edge = room[0, : width * n].reshape(width, n), rows[start, 2]
         value = values[width * edge : width * (edge + n)].reshape(width, n)
         _first(rows, pairs, start, stop, row)
+        apart, product = pairs[2][0, edge : edge + n], pairs[2][1, edge : edge + n]
+        of_apart, of_product = back[2][0, edge : edge + n], back[2][1, edge : edge + n]
         for c in range(width):
             level, tilt = kind(mean[0, c]), kind(mean[1, c]) * inverse[c]
-            one = two = kind(0)
+            factor, centre, one, two = scale[c], middle[c], weight[c, 0], weight[c, 1]
+            drawn = row[c]
             for k in range(n):
-                row[c, k] = scale[c] * (value[c, k] - level - tilt * (row[c, k] - middle[c]))
-                one += row[c, k] * pairs[2][0, edge + k]
-                two += row[c, k] * pairs[2][1, edge + k]
-                back[2][0, edge + k] += row[c, k] * weight[c, 0]
-                back[2][1, edge + k] += row[c, k] * weight[c, 1]
-            back[3][c, 0] += one
-            back[3][c, 1] += two
+                drawn[k] = factor * (value[c, k] - level - tilt * (drawn[k] - centre))
+            back[3][c, 0] += _product(drawn, apart)
+            back[3][c, 1] += _product(drawn, product)
+            for k in range(n):
+                of_apart[k] += one * drawn[k]
+            for k in range(n):
+                of_product[k] += two * drawn[k]
         for i in range(start, stop):
             begin, end, at = rows[i]
             at -= edge
             for c in range(width):
+                drawn = row[c, at : at + end - begin - 1]
+                back[0][c, i] = _total(drawn)
+                before, behind = back[1][c, begin:], back[1][c, begin + 1 :]
                 for k in range(i - begin):
-                    back[0][c, i] += row[c, at + k]
-                    back[1][c, begin + k] += row[c, at + k]
+                    before[k] += drawn[k]
                 for k in range(i - begin, end - begin - 1):
-                    back[0][c, i] += row[c, at + k]
-                    back[1][c, begin + k + 1] += row[c, at + k]
+                    behind[k] += drawn[k]
         start = stop
+
+
+@compiled
+def _product(one: Array, two: Array) -> Any:
+    total = one.dtype.type(0)
+    for k in range(len(one)):
+        total += one[k] * two[k]
+    return total
+
+
+@compiled
+def _total(values: Array) -> Any:
+    total = values.dtype.type(0)
+    for k in range(len(values)):
+        total += values[k]
+    return total

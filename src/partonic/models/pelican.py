@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.nn.functional import leaky_relu, linear
 
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
+from partonic.models.matrix_pass import SLOPE, in_one_pass, totals
 from partonic.represent.edges import Edges, add_transposed, edges, gather, spread
 from partonic.represent.packed import KINEMATIC
 from partonic.represent.references import BEAMS, dot, squeeze, with_references
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from partonic.represent.batch import PackedJets
 
 MAPS = 15  # linear maps from matrices to matrices that commute with permutations
-SLOPE = 0.01  # of the leaky ReLU
 
 
 class MatrixMap(nn.Module):
@@ -119,6 +119,7 @@ class PELICAN(nn.Module):
         outputs: int = 1,
     ) -> None:
         super().__init__()
+        self.channels, self.dropout = channels, dropout
         self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
         self.scalars = slice(0 if beams else 1, None)  # without references there is nothing to tell them from
         self.enter = MatrixMap(1 + beams + features - KINEMATIC, channels)
@@ -137,11 +138,19 @@ class PELICAN(nn.Module):
 
     def of_matrix(self, matrix: Tensor, graph: Edges) -> Tensor:
         """Logits from invariants on the edges, (edges, inputs)."""
-        jet = segments(graph.offsets)
         size = lengths(graph.offsets)[:, None].to(matrix)
+        return logits(self.leave(self._totals(matrix, graph, size) / size**2))
+
+    def _totals(self, matrix: Tensor, graph: Edges, size: Tensor) -> Tensor:
+        """Sums over each jet's matrix and its diagonal behind all blocks, (jets, 2 channels)."""
+        blocks = cast("list[Block]", list(self.blocks))
+        if in_one_pass(matrix, self.channels, self.dropout if self.training else 0.0):
+            weights = [(block.layer.weight, block.layer.bias, block.norm.weight, block.mix.weight) for block in blocks]
+            stacked = [torch.stack(one) for one in zip(*weights, strict=True)]
+            return totals(matrix, graph.offsets, self.enter.weight, stacked, torch.finfo(matrix.dtype).eps)
+        jet = segments(graph.offsets)
         matrix = self.enter(matrix, graph, jet, size)
-        for block in self.blocks:
+        for block in blocks:
             matrix = block(matrix, graph, jet, size)
         rows, _, diagonal = gather(matrix, graph)
-        means = torch.cat([segment_sum(rows, graph.offsets), segment_sum(diagonal, graph.offsets)], dim=1) / size**2
-        return logits(self.leave(means))
+        return torch.cat([segment_sum(rows, graph.offsets), segment_sum(diagonal, graph.offsets)], dim=1)

@@ -12,7 +12,7 @@ from partonic.represent.packed import KINEMATIC
     paper="arXiv:2307.16506",
     input="packed",
     invariant=("permutation", "azimuth", "lorentz"),
-    rate=280,
+    rate=900,
     training={"epochs": 12, "learning_rate": 1e-2, "weight_decay": 0.0, "size": 64},
 )
 class PELICAN1k(PELICAN):
