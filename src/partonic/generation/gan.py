@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from partonic.objectives.mmd import Kernel
 
 Floats = NDArray[np.float64]
 WATCHED = 4_000  # events on which an epoch is judged, at most
+JUDGED = 1_000  # of these of which the peaks are compared, at least where there are so many
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,11 @@ class GanOptions:
         hidden: widths of the hidden layers of the generator.
         critic: widths of the hidden layers of its critic.
         latent: number of noise values an event.
+        spheres: how many times three of them make a direction in space, as decays need.
         penalty: of the critic's gradient (arXiv:1705.09367), 0 for none.
         spectral: whether the critic's matrices are divided by their largest singular value (arXiv:1802.05957).
+        marginals: strength of a comparison of single numbers, and of random mixtures of two, by their squared
+            distance :math:`W_2^2`, 0 for none; it takes no negative weights.
         turns: updates of the critic for each of the generator.
         knots: of maps that make each coordinate about Gaussian; 0 leaves them straight, with mean 0 and spread 1.
         size: events of a batch.
@@ -56,8 +61,10 @@ class GanOptions:
     hidden: Sequence[int] = (128, 128, 128)
     critic: Sequence[int] = (128, 128, 128)
     latent: int = 32
+    spheres: int = 0
     penalty: float = 0.01
     spectral: bool = False
+    marginals: float = 0.0
     turns: int = 1
     knots: int = 0
     size: int = 512
@@ -73,6 +80,12 @@ class GanOptions:
                 "an adversarial network needs 1 noise value, batches of 2 events or more and a penalty of 0 or above, "
                 f"not {self.latent}, {self.size} and {self.penalty}"
             )
+        if not 0 <= 3 * self.spheres <= self.latent:
+            raise InputError(
+                f"{self.spheres} directions take {3 * self.spheres} of the noise values, and there are {self.latent}"
+            )
+        if not 0 <= self.marginals < math.inf:
+            raise InputError(f"the comparison of single numbers needs a strength of 0 or above, not {self.marginals}")
         if 0 < self.knots < 3 or self.knots < 0:
             raise InputError(f"maps need 3 knots or more, or 0 for straight coordinates, not {self.knots}")
 
@@ -84,6 +97,8 @@ class Peaks:
     Args:
         quantities: gives them, (b, m), of physical values (b, k) as tensors; differentiable, as
             :class:`InvariantMasses`.
+        of_coordinates: whether they are given the coordinates (b, d) instead, as
+            :meth:`~partonic.generation.rest_frames.RestFrames.resonances` takes.
         widths: of the kernel, in the units of the quantities; several see a peak both from far and near.
         kind: of the kernel, see :class:`~partonic.objectives.mmd.Kernel`.
         strength: what the sum of their discrepancies is multiplied by in the loss.
@@ -95,6 +110,7 @@ class Peaks:
     kind: str = "breit-wigner"
     strength: float = 1.0
     events: int = 256
+    of_coordinates: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +195,8 @@ def train_gan(
         table: the sample; weights may be negative.
         coordinates: in which it is learned.
         options: those of :class:`GanOptions` if None.
-        peaks: quantities that are compared beside; it needs straight coordinates.
+        peaks: quantities that are compared beside; it needs straight coordinates, or quantities of coordinates and no
+            knots.
         seed: of the initial weights and the order of the events.
         directory: where the training saves its state, to go on after an interruption.
         device: where to train.
@@ -192,15 +209,22 @@ def train_gan(
     chosen = options or GanOptions()
     fitted, given = seen_coordinates(table, coordinates, chosen.knots), given_of(table)
     circles = sum(fitted.circular)
+    if chosen.marginals and not (table.weight >= 0).all():
+        raise InputError("the comparison of single numbers takes no negative weights; use marginals=0")
     sizes = {"lines": len(fitted.circular) - circles, "circles": circles, "context": table.context.shape[1]}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        maker = {**sizes, "latent": chosen.latent, "hidden": list(chosen.hidden)}
+        maker = {**sizes, "latent": chosen.latent, "hidden": list(chosen.hidden), "spheres": chosen.spheres}
         network = NoiseGenerator(**maker)
         opponents = Opponents(network, Critic(**sizes, hidden=chosen.critic, spectral=chosen.spectral))
     term = None if peaks is None else _term(peaks, fitted)
     game = Game(
-        CriticLoss(chosen.penalty), GeneratorLoss(term), Distance(term), chosen.turns, chosen.pace, momentum=0.5
+        CriticLoss(chosen.penalty),
+        GeneratorLoss(term, chosen.marginals),
+        Distance(None if term is None else replace(term, events=max(term.events, JUDGED))),
+        chosen.turns,
+        chosen.pace,
+        momentum=0.5,
     )
     kept, held = held_out(seen_sample(table, fitted, given), chosen.validation, seed)
     fitting = FitOptions(
@@ -225,16 +249,18 @@ def train_gan(
 def _term(peaks: Peaks, coordinates: Fitted) -> Resonances:
     """The discrepancy as a function of rows as the networks see them."""
     base = coordinates.base
-    maps = list(zip(base.maps, coordinates.maps, strict=True)) if isinstance(base, Columns) else []
-    if not maps or not all(isinstance(one, Straight | Circular) for pair in maps for one in pair):
+    rows: list[Sequence[Any]] = [coordinates.maps]
+    if not peaks.of_coordinates:
+        rows.insert(0, base.maps if isinstance(base, Columns) else ())
+    if not all(row and all(isinstance(one, Straight | Circular) for one in row) for row in rows):
         raise InputError(
-            "a discrepancy of masses needs straight coordinates (Columns of Straight or Circular maps, knots=0), not "
-            f"{type(base).__name__}"
+            "a discrepancy of masses needs straight coordinates (Columns of Straight or Circular maps, or quantities "
+            f"of coordinates, and knots=0), not {type(base).__name__} with {type(coordinates.maps[0]).__name__} maps"
         )
-    outer, inner = (
-        np.array([(one.centre, getattr(one, "scale", 1.0)) for one in row]).T for row in zip(*maps, strict=True)
-    )
-    centre, scale = outer[0] + outer[1] * inner[0], outer[1] * inner[1]
+    centre, scale = np.zeros(len(coordinates.maps)), np.ones(len(coordinates.maps))
+    for row in reversed(rows):
+        of_map = np.array([(one.centre, getattr(one, "scale", 1.0)) for one in row])
+        centre, scale = of_map[:, 0] + of_map[:, 1] * centre, of_map[:, 1] * scale
     shift, unit = (torch.from_numpy(each.astype(np.float32)) for each in (centre, scale))
 
     def quantities(seen: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from partonic.core.errors import FileError, InputError, PartonicError
-from partonic.generation import coordinates, decays, lines
+from partonic.generation import coordinates, decays, lines, rest_frames
 from partonic.generation.coordinates import Coordinates
 from partonic.models.variational import make_variational
 
@@ -19,7 +19,7 @@ KINDS: dict[str, Any] = {
         *(lines.Straight, lines.Logarithm, lines.Boxed, lines.Circular, lines.Resonant),
         *(lines.Gaussianised, lines.Unrolled, lines.Evened),
         *(coordinates.Columns, coordinates.Pair, coordinates.Fitted),
-        *(decays.Decay, decays.Decays),
+        *(decays.Decay, decays.Decays, rest_frames.RestFrames),
     )
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -38,15 +39,23 @@ class NoiseGenerator(nn.Module):
         context: number of given values.
         latent: number of noise values.
         hidden: widths of the hidden layers.
+        spheres: how many times three of the last noise values are scaled to the length of the root of 3: a direction
+            in space, of which a decay of a fixed mass needs only a straight function.
     """
 
-    def __init__(self, lines: int, circles: int, context: int, latent: int, hidden: Sequence[int]) -> None:
+    def __init__(
+        self, lines: int, circles: int, context: int, latent: int, hidden: Sequence[int], spheres: int = 0
+    ) -> None:
         super().__init__()
-        self.lines, self.latent = lines, latent
+        self.lines, self.latent, self.spheres = lines, latent, spheres
         self.net = leaky(latent + context, *hidden, lines + 2 * circles)
 
     def forward(self, noise: Tensor, context: Tensor) -> Tensor:
         """Rows (b, lines + 2 circles) of noise (b, latent) at context (b, c)."""
+        if self.spheres:
+            start = self.latent - 3 * self.spheres
+            points = nn.functional.normalize(noise[:, start:].reshape(len(noise), self.spheres, 3), dim=2)
+            noise = torch.cat([noise[:, :start], math.sqrt(3) * points.flatten(1)], 1)
         return on_circles(self.net(torch.cat([noise, context], 1)), self.lines)
 
 

@@ -74,20 +74,20 @@ class Kernel:
 def discrepancy(
     x: Tensor, y: Tensor, kernel: Kernel, weight_x: Tensor | None = None, weight_y: Tensor | None = None
 ) -> Tensor:
-    """MMD^2 of one quantity between two weighted samples, a scalar; 0 is expected of equal distributions.
+    """MMD^2 of each quantity between two weighted samples, (...); 0 is expected of equal distributions.
 
     No event is compared with itself, so that the estimate has no bias and may come out below 0. Memory and time go
     with the product of the numbers of events.
 
     Args:
-        x: (n,), two or more.
-        y: (m,), two or more.
+        x: (..., n), the events last, two or more.
+        y: (..., m), two or more.
         kernel: of the difference.
         weight_x: (n,), ones if None.
         weight_y: (m,), ones if None.
     """
-    v = torch.ones_like(x) if weight_x is None else weight_x
-    w = torch.ones_like(y) if weight_y is None else weight_y
+    v = x.new_ones(x.shape[-1]) if weight_x is None else weight_x
+    w = y.new_ones(y.shape[-1]) if weight_y is None else weight_y
     across = pair_sum(x, y, v, w, kernel) / (v.sum() * w.sum())
     return _within(x, v, kernel) + _within(y, w, kernel) - 2 * across
 
@@ -99,13 +99,13 @@ def _within(x: Tensor, weight: Tensor, kernel: Kernel) -> Tensor:
 
 
 def pair_sum(x: Tensor, y: Tensor, v: Tensor, w: Tensor, kernel: Kernel) -> Tensor:
-    r"""The sum :math:`\sum_{ij} v_i w_j k(x_i - y_j)`, a scalar, and its first derivative by x and y.
+    r"""The sum :math:`\sum_{ij} v_i w_j k(x_i - y_j)` of each quantity, (...), and its first derivative by x and y.
 
     Several times faster than what torch differentiates by itself: no matrix is kept.
 
     Args:
-        x: (n,).
-        y: (m,).
+        x: (..., n).
+        y: (..., m).
         v: (n,), not differentiated.
         w: (m,), not differentiated.
         kernel: of the difference.
@@ -120,16 +120,16 @@ class _PairSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, v: Tensor, w: Tensor, kernel: Kernel) -> Tensor:
         """The sum; its derivatives are kept."""
-        total, of_x, of_y = x.new_zeros(()), torch.zeros_like(x), torch.zeros_like(y)
-        for start in range(0, len(x), ROWS):
+        total, of_x, of_y = x.new_zeros(x.shape[:-1]), torch.zeros_like(x), torch.zeros_like(y)
+        for start in range(0, x.shape[-1], ROWS):
             rows = slice(start, start + ROWS)
-            apart = x[rows, None] - y[None, :]
+            apart = x[..., rows, None] - y[..., None, :]
             if not any(ctx.needs_input_grad):
-                total += v[rows] @ (kernel(apart) @ w)
+                total += kernel(apart) @ w @ v[rows]
                 continue
             value, slope = kernel.with_slope(apart)
-            total += v[rows] @ (value @ w)
-            of_x[rows] = v[rows] * (slope @ w)
+            total += value @ w @ v[rows]
+            of_x[..., rows] = v[rows] * (slope @ w)
             if ctx.needs_input_grad[1]:
                 of_y -= w * (v[rows] @ slope)
         ctx.save_for_backward(of_x, of_y)
@@ -139,4 +139,5 @@ class _PairSum(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """The derivatives, times that of what the sum goes into."""
         of_x, of_y = ctx.saved_tensors
-        return gradients[0] * of_x, gradients[0] * of_y, None, None, None
+        up = gradients[0][..., None]
+        return up * of_x, up * of_y, None, None, None

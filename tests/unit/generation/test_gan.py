@@ -164,7 +164,41 @@ def test_bad_input_is_refused():
         InvariantMasses(((0, 2),), (0.0, 0.0))
 
 
-@pytest.mark.parametrize("changes", [{"latent": 0}, {"size": 1}, {"penalty": -1.0}, {"knots": 2}, {"knots": -1}])
+def test_noise_has_directions():
+    """Of three numbers made directions a straight net gives points on an ellipsoid: here on a sphere."""
+    network = NoiseGenerator(3, 0, 0, 5, (), spheres=1)
+    with torch.no_grad():
+        network.net[0].weight.copy_(torch.cat([torch.zeros(3, 2), torch.eye(3)], 1))
+    made = network(torch.randn(100, 5), torch.zeros(100, 0))
+    assert made.norm(dim=1).detach().numpy() == pytest.approx(3**0.5 * np.ones(100), rel=1e-5)
+    assert made.std(0).min() > 0.7
+    with pytest.raises(InputError, match="2 directions take 6 of the noise values, and there are 5"):
+        GanOptions(latent=5, spheres=2)
+
+
+def test_peaks_may_be_of_coordinates():
+    """The term must see what the coordinates are before their mean is taken off."""
+    events, seen = sample(), []
+
+    def watching(values):
+        seen.append(values.detach())
+        return values[:, :1]
+
+    peaks = Peaks(watching, (1.0,), of_coordinates=True)
+    train_gan(events, MAPS, GanOptions(**{**SMALL, "epochs": 1}), peaks=peaks)
+    u = MAPS.forward(events.values)[:, [0, 2]]
+    assert np.abs(seen[1].numpy()[:, None, [0, 2]] - u[None]).sum(axis=2).min(axis=1).max() < 1e-4
+
+
+def test_a_comparison_of_single_numbers_takes_no_negative_weights():
+    events = sample(weight=np.where(np.arange(400) < 20, -1.0, 1.0), signed=True)
+    with pytest.raises(InputError, match="takes no negative weights; use marginals=0"):
+        train_gan(events, MAPS, GanOptions(**SMALL, marginals=1.0))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"marginals": -1.0}, {"latent": 0}, {"size": 1}, {"penalty": -1.0}, {"knots": 2}, {"knots": -1}]
+)
 def test_bad_options_are_refused(changes):
     with pytest.raises(InputError, match="not"):
         GanOptions(**changes)

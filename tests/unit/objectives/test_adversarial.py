@@ -10,7 +10,15 @@ from torch import nn
 
 from partonic.fit.adversarial import Opponents
 from partonic.models.gan import Critic, NoiseGenerator, on_circles
-from partonic.objectives.adversarial import CriticLoss, Distance, GeneratorLoss, Resonances, sliced_distance
+from partonic.objectives.adversarial import (
+    PAIRINGS,
+    CriticLoss,
+    Distance,
+    GeneratorLoss,
+    Resonances,
+    marginal_distance,
+    sliced_distance,
+)
 from partonic.objectives.generative import DensityBatch
 from partonic.objectives.mmd import Kernel, discrepancy
 
@@ -99,6 +107,32 @@ def test_sliced_distance_is_scipys_along_a_line():
         *(torch.from_numpy(one.astype(np.float32)) for one in (v, w)),
     )
     assert found.item() == pytest.approx(wasserstein_distance(x, y, v, w), rel=1e-4)
+
+
+def test_marginal_distance_of_equal_shapes_is_that_of_means_and_spreads():
+    """W2^2 of x and a + b x is (a + (b - 1) m)^2 + (b - 1)^2 s^2; a direction of two such columns is another one."""
+    rng = np.random.default_rng(6)
+    x = torch.from_numpy(rng.normal(size=(4000, 1)))
+    one = torch.ones(4000, dtype=torch.double)
+    y = 0.5 + 2 * x
+    expected = (0.5 + x.mean()) ** 2 + x.var(correction=0)
+    assert marginal_distance(x, y, one, one).item() == pytest.approx(expected.item(), rel=1e-9)
+    both = marginal_distance(torch.cat([x, x], 1), torch.cat([y, y], 1), one, one)
+    assert both.item() == pytest.approx(
+        (2 + 2 * PAIRINGS) * expected.item(), rel=1e-6
+    )  # c^2 + s^2 = 1 of 2 (c + s)^2 and 2 (c - s)^2
+
+
+def test_marginal_distance_counts_weights_as_repetitions():
+    """Of 9 events and 39 repetitions: no middle of a share of one is where a share of the other ends."""
+    rng = np.random.default_rng(7)
+    x, y = (torch.from_numpy(rng.normal(size=(n, 1))) for n in (9, 20))
+    w = 1 + torch.arange(20) % 3
+    found = marginal_distance(x, y, torch.ones(9).double(), w.double())
+    repeated = y.repeat_interleave(w, dim=0)[:, 0].sort().values
+    at = ((torch.arange(9) + 0.5) / 9 * len(repeated)).ceil().long() - 1
+    assert found.item() == pytest.approx((x[:, 0].sort().values - repeated[at]).square().mean().item(), rel=1e-9)
+    assert marginal_distance(y, y.clone(), w.double(), w.double()).item() == 0
 
 
 def test_networks_see_angles_as_points_on_a_circle():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from partonic.core.errors import InputError, UnknownNameError
-from partonic.recipes.gan_lhc_events import GanLhcEvents, _chain, _least_spread, _masses, _straight
+from partonic.recipes.gan_lhc_events import GanLhcEvents, _chain, _masses, _rest_frames, _spreads
 from partonic.simulators.top_pairs import TOP_MASS, W_MASS, top_pairs
 
 
@@ -14,6 +14,7 @@ from partonic.simulators.top_pairs import TOP_MASS, W_MASS, top_pairs
         ({"methods": ()}, "at least one"),
         ({"methods": ("plain", "plain")}, "each method once"),
         ({"strength": 0.0}, "--methods plain does without"),
+        ({"marginals": -1.0}, "single numbers must be 0 or above"),
         ({"updates": 0}, "updates must be 1 or more"),
         ({"compared": 1}, "compared must be 2 or more"),
     ],
@@ -38,7 +39,7 @@ def test_the_truth_has_its_masses_and_keeps_them_through_both_coordinates():
     values = top_pairs(2000, seed=5)[:, :, 1:].reshape(-1, 18)
     masses = _masses(values)
     assert np.median(masses, axis=0) == pytest.approx([W_MASS, W_MASS, TOP_MASS, TOP_MASS], abs=0.3)
-    for coordinates in (_chain(), _straight()):
+    for coordinates in (_chain(), _rest_frames()):
         assert coordinates.inverse(coordinates.forward(values)) == pytest.approx(values, abs=1e-3)
     u = np.random.default_rng(1).normal(size=(200, 16))
     made = _chain().inverse(u)
@@ -46,10 +47,10 @@ def test_the_truth_has_its_masses_and_keeps_them_through_both_coordinates():
     assert _masses(made)[:, 0] == pytest.approx(W_MASS, abs=30)
 
 
-def test_the_momentum_that_spreads_least():
-    """Of two Gaussian columns, one a tenth too narrow: the error is that of Gaussian standard deviations."""
+def test_the_momenta_that_spread_least_and_most():
+    """Of two Gaussian columns, a tenth too narrow and too wide: the errors are those of Gaussian deviations."""
     rng = np.random.default_rng(3)
     truth, values = rng.normal(size=(40_000, 2)) * [1.0, 50.0], rng.normal(size=(10_000, 2)) * [1.1, 45.0]
-    found = _least_spread(truth, values)
-    assert found.error == pytest.approx(0.9 * np.sqrt(0.5 / 10_000 + 0.5 / 40_000), rel=0.1)
-    assert abs(found.value - 0.9) < 4 * found.error
+    for found, expected in zip(_spreads(truth, values), (0.9, 1.1), strict=True):
+        assert found.error == pytest.approx(expected * np.sqrt(0.5 / 10_000 + 0.5 / 40_000), rel=0.1)
+        assert abs(found.value - expected) < 4 * found.error
