@@ -57,6 +57,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "seeds": 3,
         "minutes": 30.0,
         "window": "faithful",
+        "other_minutes": 10.0,
         "others": (
             *("dnn", "resnet", "pcnn", "lstm", "gru", "recursive", "treenin", "lola", "lbn", "efn", "particlenet"),
             *("part", "lorentznet", "pelican", "lgatr-slim", "lundnet", "lundnet-light"),
@@ -102,6 +103,7 @@ class TopTagging:
         minutes: at most so many minutes of processor time a training takes on a core like that of the documented
             benchmarks: fewer epochs for slower models and larger samples, one at least.
         others: further taggers, trained once on fewer jets and compared on fewer.
+        other_minutes: as ``minutes``, for each of these.
         other_jets: number of their training jets, fewer for those that see less in an epoch of these minutes.
         other_test: number of test jets on which they are compared.
         data: files of jets with labels instead of a simulation, as the published Landscape files.
@@ -120,6 +122,7 @@ class TopTagging:
     seeds: int = 1
     minutes: float | None = None
     others: tuple[str, ...] = ()
+    other_minutes: float | None = None
     other_jets: int = 50_000
     other_test: int = 20_000
     data: tuple[Path, ...] = ()
@@ -137,8 +140,10 @@ class TopTagging:
             raise InputError(f"top-tagging needs a model; there are: {', '.join(models.names())}")
         if not all(share > 0 for share in self.fractions):
             raise InputError(f"fractions must be above 0, not {self.fractions}")
-        if self.minutes is not None and not self.minutes > 0:
-            raise InputError(f"minutes must be above 0, not {self.minutes}")
+        for name in ("minutes", "other_minutes"):
+            allowed = getattr(self, name)
+            if allowed is not None and not allowed > 0:
+                raise InputError(f"{name} must be above 0, not {allowed}")
         if self.data and self.test_background:
             raise InputError("test_background is simulated, and data are given: put the jets into the files")
         named = (*self.models, *self.others)
@@ -181,10 +186,10 @@ class TopTagging:
             parts = self._samples(context)
         labels = {name: labels_of(part) for name, part in parts.items()}
         test, weights = parts["test"], parts["test"].weight()
-        trained = {name: self._train(context, name, parts, self.seeds) for name in self.models}
+        trained = {name: self._train(context, name, parts, self.seeds, self.minutes) for name in self.models}
         known, known_jets = self._train_known(context) if self.truth_jets else ({}, None)
         for name in self.others:
-            self._train(context, name, self._once(name, parts), 1)
+            self._train(context, name, self._once(name, parts), 1, self.other_minutes)
         if rank() > 0:
             return result  # the first process measures what all have trained
         taggers = [scored(result, name, trainings, test, context.device) for name, trainings in trained.items()]
@@ -228,20 +233,26 @@ class TopTagging:
         return {name: share / sum(self.fractions) for name, share in zip(FRACTIONS, self.fractions, strict=True)}
 
     def _train(
-        self, context: Context, name: str, parts: Mapping[str, Events], seeds: int, prefix: str = ""
+        self,
+        context: Context,
+        name: str,
+        parts: Mapping[str, Events],
+        seeds: int,
+        minutes: float | None,
+        prefix: str = "",
     ) -> list[Training]:
         """Trainings of one model, each within its time."""
         epochs = self.epochs
-        if self.minutes is not None:
-            _, allowed = affordable(name, len(parts["train"]), self.minutes)
+        if minutes is not None:
+            _, allowed = affordable(name, len(parts["train"]), minutes)
             epochs = allowed if epochs is None else min(allowed, epochs)
         return trainings(context, name, parts, self.seed, seeds, f"{prefix}{name}", epochs=epochs)
 
     def _once(self, name: str, parts: Mapping[str, Events]) -> dict[str, Events]:
         """Fewer jets for a further tagger: as many as it has time for, a tenth to choose the epoch, some to test on."""
         numbers = {"train": self.other_jets, "validation": self.other_jets // 10, "test": self.other_test}
-        if self.minutes is not None:
-            numbers["train"], _ = affordable(name, self.other_jets, self.minutes)
+        if self.other_minutes is not None:
+            numbers["train"], _ = affordable(name, self.other_jets, self.other_minutes)
         return {
             part: parts[part][drawn(labels_of(parts[part]), number, 1, self.seed)] for part, number in numbers.items()
         }
@@ -251,7 +262,7 @@ class TopTagging:
         result, taggers = context.result, []
         for name in self.others:
             few = self._once(name, parts)
-            training = self._train(context, name, few, 1)
+            training = self._train(context, name, few, 1, self.other_minutes)
             taggers.append(replace(scored(result, name, training, few["test"], context.device), jets=len(few["train"])))
         rows = drawn(labels_of(parts["test"]), self.other_test, 1, self.seed)
         test = parts["test"][rows]
@@ -269,7 +280,9 @@ class TopTagging:
         rng = generator(self.seed, 1)
         theta = (rng.random(self.truth_jets) < 0.5).astype(float)
         parts = KNOWN.simulate(theta, self.truth_jets, rng).split(FRACTIONS, self.seed)
-        trained = {name: self._train(context, name, parts, 1, "known-")[0].trained for name in self.models}
+        trained = {
+            name: self._train(context, name, parts, 1, self.minutes, "known-")[0].trained for name in self.models
+        }
         return trained, parts["test"]
 
     def _truth(self, context: Context, trained: Mapping[str, Trained], test: Events) -> Section:

@@ -14,6 +14,7 @@ from partonic.recipes.top_tagging import TopTagging
     [
         ({"fractions": (1, 0, 2)}, "fractions must be above 0"),
         ({"minutes": 0.0}, "minutes must be above 0"),
+        ({"other_minutes": -1.0}, "other_minutes must be above 0"),
         ({"others": ("pfn",)}, "a model is named twice: trees, cnn, pfn, pfn"),
         ({"others": ("pfm",)}, "did you mean 'pfn'"),
         ({"other_jets": 10}, "other_jets must be 100 or more"),
@@ -48,6 +49,7 @@ def test_further_background_and_taggers_on_fewer_jets(tmp_path):
         other_jets=140,
         other_test=160,
         minutes=0.01,
+        other_minutes=0.01,
         truth_jets=0,
     )
     result = Result.load(launch.start("top-tagging", recipe, tmp_path / "run", workers=1).path)
