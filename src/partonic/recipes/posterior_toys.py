@@ -133,7 +133,7 @@ class PosteriorToys:
         exact = [problem.posterior(event, self.draws, rng) for event in seen]
         rows, shown = [], {"exact": exact[0]}
         for way in self.methods:
-            found = [self._draw(problem, learned.get(way), event, rng) for event in seen]
+            found = self._draw(problem, learned.get(way), seen, rng)
             shown[way.upper()] = found[0].theta
             rows.append({"method": way.upper(), **_compared(found, exact, self.seed)})
             result.summary[f"AUC of {way.upper()} on {name}"] = rows[-1]["AUC against exact draws"]
@@ -166,14 +166,19 @@ class PosteriorToys:
             ).save(file)  # fmt: skip
         return Posterior.load(file)
 
-    def _draw(self, problem: _Problem, posterior: Posterior | None, event: Floats, rng: np.random.Generator) -> _Draws:
+    def _draw(
+        self, problem: _Problem, posterior: Posterior | None, seen: Floats, rng: np.random.Generator
+    ) -> list[_Draws]:
+        """Draws at each event (m, d), by rejection where there is no learned posterior."""
         if posterior is not None:
-            return _Draws(posterior.sample(event, self.draws, rng), np.full(self.draws, 1 / self.draws))
+            drawn = posterior.sample(seen, self.draws, rng)
+            return [_Draws(each, np.full(self.draws, 1 / self.draws)) for each in drawn.swapaxes(0, 1)]
         from partonic.inference.rejection import reject
 
-        keep = max(len(event) + 2, int(KEPT * self.pairs))
-        kept = reject(problem.simulate, problem.prior, event, simulations=self.pairs, keep=keep, rng=rng)
-        return _Draws(kept.theta, kept.weight / kept.weight.sum())
+        keep = max(seen.shape[1] + 2, int(KEPT * self.pairs))
+        how = {"simulations": self.pairs, "keep": keep, "rng": rng}
+        kept = [reject(problem.simulate, problem.prior, event, **how) for event in seen]
+        return [_Draws(one.theta, one.weight / one.weight.sum()) for one in kept]
 
     def _checks(
         self,
