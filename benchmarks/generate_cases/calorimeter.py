@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from partonic.core.rng import generator
-from partonic.generation.calorimeter import LAYER_OPTIONS, SPLIT_OPTIONS, TOTAL_OPTIONS, train_showers
+from partonic.generation.calorimeter import LAYER_OPTIONS, SPLIT_OPTIONS, train_showers
 from partonic.generation.evaluate import two_sample
 from partonic.generation.shower_features import features
 from partonic.generation.shower_rows import Showers, showers
@@ -23,10 +23,8 @@ from partonic.simulators.showers.simulator import CalorimeterShowers
 AUC = {True: 0.85, False: 0.65}
 SECONDS = {True: 50, False: 1200}
 SHOWERS, TEST = {True: 2_500, False: 20_000}, {True: 2_500, False: 20_000}
-EPOCHS = {  # of what is read in all, of layers, and of rings and sectors
-    "flow": {True: (15, 15, 3), False: (25, 25, 6)},
-    "matching": {False: (150, 80, 22)},
-}
+LAYER_EPOCHS = {"flow": {True: 15, False: 25}, "matching": {True: 40, False: 60}}
+EPOCHS = {"flow": {True: 3, False: 6}, "matching": {True: 10, False: 20}}
 
 
 def simulated(simulator: CalorimeterShowers, n: int, seed: int) -> Showers:
@@ -42,10 +40,10 @@ def learned(particle: str, method: str, quick: bool) -> dict[str, Any]:
     began = time.process_time()
     truth = simulated(simulator, TEST[quick], 2)
     own = TEST[quick] / (time.process_time() - began)
-    defaults = TOTAL_OPTIONS[method], LAYER_OPTIONS[method], SPLIT_OPTIONS[method]
-    options = [replace(one, epochs=n) for one, n in zip(defaults, EPOCHS[method][quick], strict=True)]
+    layers = replace(LAYER_OPTIONS[method], epochs=LAYER_EPOCHS[method][quick])
+    splits = replace(SPLIT_OPTIONS[method], epochs=EPOCHS[method][quick])
     began = time.process_time()
-    made = train_showers(sample, method, total=options[0], layers=options[1], splits=options[2])
+    made = train_showers(sample, method, layers=layers, splits=splits)
     spent = time.process_time() - began
     began = time.process_time()
     drawn = made.sample(np.clip(truth.energy, *made.energies), generator(3))

@@ -34,13 +34,9 @@ AT_ONCE = 1_000  # showers that are drawn together
 Step = FlowGenerator | MatchingGenerator
 Options = FlowOptions | MatchingOptions
 METHODS: dict[str, type[Step]] = {"flow": FlowGenerator, "matching": MatchingGenerator}
-TOTAL_OPTIONS: dict[str, Options] = {
-    "flow": FlowOptions(hidden=(96, 96), bins=14, size=512, epochs=20, learning_rate=3e-3),
-    "matching": MatchingOptions(hidden=96, layers=3, size=512, epochs=150, sampler="refined", steps=6),
-}
 LAYER_OPTIONS: dict[str, Options] = {
-    "flow": TOTAL_OPTIONS["flow"],
-    "matching": MatchingOptions(hidden=128, layers=3, size=1024, epochs=80, sampler="refined", steps=6),
+    "flow": FlowOptions(hidden=(96, 96), bins=14, size=512, epochs=20, learning_rate=3e-3),
+    "matching": MatchingOptions(hidden=96, layers=3, size=512, epochs=40, sampler="refined", steps=6),
 }
 SPLIT_OPTIONS: dict[str, Options] = {
     "flow": FlowOptions(hidden=(64, 64), bins=14, size=1024, epochs=6, learning_rate=3e-3),
@@ -142,7 +138,6 @@ def train_showers(
     sample: Showers,
     method: str = "flow",
     *,
-    total: Options | None = None,
     layers: Options | None = None,
     splits: Options | None = None,
     seed: int = 0,
@@ -154,9 +149,8 @@ def train_showers(
     Args:
         sample: to learn from, see :func:`~partonic.generation.shower_rows.showers`.
         method: of all networks, ``flow`` or ``matching``.
-        total: options of what is read in all; those of ``TOTAL_OPTIONS`` if None.
-        layers: those of layers, by default of ``LAYER_OPTIONS``.
-        splits: those of rings and sectors, by default of ``SPLIT_OPTIONS``.
+        layers: options of what is read in all, and of layers; those of ``LAYER_OPTIONS`` if None.
+        splits: those of the other steps; those of ``SPLIT_OPTIONS`` if None.
         seed: of everything random.
         directory: where the fits save their states, to go on after an interruption.
         device: where to train.
@@ -168,9 +162,8 @@ def train_showers(
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
-    whole, above = total or TOTAL_OPTIONS[method], layers or LAYER_OPTIONS[method]
-    below = splits or SPLIT_OPTIONS[method]
-    for options in (whole, above, below):
+    first, later = layers or LAYER_OPTIONS[method], splits or SPLIT_OPTIONS[method]
+    for options in (first, later):
         if type(options) is not type(SPLIT_OPTIONS[method]):
             wanted = type(SPLIT_OPTIONS[method]).__name__
             raise InputError(f"the method '{method}' takes {wanted}, not {type(options).__name__}")
@@ -185,12 +178,12 @@ def train_showers(
             return train_flow(table, columns, options, **rest)
         return train_matching(table, columns, options, **rest)
 
-    first, found = learned("total", rows.table_of(sample, rng), whole), []
+    total, found = learned("total", rows.table_of(sample, rng), first), []
     for number, stage in enumerate(stages(sample.shape, rows.threshold), 1):
         parts = sample.voxels.reshape(len(sample), *stage.wholes, stage.parts, -1).sum(axis=-1)
         told = sample.layers if stage.wholes else np.zeros((len(sample), 0))
         table = stage.table_of(parts, told, sample.energy, rng)
-        found.append(learned(f"step-{number}", table, below if stage.wholes else above))
+        found.append(learned(f"step-{number}", table, later if stage.wholes else first))
     ends = (float(sample.energy.min()), float(sample.energy.max()))
-    facts = {"showers": len(sample), "seed": seed, "steps": [dict(one.facts) for one in (first, *found)]}
-    return ShowerGenerator(first, tuple(found), sample.shape, rows.threshold, method, ends, facts)
+    facts = {"showers": len(sample), "seed": seed, "steps": [dict(one.facts) for one in (total, *found)]}
+    return ShowerGenerator(total, tuple(found), sample.shape, rows.threshold, method, ends, facts)

@@ -1,9 +1,8 @@
 r"""Showers, what is read of them in all, and the shares of their parts, as numbers that a generator can learn.
 
 Energies are never negative on the way back, and parts add up to the whole. What is exactly zero is learned too: it gets
-a random number from a band of its own next to those of readings, so that a density can describe it, and what falls into
-the band becomes zero again. There is no gap between them, which networks would fill. How a whole is split:
-:mod:`~partonic.generation.shower_sticks`.
+a random number from a band of its own beside those of readings, so that a density can describe it, and what falls into
+the band becomes zero again. How a whole is split: :mod:`~partonic.generation.shower_sticks`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from partonic.generation.table import Table, table
 
 Floats = NDArray[np.float64]
 
-BAND = (1.0, 1.2)  # of what takes all of a rest; with a minus sign, of what takes nothing
+BAND, GATE = (1.2, 1.4), 1.1  # of what takes all of a rest; with a minus sign, of what takes nothing
 LEAST = 1e-9  # of the energy of the particle, the smallest reading where there is no threshold
 
 
@@ -160,9 +159,8 @@ def parts_of_numbers(numbers: Floats, rest: Floats, threshold: float) -> Floats:
     """
     largest = _largest(rest, threshold)
     share = 1 / (1 + np.exp(-np.clip(numbers, -1.0, 1.0) * np.maximum(largest, 0.0)))
-    gate = np.where(largest > -LEAST, BAND[0], 0.0)
-    whole = (numbers > gate) | (gate == 0)
-    found: Floats = np.where(numbers < -gate, 0.0, np.where(whole, rest, share * rest))
+    gate = np.where(largest > -LEAST, GATE, 0.0)
+    found: Floats = np.where(numbers < -gate, 0.0, np.where(numbers >= gate, rest, share * rest))
     return found
 
 

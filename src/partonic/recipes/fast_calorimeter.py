@@ -35,7 +35,6 @@ Floats = NDArray[np.float64]
 Measured = tuple[Floats, Floats]
 METHODS = ("flow", "matching")
 TITLES = {"flow": "flow", "matching": "flow matching"}
-ON_TOTALS = {"flow": 1, "matching": 4}  # passes over what is read in all, for each over the many more rows of layers
 LENGTHS = ("depth", "spread of depth", "centre", "width")  # features in cm begin with these
 BINS = 6  # in energy
 REPEATS = 3  # of each measurement of a rate
@@ -79,7 +78,7 @@ class FastCalorimeter:
         methods: of the networks, flow or matching.
         showers: of the simulator to learn from.
         test: of the simulator and of each network to compare.
-        layer_epochs: passes of flows over what is read in all, and over the energies of layers.
+        layer_epochs: passes of flows over what is read in all and the energies of layers.
         epochs: passes of flows over rings and sectors.
         matching_factor: how many times as many flow matching takes of both.
         width: of hidden layers.
@@ -180,21 +179,20 @@ class FastCalorimeter:
 
     def _trained(self, context: Context, simulator: CalorimeterShowers) -> list[tuple[str, Drawing, dict[str, Any]]]:
         """Of each method: its name, what draws showers of given energies, and facts of its training."""
-        from partonic.generation.calorimeter import LAYER_OPTIONS, SPLIT_OPTIONS, TOTAL_OPTIONS, train_showers
+        from partonic.generation.calorimeter import LAYER_OPTIONS, SPLIT_OPTIONS, train_showers
 
         sample = self._draw(simulator, self.showers, TRAINING)
         found: list[tuple[str, Drawing, dict[str, Any]]] = []
         for method in self.methods:
             factor, hidden = (1, (self.width, self.width)) if method == "flow" else (self.matching_factor, self.width)
-            kinds: tuple[Any, ...] = TOTAL_OPTIONS[method], LAYER_OPTIONS[method], SPLIT_OPTIONS[method]
-            passes = (self.layer_epochs * ON_TOTALS[method], self.layer_epochs, self.epochs)
-            options = [replace(one, epochs=factor * n, hidden=hidden) for one, n in zip(kinds, passes, strict=True)]
+            kinds: tuple[Any, Any] = LAYER_OPTIONS[method], SPLIT_OPTIONS[method]
+            passes = factor * self.layer_epochs, factor * self.epochs
+            layers, splits = (replace(one, epochs=n, hidden=hidden) for one, n in zip(kinds, passes, strict=True))
             made = train_showers(
                 sample,
                 method,
-                total=options[0],
-                layers=options[1],
-                splits=options[2],
+                layers=layers,
+                splits=splits,
                 seed=self.seed,
                 directory=context.result.checkpoint(method),
                 device=context.device,

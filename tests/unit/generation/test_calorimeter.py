@@ -28,7 +28,7 @@ def sample():
 @pytest.fixture(scope="module")
 def trained(sample):
     return {
-        method: train_showers(sample, method, total=options, layers=options, splits=options, seed=3)
+        method: train_showers(sample, method, layers=options, splits=options, seed=3)
         for method, options in (("flow", FLOW), ("matching", MATCHING))
     }
 
@@ -57,16 +57,15 @@ def test_shares_of_a_rest_come_back_from_their_numbers():
     part = np.array([0.0, 5.0, 0.01, 4.99, 0.0, 0.015, 0.0, 0.01])
     numbers = numbers_of_parts(part, rest, 0.01, generator(2))
     np.testing.assert_allclose(numbers[2:4], [-1, 1], rtol=1e-9)
-    assert numbers[0] < -1
-    assert numbers[1] > 1
+    assert numbers[0] < -1.1
+    assert numbers[1] > 1.1
     np.testing.assert_allclose(parts_of_numbers(numbers, rest, 0.01), part, atol=1e-12)
 
 
 def test_any_numbers_give_shares_that_keep_the_threshold():
     rng = generator(3)
     rest = np.where(rng.random(3000) < 0.1, 0.0, np.exp(rng.uniform(np.log(0.01), 3, 3000)))
-    numbers = np.where(rng.random(3000) < 0.1, 0.0, rng.normal(0, 2, 3000))
-    part = parts_of_numbers(numbers, rest, 0.01)
+    part = parts_of_numbers(rng.normal(0, 2, 3000), rest, 0.01)
     for one in (part, rest - part):
         assert np.all((one == 0) | (one > 0.01 * (1 - 1e-9)))
 
@@ -154,9 +153,7 @@ def test_a_little_training_finds_the_response(method, options):
     """A calorimeter of one voxel a layer: what it reads of 10 GeV, beside showers of the simulator."""
     simulator = CalorimeterShowers("electron", (5.0, 20.0), Cylinder(2, 14.0, (8.0,), 1))
     events = simulator.simulate(0.0, 2000, generator(7))
-    trained = train_showers(
-        showers(events.column("voxels"), events.column("energy")), method, total=options, layers=options
-    )
+    trained = train_showers(showers(events.column("voxels"), events.column("energy")), method, layers=options)
     assert len(trained.steps) == 1
     drawn = trained.sample(np.full(3000, 10.0), generator(8)).layers
     truth = CalorimeterShowers("electron", (10.0, 10.0), simulator.cylinder).simulate(0.0, 3000, generator(9))
@@ -193,7 +190,7 @@ def test_a_calorimeter_of_one_layer():
         0.0, 300, generator(1)
     )
     sample = showers(events.column("voxels"), events.column("energy"))
-    drawn = train_showers(sample, total=FLOW, layers=FLOW, splits=FLOW).sample(sample.energy, generator(2))
+    drawn = train_showers(sample, layers=FLOW, splits=FLOW).sample(sample.energy, generator(2))
     assert drawn.voxels.shape == (300, 1, 2, 2)
     assert np.all(drawn.voxels.sum(axis=(1, 2, 3)) > 1)
 
