@@ -38,8 +38,8 @@ def loss_and_gradient(table: Singles, flat: Singles, shape: Shape, strength: flo
         gradient: (parameters,) receives the gradient; zeros at first.
     """
     free, d, p, widest, total = shape[2], shape[3], shape[4], max(shape[3], shape[4]), 0
-    for width in shape[5:]:
-        widest, total = max(widest, width), total + width
+    for k in range(5, len(shape)):
+        widest, total = max(widest, shape[k]), total + shape[k]
     rows = AT_ONCE * (1 + free)
     x, theta = np.empty((rows, d), np.float32), np.empty((rows, p), np.float32)
     room, spare = np.empty((4, rows * total), np.float32), np.empty((3, max(rows, widest) * widest), np.float32)
@@ -96,33 +96,30 @@ def _first(values: Singles, shape: Shape) -> Layers:
 def _rows(room: Singles, n: int, shape: Shape, at: int) -> Layers:
     """Of a hidden layer its values, their derivatives, second derivatives and pulls, each (n, width)."""
     w, start = shape[5 + at], 0
-    for width in shape[5 : 5 + at]:
-        start += n * width
+    for k in range(5, 5 + at):
+        start += n * shape[k]
     hidden, first = room[0, start : start + n * w].reshape(n, w), room[1, start : start + n * w].reshape(n, w)
     return hidden, first, room[2, start : start + n * w].reshape(n, w), room[3, start : start + n * w].reshape(n, w)
 
 
 @compiled
 def _forward(x: Singles, theta: Singles, parameters: Singles, shape: Shape, room: Singles, value: Singles) -> None:
-    n, last = len(x), len(shape) - 6
-    for_x, for_theta, bias = _first(parameters, shape)
-    sums, first, second, more = _rows(room, n, shape, 0)
-    np.dot(x, for_x.T, sums)
-    np.dot(theta, for_theta.T, more)
-    for i in range(n):
-        for j in range(sums.shape[1]):
-            sums[i, j] += more[i, j]
-    for at in range(last + 1):
-        _activate(shape[1], sums, bias, first, second)
-        weight, bias = _layer(parameters, shape, at)
-        if at == last:
-            np.dot(sums, weight.T, value)
+    n, below = len(x), x
+    weight, for_theta, bias = _first(parameters, shape)
+    for at in range(len(shape) - 5):
+        hidden, first, second, more = _rows(room, n, shape, at)
+        np.dot(below, weight.T, hidden)
+        if at == 0:
+            np.dot(theta, for_theta.T, more)
             for i in range(n):
-                value[i, 0] += bias[0]
-        else:
-            below = sums
-            sums, first, second, more = _rows(room, n, shape, at + 1)
-            np.dot(below, weight.T, sums)
+                for j in range(hidden.shape[1]):
+                    hidden[i, j] += more[i, j]
+        _activate(shape[1], hidden, bias, first, second)
+        below = hidden
+        weight, bias = _layer(parameters, shape, at)
+    np.dot(below, weight.T, value)
+    for i in range(n):
+        value[i, 0] += bias[0]
 
 
 @compiled
@@ -239,25 +236,20 @@ def _through_slopes(
     slope: Singles, parameters: Singles, shape: Shape, room: Singles, spare: Singles, gradient: Singles
 ) -> None:
     """Gradients through the slopes, of the parameters and (in place of the second derivatives) of the sums."""
-    n, last = len(slope), len(shape) - 6
-    _add_product(_rows(room, n, shape, 0)[3], slope, spare[2], _first(gradient, shape)[1])
-    rising = spare[0, : n * shape[5]].reshape(n, shape[5])
-    np.dot(slope, _first(parameters, shape)[1].T, rising)
-    for at in range(last + 1):
-        _, first, second, _ = _rows(room, n, shape, at)
+    n, rising = len(slope), slope
+    weight, of_weight = _first(parameters, shape)[1], _first(gradient, shape)[1]
+    for at in range(len(shape) - 5):
+        _, first, second, pulls = _rows(room, n, shape, at)
+        _add_product(pulls, rising, spare[2], of_weight)
+        above = spare[at % 2, : first.size].reshape(first.shape)
+        np.dot(rising, weight.T, above)
         for i in range(n):
-            for j in range(rising.shape[1]):
-                second[i, j] *= rising[i, j]
-                rising[i, j] *= first[i, j]
-        of_weight = _layer(gradient, shape, at)[0]
-        if at == last:
-            _add_rows(rising, of_weight[0])
-        else:
-            width = shape[6 + at]
-            _add_product(_rows(room, n, shape, at + 1)[3], rising, spare[2], of_weight)
-            above = spare[(at + 1) % 2, : n * width].reshape(n, width)
-            np.dot(rising, _layer(parameters, shape, at)[0].T, above)
-            rising = above
+            for j in range(above.shape[1]):
+                second[i, j] *= above[i, j]
+                above[i, j] *= first[i, j]
+        rising = above
+        weight, of_weight = _layer(parameters, shape, at)[0], _layer(gradient, shape, at)[0]
+    _add_rows(rising, of_weight[0])
 
 
 @compiled
