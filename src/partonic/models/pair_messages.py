@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from partonic.core.blas import one_thread
 from partonic.core.compiled import compiled
 from partonic.represent.neighbours import compiles
 from partonic.represent.references import dot
@@ -153,7 +154,8 @@ class _Received(torch.autograd.Function):
         scale = gamma * inverse
         norm = tuple(one.astype(kind) for one in (scale, beta - mean * scale, mean, inverse))
         sums, pull = np.zeros(pairs[0].shape, kind), np.zeros(pairs[4].shape, kind)
-        _send(rows, pairs, norm, _whole(layers), room, sums, pull)
+        with one_thread():
+            _send(rows, pairs, norm, _whole(layers), room, sums, pull)
         ctx.fixed = rows, pairs, norm, layers, room
         statistics = tuple(torch.from_numpy(one.astype(kind)) for one in (mean, variance))
         ctx.mark_non_differentiable(*statistics)
@@ -168,8 +170,10 @@ class _Received(torch.autograd.Function):
         of_layers = [np.zeros_like(one) for one in layers]
         values = np.empty((pairs[2].shape[1], pairs[0].shape[0]), pairs[0].dtype)
         of_norm = np.zeros((2, values.shape[1]))
-        _receive(rows, pairs, norm, _whole(layers), given, back, _whole(of_layers), room, values.reshape(-1), of_norm)
-        _normalised(rows, pairs, norm, of_norm / max(len(values), 1), values.reshape(-1), room, back)
+        turn = values.reshape(-1)
+        with one_thread():
+            _receive(rows, pairs, norm, _whole(layers), given, back, _whole(of_layers), room, turn, of_norm)
+        _normalised(rows, pairs, norm, of_norm / max(len(values), 1), turn, room, back)
         own, other, seen, weight, p4 = (torch.from_numpy(one) for one in back)
         bias, gamma = (torch.from_numpy(one.astype(values.dtype)) for one in of_norm)
         rest = [torch.from_numpy(one) for one in of_layers]
