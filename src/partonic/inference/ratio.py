@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from partonic.core.arrays import as_numbers
 from partonic.core.errors import InputError, unknown
 from partonic.core.rng import generator
 from partonic.events.events import Events
@@ -122,12 +123,10 @@ class RatioEstimator:
         """Logarithm of the ratio, (m, n), of observables (n, d) at theta (m, p).
 
         Raises:
-            InputError: a shape is wrong, an observable is not finite, or theta is outside the range of the training.
+            InputError: a shape is wrong, an observable is not finite or so large that the ratio is not, or theta is
+                outside the range of the training.
         """
-        values = as_observables(x)
-        points = check_inside(theta, self.box, self.parameters)
-        if values.shape[1] != self.options["features"]:
-            raise InputError(f"the ratio is of {self.options['features']} observables, not of {values.shape[1]}")
+        values, points = self._observed(x), check_inside(theta, self.box, self.parameters)
         result = self._evaluate(values, points)
         return result - self._evaluate(values, self.reference[None]) if self.free else result
 
@@ -142,8 +141,12 @@ class RatioEstimator:
         return replace(self, reference=check_inside(reference, self.box, self.parameters)[0])
 
     def score(self, x: ArrayLike) -> Floats:
-        r"""The gradient of :math:`\ln \hat r` by theta at the reference, (n, p)."""
-        values = torch.from_numpy(as_observables(x).astype(np.float32))
+        r"""The gradient of :math:`\ln \hat r` by theta at the reference, (n, p).
+
+        Raises:
+            InputError: a shape is wrong, or an observable is not finite or so large that the score is not.
+        """
+        values = torch.from_numpy(self._observed(x).astype(np.float32))
         start = torch.from_numpy(self.reference.astype(np.float32))
         parts = []
         with torch.enable_grad():
@@ -151,8 +154,7 @@ class RatioEstimator:
                 theta = start.expand(1, len(part), -1).clone().requires_grad_()
                 (slope,) = torch.autograd.grad(self.network(part, theta).sum(), theta)
                 parts.append(slope[0])
-        result: Floats = torch.cat(parts).double().numpy()
-        return result
+        return _finite("score", torch.cat(parts).double().numpy())
 
     def save(self, path: Path | str) -> None:
         """Write the estimator to a file.
@@ -171,13 +173,27 @@ class RatioEstimator:
         """
         return stored.load(path, "ratio", lambda tree: NETWORKS[tree["kind"]](**tree["options"]), cls)
 
+    def _observed(self, x: ArrayLike) -> Floats:
+        values = as_observables(x)
+        if values.shape[1] != self.options["features"]:
+            raise InputError(f"the ratio is of {self.options['features']} observables, not of {values.shape[1]}")
+        return values
+
     def _evaluate(self, x: Floats, theta: Floats) -> Floats:
         values, points = (torch.from_numpy(a.astype(np.float32)) for a in (x, theta))
         rows = max(1, AT_ONCE // len(points))
         with torch.inference_mode():
             parts = [self.network(part, points[:, None]).double() for part in torch.split(values, rows)]
-        result: Floats = torch.cat(parts, dim=1).numpy()
-        return result
+        return _finite("ratio", torch.cat(parts, dim=1).numpy())
+
+
+def _finite(name: str, values: Floats) -> Floats:
+    if not np.all(np.isfinite(values)):
+        raise InputError(
+            f"the {name} of {np.sum(~np.isfinite(values)):,} of {values.size:,} pairs of an event and a theta is not "
+            "finite: an observable is far outside the range of the training"
+        )
+    return values
 
 
 def check_inside(theta: ArrayLike, box: Floats, parameters: Sequence[str]) -> Floats:
@@ -186,8 +202,8 @@ def check_inside(theta: ArrayLike, box: Floats, parameters: Sequence[str]) -> Fl
     Raises:
         InputError: they are of another shape, or one is outside.
     """
-    points = np.atleast_2d(np.asarray(theta, dtype=np.float64))
-    if points.ndim != 2 or points.shape[1] != len(parameters):
+    points = np.atleast_2d(as_numbers("theta", theta))
+    if points.ndim != 2 or points.shape[1] != len(parameters) or not len(points):
         raise InputError(
             f"theta is an array (points, {len(parameters)}) of {', '.join(parameters)}, not {points.shape}"
         )
@@ -244,6 +260,8 @@ def train_ratio(
         TrainingError: the training diverged.
     """
     sample = MorphedSample.of(data, observables, _needed(morphing)) if isinstance(data, Events) else data
+    if not isinstance(sample, MorphedSample | LabelledSample):
+        raise InputError(f"learn from a MorphedSample, a LabelledSample or Events, not from a {type(data).__name__}")
     limits, start = as_box(box, len(sample.parameters)), as_reference(reference, sample)
     name, reason = choose(sample, limits) if method == "auto" else (method, f"{method}: as asked for")
     if name not in METHODS:
@@ -283,7 +301,7 @@ def as_box(box: ArrayLike, p: int) -> Floats:
     Raises:
         InputError: it is of another shape or not finite, or a highest value is not above the lowest.
     """
-    values = np.asarray(box, dtype=np.float64)
+    values = as_numbers("box", box)
     values = np.tile(values, (p, 1)) if values.shape == (2,) else values
     if values.shape != (p, 2) or not np.all(np.isfinite(values)) or not np.all(values[:, 1] > values[:, 0]):
         raise InputError(f"a box has the lowest and highest value of each of {p} parameters, not {values.tolist()}")
@@ -300,7 +318,7 @@ def as_reference(reference: ArrayLike | None, sample: Sample) -> Floats:
     fixed = sample.reference if isinstance(sample, LabelledSample) else np.zeros(p)
     if reference is None:
         return fixed
-    values = np.asarray(reference, dtype=np.float64)
+    values = as_numbers("reference", reference)
     if values.shape != (p,) or not np.all(np.isfinite(values)):
         raise InputError(f"a reference of {p} parameters is finite and of shape ({p},), not {values.tolist()}")
     if isinstance(sample, LabelledSample) and not np.allclose(values, fixed):
@@ -348,6 +366,8 @@ def _design(method: str, sample: Sample, box: Floats, widths: list[int]) -> tupl
 def _check(method: str, sample: Sample, box: Floats, reference: Floats, doubly: bool, strength: float | None) -> None:
     if strength is not None and not strength > 0:
         raise InputError(f"strength must be above 0, not {strength}")
+    if strength is not None and method not in WITH_SCORE:
+        raise InputError(f"{method} learns nothing from the score: leave strength out, or use {', '.join(WITH_SCORE)}")
     if np.any(reference < box[:, 0]) or np.any(reference > box[:, 1]):
         raise InputError(f"the reference {reference.tolist()} is outside the box {box.tolist()}")
     if isinstance(sample, MorphedSample):

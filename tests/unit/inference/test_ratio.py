@@ -91,6 +91,8 @@ def test_pairs_of_points_are_antisymmetric_by_construction():
         ([[0.0, 1.2]], "b = 1.2 is outside the range of the training, -1 to 1"),
         ([[np.nan, 0.0]], "a = nan is outside"),
         ([[0.0, 0.0, 0.0]], r"theta is an array \(points, 2\) of a, b"),
+        (np.zeros((0, 2)), r"theta is an array \(points, 2\) of a, b, not \(0, 2\)"),
+        ("near zero", "theta must be an array of numbers"),
     ],
 )
 def test_theta_outside_the_training_is_refused(quadratic, theta, said):
@@ -103,6 +105,10 @@ def test_other_observables_are_refused(quadratic):
         quadratic.log_ratio(np.zeros((5, 2)), THETA)
     with pytest.raises(InputError, match="must be finite"):
         quadratic.log_ratio([np.inf], THETA)
+    with pytest.raises(InputError, match="of 1 observables, not of 2"):
+        quadratic.score(np.zeros((5, 2)))
+    with pytest.raises(InputError, match="not finite: an observable is far outside"):
+        quadratic.log_ratio([1e30], THETA)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +118,7 @@ def test_other_observables_are_refused(quadratic):
         ({"box": (0.5, 1.0)}, "reference .* is outside the box"),
         ({"reference": [0.0]}, "a reference of 2 parameters"),
         ({"strength": 0.0}, "strength must be above 0"),
+        ({"strength": 0.5, "method": "alice"}, "alice learns nothing from the score"),
         ({"validation": 1.0}, "validation is a share"),
     ],
 )
@@ -130,6 +137,8 @@ def test_names_of_methods():
         quick(method="alicess")
     with pytest.raises(InputError, match="need their morphing"):
         train_ratio(Events({"x": X}), observables=("x",))
+    with pytest.raises(InputError, match="not from a list"):
+        train_ratio([1.0, 2.0])
 
 
 def test_events_train_as_arrays_do(quadratic):
