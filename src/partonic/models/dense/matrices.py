@@ -12,7 +12,8 @@ from torch.nn.functional import leaky_relu, linear, pad, relu
 from partonic.models.dense.form import dense
 from partonic.models.heads import logits
 from partonic.models.lorentznet import INVARIANTS, GroupBlock, LorentzNet
-from partonic.models.pelican import PELICAN, SLOPE, Block, MatrixMap
+from partonic.models.matrix_pass import SLOPE
+from partonic.models.pelican import PELICAN, Block, MatrixMap
 from partonic.represent.padded import PaddedJets
 from partonic.represent.references import dot, squeeze
 
