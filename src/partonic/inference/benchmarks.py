@@ -85,7 +85,8 @@ def benchmarks_of(events: Events) -> Benchmarks:
     if not chosen:
         raise InputError(
             "the header of this sample places none of its weights in parameter space (no line 'set param_card BLOCK "
-            "NUMBER VALUE'); give the points as Benchmarks(names, points, parameters)"
+            "NUMBER VALUE'); take a file whose header does, or give the points in Python as Benchmarks(names, points, "
+            "parameters)"
         )
     settings = [_settings(weight) for weight in chosen]
     keys = sorted({key for setting in settings for key in setting}, key=_natural)

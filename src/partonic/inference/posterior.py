@@ -34,7 +34,8 @@ PRIORS: dict[str, type[FlatPrior] | type[NormalPrior]] = {"flat": FlatPrior, "no
 FEWEST = 100  # simulated pairs
 OPTIONS = FitOptions(epochs=40, learning_rate=3e-3, patience=5, averaging=0.99, weight_decay=0.0)
 CUTTING = Cutting(size=200)
-CHAINS, STARTS, WARMING, LEAPS, APART = 100, 2_000, 30, 6, 3
+CHAINS, WARMING, LEAPS, APART = 100, 30, 6, 3
+STARTS, ALL_STARTS = (2_000, 50_000), 2_000_000  # draws of the prior, an event and of all events
 
 
 @dataclass(frozen=True)
@@ -149,11 +150,12 @@ class Posterior:
         """Draws (n, m, p) of hybrid Monte Carlo, 100 chains an event that start at likely draws of the prior."""
         count = min(n, CHAINS)
         line = Line.within(torch.from_numpy(self.prior.box.astype(np.float32)))
-        starts = torch.from_numpy(self.prior.sample(STARTS, rng).astype(np.float32))
+        tried = int(np.clip(ALL_STARTS // len(events), *STARTS))  # many find the shares of narrow modes
+        starts = torch.from_numpy(self.prior.sample(tried, rng).astype(np.float32))
         begin, scale = [], []
         with torch.no_grad():
             for event in events:
-                logs = self._log_density(starts, event.expand(STARTS, -1)) - self.prior.log_prob(starts)
+                logs = self._log_density(starts, event.expand(tried, -1)) - self.prior.log_prob(starts)
                 chosen = torch.multinomial(
                     (logs - logs.max()).double().exp(), count, replacement=True, generator=random
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from markupsafe import Markup
 from partonic.core.estimate import Estimate
 from partonic.core.result import Table
 from partonic.report.numbers import cell, is_number, linked
+
+UNDERSCORE = re.compile(r"_(?<!\b[A-Za-z]_)|_(?!\w{1,2}\b)")  # but not that of f_W, one letter and a short index
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ def is_reference(row: Mapping[str, Any]) -> bool:
 
 
 def title_of(key: str) -> str:
-    """A key as people read it: ``jets_per_second`` becomes ``jets per second``."""
-    return key.replace("_", " ").strip() or key
+    """A key as people read it: ``jets_per_second`` becomes ``jets per second``, a symbol as ``f_W`` stays."""
+    return UNDERSCORE.sub(" ", key).strip() or key
 
 
 def view(table: Table, anchor: str, files: tuple[tuple[str, str], ...] = ()) -> TableView:

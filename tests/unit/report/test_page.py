@@ -8,6 +8,7 @@ from partonic.core.errors import FileError, UnknownNameError
 from partonic.core.estimate import Estimate
 from partonic.core.result import Figure, Result
 from partonic.report.page import Section, rebuild, write_page
+from partonic.report.tables import title_of
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 200"><path d="M 0 0"/></svg>'
 
@@ -136,3 +137,11 @@ def test_the_time_of_a_real_run_is_recorded(tmp_path):
     text = rebuild(result.path).read_text()
     assert "started" in text
     assert "took 0 s" in text or "took 1 s" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("jets_per_second", "jets per second"), ("error of f_WW", "error of f_WW"), ("m_W_reco", "m W reco")],
+)
+def test_keys_are_shown_as_words_and_symbols_as_they_are(key, shown):
+    assert title_of(key) == shown
