@@ -108,13 +108,8 @@ class Decays:
         """
         momenta = self._momenta(values)
         total = momenta.sum(axis=0)
-        away = np.hypot(total[:, 1], total[:, 2])
-        bad = np.flatnonzero(away > BALANCE * total[:, 0]) if self.balanced else np.zeros(0, dtype=np.int64)
-        if len(bad):
-            raise InputError(
-                f"the transverse momenta of {len(bad):,} events do not add up to 0 (event {bad[0]}: {away[bad[0]]:.3g} "
-                "GeV); use balanced=False"
-            )
+        if self.balanced:
+            check_balance(total)
         masses, angles = self._described(momenta)
         sides = [0.5 * np.log((total[:, 0] + total[:, 3]) / (total[:, 0] - total[:, 3]))]
         sides += [] if self.balanced else [total[:, 1], total[:, 2]]
@@ -231,6 +226,21 @@ class Decays:
             return mass
         least = sum(self._mass(product, masses, len(mass)) for product in one.products)
         return np.maximum(mass - least, SLIGHTLY * mass)
+
+
+def check_balance(total: Floats) -> None:
+    """Refuse events whose sums of momenta, (n, 4), have a transverse part.
+
+    Raises:
+        InputError: as above.
+    """
+    away = np.hypot(total[:, 1], total[:, 2])
+    bad = np.flatnonzero(away > BALANCE * total[:, 0])
+    if len(bad):
+        raise InputError(
+            f"the transverse momenta of {len(bad):,} events do not add up to 0 (event {bad[0]}: {away[bad[0]]:.3g} "
+            "GeV); use balanced=False"
+        )
 
 
 def two_body(mass: Floats, first: Floats, second: Floats) -> Floats:

@@ -245,30 +245,32 @@ def _through(layers: Arrays, eps: float, n: int, matrices: Arrays, sums: Array) 
 
 
 @compiled
-def _entered(matrix: Array, edge: int, out: Array) -> None:
-    """The matrices of one jet, (inputs, n n), from its edges."""
-    for k in range(out.shape[1]):
-        for c in range(len(out)):
-            out[c, k] = matrix[edge + k, c]
+def _made(edges: Array, n: int, eps: float, layers: Arrays, room: Arrays) -> tuple[Array, Array, Array, Array, Array]:
+    """All matrices of one jet and the sums along them, from its edges (n n, inputs)."""
+    shape = layers[0].shape[2], layers[0].shape[1], len(layers[1])
+    enter, inner, leave, other, sums = _matrices(room, shape, n)
+    for k in range(enter.shape[1]):
+        for c in range(len(enter)):
+            enter[c, k] = edges[k, c]
+    _through(layers, eps, n, (enter, inner, leave, other), sums)
+    return enter, inner, leave, other, sums
 
 
 @compiled
 def _forward(matrix: Array, offsets: NDArray[np.int64], eps: float, layers: Arrays, room: Arrays, out: Array) -> None:
-    shape, edge = (matrix.shape[1], out.shape[1] // 2, len(layers[1])), 0
+    channels, edge = layers[0].shape[1], 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
         if n == 0:
             continue
-        enter, inner, leave, other, sums = _matrices(room, shape, n)
-        _entered(matrix, edge, enter)
-        _through(layers, eps, n, (enter, inner, leave, other), sums)
-        for c in range(shape[1]):
+        leave = _made(matrix[edge : edge + n * n], n, eps, layers, room)[2]
+        for c in range(channels):
             for i in range(n):
                 row = matrix.dtype.type(0)  # row by row: one sum over thousands of numbers loses digits
                 for j in range(n):
                     row += leave[c, i * n + j]
                 out[jet, c] += row
-                out[jet, shape[1] + c] += leave[c, i * n + i]
+                out[jet, channels + c] += leave[c, i * n + i]
         edge += n * n
 
 
@@ -328,20 +330,18 @@ def _backward(
     back: Arrays,
     out: Array,
 ) -> None:
-    shape, edge = (matrix.shape[1], given.shape[1] // 2, len(layers[1])), 0
+    channels, edge = layers[0].shape[1], 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
         if n == 0:
             continue
-        enter, inner, leave, other, sums = _matrices(room, shape, n)
-        _entered(matrix, edge, enter)
-        _through(layers, eps, n, (enter, inner, leave, other), sums)
-        for c in range(shape[1]):
+        enter, inner, leave, other, sums = _made(matrix[edge : edge + n * n], n, eps, layers, room)
+        for c in range(channels):
             other[c] = given[jet, c]
             for i in range(n):
-                other[c, i * n + i] += given[jet, shape[1] + c]
+                other[c, i * n + i] += given[jet, channels + c]
         _back_through(layers, n, (enter, inner, leave, other), sums, back)
         for k in range(n * n):
-            for c in range(shape[0]):
+            for c in range(len(enter)):
                 out[edge + k, c] = other[c, k]
         edge += n * n
