@@ -23,8 +23,8 @@ from partonic.simulators.showers.simulator import CalorimeterShowers
 AUC = {True: 0.85, False: 0.65}
 SECONDS = {True: 50, False: 1200}
 SHOWERS, TEST = {True: 2_500, False: 20_000}, {True: 2_500, False: 20_000}
-LAYER_EPOCHS = {"flow": {True: 15, False: 25}, "matching": {True: 40, False: 60}}
-EPOCHS = {"flow": {True: 3, False: 6}, "matching": {True: 10, False: 20}}
+LAYER_EPOCHS = {"flow": {True: 15, False: 25}, "matching": {True: 10, False: 30}}
+EPOCHS = {"flow": {True: 3, False: 6}, "matching": {True: 3, False: 8}}
 
 
 def simulated(simulator: CalorimeterShowers, n: int, seed: int) -> Showers:

@@ -2,10 +2,12 @@
 
 A first network draws what is read in all, given the energy of the particle; the next one shares it out to layers, one
 after the other. Then the energy of each layer is shared out, given those of all layers, to its rings and these to their
-sectors, again one after the other. All networks are flows, or all follow velocities learned by flow matching. Layers
-(and the sectors of different rings) are independent of each other once what is above them is given, which is so in
-showers whose width depends on how deep they are. Steps from particle to layers to voxels are those of arXiv:2106.05285;
-the coordinates are those of :mod:`~partonic.generation.shower_rows` and :mod:`~partonic.generation.shower_sticks`.
+sectors, again one after the other. All networks are flows, or all follow velocities learned by flow matching, of parts
+that take some of a rest, once a classifier has said which take nothing or all
+(:mod:`~partonic.generation.shower_parts`). Layers (and the sectors of different rings) are independent of each other
+once what is above them is given, which is so in showers whose width depends on how deep they are. Steps from particle
+to layers to voxels are those of arXiv:2106.05285; the coordinates are those of
+:mod:`~partonic.generation.shower_rows` and :mod:`~partonic.generation.shower_sticks`.
 """
 
 from __future__ import annotations
@@ -25,22 +27,26 @@ from partonic.generation.flow import FlowGenerator, FlowOptions, train_flow
 from partonic.generation.learned import OnDisk
 from partonic.generation.lines import Straight
 from partonic.generation.matching import MatchingGenerator, MatchingOptions, train_matching
+from partonic.generation.shower_parts import PartGenerator, train_parts
 from partonic.generation.shower_rows import Showers, ShowerTotals
 from partonic.generation.shower_sticks import Sticks
 from partonic.generation.table import Table
 
 Floats = NDArray[np.float64]
 AT_ONCE = 1_000  # showers that are drawn together
-Step = FlowGenerator | MatchingGenerator
+Step = FlowGenerator | MatchingGenerator | PartGenerator
 Options = FlowOptions | MatchingOptions
-METHODS: dict[str, type[Step]] = {"flow": FlowGenerator, "matching": MatchingGenerator}
+METHODS: dict[str, tuple[type[Step], type[Step]]] = {  # of what is read in all, and of parts
+    "flow": (FlowGenerator, FlowGenerator),
+    "matching": (MatchingGenerator, PartGenerator),
+}
 LAYER_OPTIONS: dict[str, Options] = {
     "flow": FlowOptions(hidden=(96, 96), bins=14, size=512, epochs=20, learning_rate=3e-3),
-    "matching": MatchingOptions(hidden=96, layers=3, size=512, epochs=40, sampler="refined", steps=6),
+    "matching": MatchingOptions(hidden=96, layers=3, size=512, epochs=30, sampler="refined", steps=6),
 }
 SPLIT_OPTIONS: dict[str, Options] = {
     "flow": FlowOptions(hidden=(64, 64), bins=14, size=1024, epochs=6, learning_rate=3e-3),
-    "matching": MatchingOptions(hidden=96, layers=3, size=1024, epochs=20, sampler="refined", steps=6),
+    "matching": MatchingOptions(hidden=96, layers=3, size=1024, epochs=8, sampler="refined", steps=6),
 }
 
 
@@ -114,8 +120,9 @@ class ShowerGenerator(OnDisk):
     def of(cls, tree: Mapping[str, Any]) -> Self:
         """What :meth:`tree` gave; errors of any kind where the tree is damaged."""
         method, (layers, rings, sectors), (low, high) = tree["method"], tree["shape"], tree["energies"]
-        total, *steps = (METHODS[method].of(one) for one in (tree["total"], *tree["steps"]))
-        return cls(total, tuple(steps), (layers, rings, sectors), tree["threshold"], method, (low, high), tree["facts"])
+        of_total, of_part = METHODS[method]
+        total, steps = of_total.of(tree["total"]), tuple(of_part.of(one) for one in tree["steps"])
+        return cls(total, steps, (layers, rings, sectors), tree["threshold"], method, (low, high), tree["facts"])
 
 
 def stages(shape: tuple[int, int, int], threshold: float) -> tuple[Sticks, ...]:
@@ -171,11 +178,13 @@ def train_showers(
 
     def learned(name: str, table: Table, options: Options) -> Step:
         """One network, in coordinates that leave the numbers as they are; the training makes them Gaussian."""
-        columns = Columns(table.names, tuple(Straight() for _ in table.names))
+        columns = Columns(table.names, (Straight(),))
         rest: dict[str, Any] = {"seed": seed, "device": device}
         rest["directory"] = None if directory is None else Path(directory) / name
         if isinstance(options, FlowOptions):
             return train_flow(table, columns, options, **rest)
+        if name != "total":
+            return train_parts(table, options, **rest)
         return train_matching(table, columns, options, **rest)
 
     total, found = learned("total", rows.table_of(sample, rng), first), []

@@ -43,8 +43,8 @@ TRAINING, TEST, DRAWN = range(3)  # streams of random numbers
 TEXT = (
     "A documented parametrisation of showers in a cylinder of voxels is the truth. Networks learn from it what is "
     "read of a particle, how layers share it, and how each layer is shared out to rings and these to their sectors, "
-    "one part after the other; flows learn densities of these shares, flow matching learns velocities that lead to "
-    "them. Their readings are zero or "
+    "one part after the other; flows learn densities of these shares, flow matching learns which parts get "
+    "nothing or all, and velocities that lead to the other shares. Their readings are zero or "
     "above the threshold, and layers add up exactly. Everything stands beside showers of the simulator that no "
     "network has seen, at the same energies of particles; a classifier that looks at energies, centres, widths and "
     "sparsities says what difference is left."
@@ -61,7 +61,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "methods": ("flow",),
         "features": ("response",),
     },
-    "quick": {"showers": 2_500, "test": 3_000, "layer_epochs": 40, "epochs": 4, "matching_factor": 3},
+    "quick": {"showers": 2_500, "test": 3_000, "layer_epochs": 40, "epochs": 4},
     "default": {},
     "benchmark": {"showers": 50_000, "test": 20_000, "layer_epochs": 60, "epochs": 20},
 }
@@ -93,7 +93,7 @@ class FastCalorimeter:
     test: int = 10_000
     layer_epochs: int = 30
     epochs: int = 10
-    matching_factor: int = 4
+    matching_factor: int = 2
     width: int = 64
     features: tuple[str, ...] = ("response", "depth", "width x 3", "sparsity")
     seed: int = 0
@@ -130,7 +130,7 @@ class FastCalorimeter:
         n, factor = self.showers, self.matching_factor
         seconds = 1.5e-4 * n * self.layer_epochs + min(2.1e-3 * n, 8.0) * self.epochs if "flow" in self.methods else 0.0
         if "matching" in self.methods:
-            seconds += factor * (8e-5 * n * self.layer_epochs + min(1.5e-3 * n, 5.4) * self.epochs)
+            seconds += factor * (1.4e-4 * n * self.layer_epochs + min(2.5e-3 * n, 10.0) * self.epochs)
         return (
             f"fast-calorimeter: {self.showers + self.test:,} showers of the simulator and about {seconds:,.0f} "
             f"processor seconds of training; everything goes to {context.result.path}"
