@@ -95,7 +95,6 @@ class GanLhcEvents:
             raise InputError("name each method once, at least one, as --methods plain peaks")
         if not self.strength > 0:
             raise InputError(f"the strength must be above 0, not {self.strength}; --methods plain does without")
-
         if not self.marginals >= 0:
             raise InputError(
                 f"the strength of the comparison of single numbers must be 0 or above, not {self.marginals}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from slopes import assert_derivatives
 
 from partonic.core.errors import InputError
 from partonic.equations import solve as solver
@@ -31,8 +32,6 @@ from partonic.equations.points import on
 from partonic.equations.problem import Problem
 from partonic.equations.system import rows_of
 from partonic.equations.windows import time_axis
-
-STEP = 1e-5
 
 
 def held(problem):
@@ -99,13 +98,7 @@ def test_their_derivatives_are_those_of_finite_differences(name):
     problem = HELD[name]()
     fields = random_fields(problem)
     x = torch.tensor([[0.3, 0.61], [0.2, 0.7]], dtype=torch.float64)[: problem.dimensions]
-    _, du, d2u = fields.jets(x)
-    for axis in range(problem.dimensions):
-        move = torch.zeros_like(x)
-        move[axis] = STEP
-        up, down = fields.jets(x + move), fields.jets(x - move)
-        assert torch.allclose(du[:, axis], (up[0] - down[0]) / (2 * STEP), rtol=1e-6, atol=1e-7)
-        assert torch.allclose(d2u[:, axis], (up[1] - down[1]) / (2 * STEP), rtol=1e-6, atol=1e-6)
+    assert_derivatives(fields, x)
 
 
 @pytest.mark.parametrize("name", ["oscillator", "mixed", "circle", "inverse", "eigenvalue", "soap-film"])
