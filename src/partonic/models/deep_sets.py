@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from partonic.core.compiled import compiled
 from partonic.models.folding import LinearNorm
+from partonic.models.norm_relu import bias_relu_
 from partonic.represent.neighbours import compiles
 from partonic.represent.segments import segment_sum, segments
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK = 1024  # particles whose hidden layers stay in the cache
+ADDED = 128  # at most so many particles are added in the precision of the values before they go into double precision
 
 
 def summed(network: nn.Sequential, values: Tensor, offsets: Tensor, share: Tensor | None = None) -> Tensor:
@@ -82,7 +84,7 @@ class _Summed(torch.autograd.Function):
                 part = kept[start:end] if wanted else kept[: end - start]
                 torch.mm(seen, matrix.t(), out=part)
                 if bias is not biases[-1]:
-                    _lift(part.numpy(), bias.numpy())
+                    bias_relu_(part, bias)
                 seen = part
             _collect(seen.numpy(), biases[-1].numpy(), jets[start:end].numpy(), shares[start:end].numpy(), out.numpy())
         if wanted:
@@ -125,22 +127,23 @@ class _Summed(torch.autograd.Function):
 
 
 @compiled
-def _lift(rows: NDArray[Any], bias: NDArray[Any]) -> None:
-    zero = rows.dtype.type(0)
-    for i in range(rows.shape[0]):
-        for c in range(rows.shape[1]):
-            rows[i, c] = max(rows[i, c] + bias[c], zero)
-
-
-@compiled
 def _collect(
     rows: NDArray[Any], bias: NDArray[Any], jets: NDArray[Any], shares: NDArray[Any], out: NDArray[Any]
 ) -> None:
     zero = rows.dtype.type(0)
-    for i in range(rows.shape[0]):
-        jet, share = jets[i], shares[i]
-        for c in range(rows.shape[1]):
-            out[jet, c] += share * max(rows[i, c] + bias[c], zero)
+    start = 0
+    while start < len(jets):
+        jet, total = jets[start], np.zeros(rows.shape[1], rows.dtype)
+        end = start
+        while end < len(jets) and jets[end] == jet and end - start < ADDED:
+            row, share = rows[end], shares[end]
+            for c in range(len(total)):
+                total[c] += share * max(row[c] + bias[c], zero)
+            end += 1
+        sums = out[jet]
+        for c in range(len(total)):
+            sums[c] += total[c]
+        start = end
 
 
 @compiled
