@@ -35,15 +35,24 @@ def drawn(labels: NDArray[np.int64], size: int, number: int, seed: int) -> NDArr
     return np.sort(np.concatenate(found))
 
 
-def epochs_for(model: str, size: int, steps: int) -> int:
+def epochs_for(model: str, size: int, steps: int, minutes: float = math.inf) -> int:
     """A model's own number of epochs, or as many as give it ``steps`` gradient steps with ``size`` jets.
+
+    Args:
+        model: its name.
+        size: number of jets.
+        steps: of the gradient, at least.
+        minutes: no more epochs than fit into these by the rate that the model is registered with, but one.
 
     Raises:
         UnknownNameError: there is no such model.
     """
-    plan = models.get(model).facts.get("training", {})
+    facts = models.get(model).facts
+    plan = facts.get("training", {})
     own = int(plan.get("epochs", FitOptions.epochs))
-    return max(own, math.ceil(steps * int(plan.get("size", USUAL_SIZE)) / size))
+    wanted = max(own, math.ceil(steps * int(plan.get("size", USUAL_SIZE)) / size))
+    fitting = 60 * minutes * facts.get("rate", math.inf) / size
+    return wanted if wanted <= fitting else max(1, int(fitting))
 
 
 def affordable(model: str, jets: int, minutes: float) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from partonic.core.errors import InputError, require
@@ -11,6 +12,7 @@ from partonic.core.recipe import Context
 from partonic.core.registry import models
 from partonic.events.events import Events
 from partonic.fit.tagger import Training, train_tagger
+from partonic.io.formats import recognise
 
 
 def check_numbers(recipe: Any, **least: int) -> None:
@@ -72,8 +74,23 @@ def need_simulation() -> None:
     require("fastjet", "simulate")
 
 
-def simulated_cost(name: str, jets: float, seconds: float, trainings: str, context: Context) -> str:
-    """One line that says what a run on simulated jets will take on this machine.
+def need_jets(data: Sequence[Path]) -> None:
+    """Find missing files, or missing packages of the simulation where no files are given, before any long step.
+
+    Raises:
+        FileError: a file is missing or of no known format.
+        MissingPackageError: the simulation needs a package that is not installed.
+    """
+    for path in data:
+        recognise(path)
+    if not data:
+        need_simulation()
+
+
+def simulated_cost(
+    name: str, jets: float, seconds: float, trainings: str, context: Context, data: Sequence[Path] = ()
+) -> str:
+    """One line that says what a run on jets will take on this machine.
 
     Args:
         name: of the recipe.
@@ -81,7 +98,10 @@ def simulated_cost(name: str, jets: float, seconds: float, trainings: str, conte
         seconds: that this takes one process.
         trainings: what follows, as ``6 trainings``.
         context: of the run.
+        data: files that take the place of the simulation.
     """
+    if data:
+        return f"{name} on {', '.join(map(str, data))}: {trainings}; everything goes to {context.result.path}"
     return (
         f"{name}: {jets:,.0f} jets to simulate where the cache has none (about {duration(seconds / context.workers)} "
         f"with {context.workers} processes), then {trainings}; everything goes to {context.result.path}"

@@ -49,7 +49,7 @@ PARTICLES = ("W+", "W-", "top", "antitop")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"events": 600, "kept": 300, "updates": 6, "width": 16, "compared": 32},
-    "quick": {"events": 20_000, "kept": 10_000, "updates": 2_500, "width": 64},
+    "quick": {"events": 20_000, "kept": 10_000, "updates": 2_200, "width": 64},
     "default": {},
     "benchmark": {"events": 500_000, "kept": 200_000, "updates": 60_000, "width": 256},
 }
@@ -246,13 +246,17 @@ def _tabulate_peaks(result: Result, masses: dict[str, NDArray[np.float64]]) -> d
             "resonance": particle,
             "events": name,
             "median, GeV": found[k].median,
-            "distance of the quartiles, GeV": found[k].quartiles,
-            "within two widths of the mass": found[k].inside,
+            "width, GeV": found[k].quartiles,
+            "within two widths": found[k].inside,
         }
         for k, particle in enumerate(PARTICLES)
         for name, found in widths.items()
     ]
-    result.add_table("peaks", "The peaks: the distance of the quartiles of a Breit-Wigner is its width.", rows)
+    caption = (
+        "The peaks: their width is the distance of the quartiles, as that of a Breit-Wigner, beside the share of the "
+        "masses within two widths of the resonance."
+    )
+    result.add_table("peaks", caption, rows)
     return widths
 
 
@@ -297,11 +301,11 @@ def _tabulate_whole(
         rows.append(
             {
                 "generator": name,
-                "least spread of a momentum over the truth": spreads[0],
+                "least spread": spreads[0],
                 "largest": spreads[-1],
                 "AUC": test.auc,
-                "AUC, truth against truth": test.baseline,
-                "worst distance of a momentum, GeV": distances[worst],
+                "AUC, truth": test.baseline,
+                "worst distance, GeV": distances[worst],
                 "of": names[worst],
                 **facts[name],
             }

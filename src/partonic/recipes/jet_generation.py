@@ -18,10 +18,9 @@ from partonic.core.registry import register_recipe
 from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.events.events import Events
-from partonic.io.formats import recognise
 from partonic.io.parquet import write
 from partonic.io.splits import split_files
-from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
+from partonic.recipes.common import check_numbers, need_jets, simulated_cost
 from partonic.report.page import Section, write_page
 from partonic.simulators.options import SimulationOptions
 from partonic.simulators.samples import samples
@@ -114,17 +113,12 @@ class JetGeneration:
             FileError: a file is missing or of no known format.
             MissingPackageError: the simulation needs a package that is not installed.
         """
-        for path in self.data:
-            recognise(path)
-        if not self.data:
-            need_simulation()
+        need_jets(self.data)
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
         training = f"a training of {self.epochs} epochs"
-        if self.data:
-            return f"jet-generation on {', '.join(str(path) for path in self.data)}: {training}"
-        return simulated_cost("jet-generation", self.jets, self.jets / JETS_PER_SECOND, training, context)
+        return simulated_cost("jet-generation", self.jets, self.jets / JETS_PER_SECOND, training, context, self.data)
 
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""

@@ -23,11 +23,10 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.tagger import Training, features_of, labels_of
 from partonic.fit.trials import affordable, drawn
-from partonic.io.formats import recognise
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
-from partonic.recipes.common import check_numbers, need_simulation, simulated_cost, trainings
+from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost, trainings
 from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.tagging import Comparison, Tagger, importance_figure, truth_section
@@ -140,10 +139,7 @@ class TopTagging:
             raise InputError(f"top-tagging needs a model; there are: {', '.join(models.names())}")
         if not all(share > 0 for share in self.fractions):
             raise InputError(f"fractions must be above 0, not {self.fractions}")
-        for name in ("minutes", "other_minutes"):
-            allowed = getattr(self, name)
-            if allowed is not None and not allowed > 0:
-                raise InputError(f"{name} must be above 0, not {allowed}")
+        check_positive(self, *(name for name in ("minutes", "other_minutes") if getattr(self, name) is not None))
         if self.data and self.test_background:
             raise InputError("test_background is simulated, and data are given: put the jets into the files")
         named = (*self.models, *self.others)
@@ -164,20 +160,15 @@ class TopTagging:
             FileError: a file is missing or of no known format.
             MissingPackageError: the simulation needs a package that is not installed.
         """
-        for path in self.data:
-            recognise(path)
-        if not self.data:
-            need_simulation()
+        need_jets(self.data)
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
         trainings = f"{len(self.models) * self.seeds + len(self.others)} trainings"
-        if self.data:
-            return f"top-tagging on {', '.join(str(path) for path in self.data)}: {trainings}"
         slower = SLOWER if self.window == "faithful" else 1.0
         numbers = {"top": self.jets / 2, "qcd": self.jets / 2 + self.test_background}
         seconds = slower * sum(n / JETS_PER_SECOND[process] for process, n in numbers.items())
-        return simulated_cost("top-tagging", sum(numbers.values()), seconds, trainings, context)
+        return simulated_cost("top-tagging", sum(numbers.values()), seconds, trainings, context, self.data)
 
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""

@@ -21,10 +21,9 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.tagger import labels_of, train_tagger
 from partonic.fit.trials import drawn, epochs_for, kept_scores
-from partonic.io.formats import recognise
 from partonic.io.splits import split_files
 from partonic.metrics.trials import Trials, measure
-from partonic.recipes.common import check_numbers, need_simulation, simulated_cost
+from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost
 from partonic.report.page import write_page
 from partonic.report.scaling import Grid, curves_section, known_section, pairs_section
 from partonic.represent.constituents import constituents
@@ -43,10 +42,11 @@ TEXT = (
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"sizes": (40, 80, 160), "models": ("pfn", "pelican-1k"), "repeated": 80, "steps": 4, "test_jets": 200,
              "truth_jets": 200, "seeds": 2, "epochs": 1},
-    "quick": {"sizes": (300, 1_000, 3_000), "repeated": 1_000, "steps": 150, "test_jets": 6_000,
-              "truth_jets": 6_000, "seeds": 2},
+    "quick": {"sizes": (300, 1_000, 3_000), "models": ("pfn", "pelican-1k"), "repeated": 1_000, "steps": 100,
+              "test_jets": 4_000, "truth_jets": 4_000, "minutes": 0.25},
     "default": {},
-    "benchmark": {"test_jets": 200_000, "window": "faithful", "seeds": 5, "repeated": 30_000},
+    "benchmark": {"test_jets": 200_000, "window": "faithful", "seeds": 5, "repeated": 30_000, "steps": 1_500,
+                  "truth_jets": 40_000, "minutes": 60.0},
 }  # fmt: skip
 
 
@@ -69,23 +69,27 @@ class TrainingSize:
         detector: atlas, cms, or truth for none.
         window: range of pT-hat that is simulated; fast or faithful.
         epochs: at most so many in each training.
+        minutes: at most so many minutes of processor time a training takes on a core like that of the documented
+            benchmarks, one epoch at least.
     """
 
     sizes: tuple[int, ...] = (1_000, 3_000, 10_000, 30_000, 100_000)
     models: tuple[str, ...] = ("pfn", "particlenet-lite", "pelican-1k", "lorentznet-light")
-    seeds: int = 3
+    seeds: int = 2
     repeated: int = 10_000
-    steps: int = 1_500
+    steps: int = 600
     test_jets: int = 60_000
-    truth_jets: int = 40_000
+    truth_jets: int = 20_000
     data: tuple[Path, ...] = ()
     seed: int = 1
     detector: Literal["atlas", "cms", "truth"] = "atlas"
     window: Literal["fast", "faithful"] = "fast"
     epochs: int | None = None
+    minutes: float = 8.0
 
     def __post_init__(self) -> None:
         check_numbers(self, seeds=1, repeated=0, steps=1, test_jets=100, truth_jets=100, seed=0)
+        check_positive(self, "minutes")
         if len(set(self.sizes)) < 3 or min(self.sizes) < 20:
             raise InputError(
                 f"a power law needs three or more sizes of 20 jets or more, not {', '.join(map(str, self.sizes))}"
@@ -111,19 +115,14 @@ class TrainingSize:
             FileError: a file is missing or of no known format.
             MissingPackageError: the simulation needs a package that is not installed.
         """
-        for path in self.data:
-            recognise(path)
-        if not self.data:
-            need_simulation()
+        need_jets(self.data)
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
         number = (sum(self._seeds(size) for size in self.sizes) + len(self._known_sizes())) * len(self.models)
         trainings = f"{number} trainings of up to {self.sizes[-1]:,} jets"
-        if self.data:
-            return f"training-size on {', '.join(str(path) for path in self.data)}: {trainings}"
         jets = sum(self._parts(self.sizes[-1]).values())
-        return simulated_cost("training-size", jets, jets / JETS_PER_SECOND, trainings, context)
+        return simulated_cost("training-size", jets, jets / JETS_PER_SECOND, trainings, context, self.data)
 
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""
@@ -213,7 +212,7 @@ class TrainingSize:
             "train": drawn(labels["train"], size, number, self.seed),
             "validation": drawn(labels["validation"], max(size // 4, LEAST_VALIDATION), 1, self.seed),
         }
-        epochs = epochs_for(model, size, self.steps)
+        epochs = epochs_for(model, size, self.steps, self.minutes)
         training = train_tagger(
             model,
             parts["train"][few["train"]],
@@ -242,7 +241,8 @@ class TrainingSize:
             f"How many jets does a tagger need? {', '.join(self.models)} trained on {self.sizes[0]:,} to "
             f"{self.sizes[-1]:,} jets of {source}, all measured on the same {len(parts['test']):,} test jets. Each "
             f"training takes {self.steps:,} gradient steps or more (small samples are shown more often), its best "
-            "epoch is chosen on a quarter as many validation jets (200 at least)."
+            "epoch is chosen on a quarter as many validation jets (200 at least). A slow model that would need more "
+            f"than {self.minutes:g} minutes on one core gets fewer steps, but sees each jet once."
         )
         result.facts["data"] = {"source": source, **{f"{name} jets": len(part) for name, part in parts.items()}}
         if len(parts["test"]) < 2_000:

@@ -35,6 +35,9 @@ def test_few_jets_are_shown_more_often():
     assert epochs_for("pfn", 10**7, 100) == plan["epochs"]
     assert epochs_for("pfn", plan["size"], 100) == 100
     assert epochs_for("pfn", plan["size"] * 2, 101) == 51
+    rate = models.get("pfn").facts["rate"]
+    assert epochs_for("pfn", 60 * rate, 10**6, minutes=3) == 3
+    assert epochs_for("pfn", 10**7, 100, minutes=0.01) == 1
     with pytest.raises(UnknownNameError, match="pfn"):
         epochs_for("pfm", 100, 100)
 
