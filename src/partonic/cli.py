@@ -30,7 +30,7 @@ app = App(
 
 Output = Annotated[Path, Parameter(name=("--output", "-o"), help="Where to write.")]
 OutputRun = Annotated[Path | None, Parameter(name=("--output", "-o"), help="Run directory (default runs/NAME-1, ...).")]
-Workers = Annotated[int | None, Parameter(help="Processes for work that splits (default: all cores).")]
+Workers = Annotated[int | None, Parameter(help="Processes for simulation, trainings and scans (default: all cores).")]
 Cluster = Annotated[str | None, Parameter(help="Dask scheduler for work that splits: tcp://HOST:PORT, or file:PATH.")]
 Device = Annotated[str, Parameter(help="Where networks train: cpu, cuda, cuda:1, ...")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PLAIN_EVERY = 15.0  # seconds between lines where there is no terminal
+WORKER_EVERY = 60.0  # and between those of a process that works for another one
 
 
 class Progress:
@@ -23,13 +25,14 @@ class Progress:
         self.done = 0.0
         self.note = ""
         self._start = self._last = time.monotonic()
+        self._every = PLAIN_EVERY if multiprocessing.parent_process() is None else WORKER_EVERY
 
     def advance(self, amount: float = 1.0, note: str = "") -> None:
         """Report ``amount`` more work done; ``note`` is shown behind, as ``"loss 0.21"``."""
         self.done += amount
         self.note = note or self.note
         now = time.monotonic()
-        if now - self._last >= PLAIN_EVERY:
+        if now - self._last >= self._every:
             self._last = now
             self._show(now - self._start)
 
@@ -83,7 +86,7 @@ class _Bar(Progress):
 
 @contextlib.contextmanager
 def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
-    """Show progress while the block runs.
+    """Show progress while the block runs; a process that works for another one writes plain lines.
 
     Args:
         description: what is being done, as ``"simulating top"``.
@@ -92,7 +95,7 @@ def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
     """
     if rank() > 0:
         yield _Silent(description, total, unit)
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and multiprocessing.parent_process() is None:
         bar = _Bar(description, total, unit)
         with bar.bar:
             yield bar

@@ -48,7 +48,8 @@ class Training:
         trained: the model, ready to score jets.
         history: losses an epoch, as of :class:`~partonic.fit.loop.FitResult`; empty for boosted trees.
         best_epoch: epoch (from 1) whose state was kept; 0 for boosted trees.
-        seconds: time in training and validation, over all sessions of a resumed training.
+        seconds: processor time in training and validation, over all sessions of a resumed training; time gone by where
+            the training is on another device.
     """
 
     trained: Trained
@@ -111,15 +112,14 @@ def train_tagger(
         InputError: the labels are not the classes, or options contradict each other.
         FileError: the checkpoint ``initial`` cannot be read.
     """
-    checkpoint, record = ranks.agreed((directory.with_suffix(".pt"), directory.with_suffix(".json")))
-    if ranks.agreed(checkpoint.exists() and record.exists()):
-        return Training(load(checkpoint), **read_json(record))
+    place = ranks.agreed(directory)
+    if finished(place):
+        return load_training(place)
     entry = models.get(name)
     task.labels(train), task.labels(validation)
-    boosted = bool(entry.facts.get("boosted"))
-    if boosted and rank() > 0:
+    if (boosted := bool(entry.facts.get("boosted"))) and rank() > 0:
         ranks.wait()
-        return Training(load(checkpoint), **read_json(record))
+        return load_training(place)
     if entry.facts.get("composite") and task.outputs > 1:
         raise InputError(
             f"'{name}' trained as one network tells two classes apart and estimates nothing else; train its members by "
@@ -136,10 +136,26 @@ def train_tagger(
         fit_options, batching = _options(entry, training, seed, device, epochs)
         done = _fit(plan, train, validation, directory, fit_options, batching, initial, frozen)
     if rank() == 0:
-        save(checkpoint, done.trained)
-        write_json(record, {key: getattr(done, key) for key in ("history", "best_epoch", "seconds")})
+        save(place.with_suffix(".pt"), done.trained)
+        write_json(
+            place.with_suffix(".json"), {key: getattr(done, key) for key in ("history", "best_epoch", "seconds")}
+        )
     ranks.wait()
     return done
+
+
+def finished(directory: Path) -> bool:
+    """Whether :func:`train_tagger` has come to its end with this directory, in the first process."""
+    return ranks.agreed(all(directory.with_suffix(ending).exists() for ending in (".pt", ".json")))
+
+
+def load_training(directory: Path) -> Training:
+    """What :func:`train_tagger` has trained with this directory.
+
+    Raises:
+        FileError: it has not come to its end there.
+    """
+    return Training(load(directory.with_suffix(".pt")), **read_json(directory.with_suffix(".json")))
 
 
 @dataclass(frozen=True)
@@ -251,7 +267,7 @@ def _boost(plan: _Plan, train: Events, validation: Events, seed: int) -> Trainin
 
     if plan.task.outputs > 1:
         raise InputError("boosted trees tell two classes apart and estimate nothing else; choose a network")
-    began = time.perf_counter()
+    began = time.process_time()
     samples = []
     for jets in (train, validation):
         labels = plan.task.labels(jets)
@@ -259,7 +275,7 @@ def _boost(plan: _Plan, train: Events, validation: Events, seed: int) -> Trainin
         samples.append((values, labels, scaled_weight(jets.weight(), labels, balance=True)))
     options = from_tree(TreeOptions, {**plan.options, "seed": seed}, "boosted trees")
     trees = train_trees(*samples[0], samples[1], options)
-    return Training(plan.trained(trees, trees.options), [], 0, time.perf_counter() - began)
+    return Training(plan.trained(trees, trees.options), [], 0, time.process_time() - began)
 
 
 def features_of(jets: Events, name: str = "features", **options: Any) -> NDArray[np.float32]:

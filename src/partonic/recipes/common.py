@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from partonic.core.progress import duration
 from partonic.core.recipe import Context
 from partonic.core.registry import models
 from partonic.events.events import Events
-from partonic.fit.tagger import Training, train_tagger
+from partonic.fit.jobs import Job, train_jobs
+from partonic.fit.tagger import Training
 from partonic.io.formats import recognise
 
 
@@ -108,29 +110,37 @@ def simulated_cost(
     )
 
 
-def trainings(
-    context: Context, name: str, parts: Mapping[str, Events], seed: int, seeds: int, title: str = "", **options: Any
-) -> list[Training]:
-    """Trainings of one model from different random starts, those that are done loaded.
+def trained(
+    context: Context,
+    samples: Callable[[], Mapping[str, Events]],
+    jets: int,
+    ways: Mapping[str, tuple[str, Mapping[str, Any]]],
+    seed: int,
+    seeds: int,
+) -> dict[str, list[Training]]:
+    """Trainings from different random starts, as :func:`~partonic.fit.jobs.train_jobs` does them.
 
     Args:
         context: of the run.
-        name: of the model.
-        parts: ``train`` and ``validation``.
+        samples: gives ``train``, ``validation`` and ``test`` in each process; must pickle.
+        jets: number of training jets.
+        ways: title, under which trainings are kept -> name of the model, further options of
+            :func:`~partonic.fit.tagger.train_tagger`.
         seed: of the first training.
-        seeds: number of trainings.
-        title: under which they are kept, where it is not the name.
-        options: further ones of :func:`~partonic.fit.tagger.train_tagger`, the same for all.
+        seeds: number of trainings of each.
+
+    Returns:
+        Title -> trainings.
     """
-    return [
-        train_tagger(
-            name,
-            parts["train"],
-            parts["validation"],
-            context.result.checkpoint(f"{title or name}-{number}"),
-            seed=seed + number - 1,
-            device=context.device,
-            **options,
-        )
+    jobs = [
+        Job(model, context.result.checkpoint(f"{title}-{number}"), jets, options={**options, "seed": seed + number - 1})
+        for title, (model, options) in ways.items()
         for number in range(1, seeds + 1)
     ]
+    done = train_jobs(jobs, partial(_only, samples), context.workers, context.device)
+    return {title: done[seeds * i : seeds * (i + 1)] for i, title in enumerate(ways)}
+
+
+def _only(samples: Callable[[], Mapping[str, Events]], sample: str) -> Mapping[str, Events]:  # noqa: ARG001
+    """The one sample of a study, whatever its name."""
+    return samples()

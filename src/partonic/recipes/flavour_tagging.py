@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -17,11 +18,10 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import NOMINAL, Events
 from partonic.fit import ranks
-from partonic.fit.tagger import Training
 from partonic.io.splits import split_files
 from partonic.metrics.classes import duel, duels, share
 from partonic.metrics.tagging import auc
-from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trainings
+from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trained
 from partonic.report.classes import Classification, jets_section
 from partonic.report.page import Section, write_page
 from partonic.report.plots_jets import Observable
@@ -106,11 +106,12 @@ class FlavourTagging:
         result = context.result
         with ranks.first_alone():
             parts = self._samples(context)
-        trained = {name: self._train(context, name, parts) for name in self.models}
+        ways = {name: (name, self._options(name)) for name in self.models}
+        done = trained(context, partial(self._samples, context), len(parts["train"]), ways, self.seed, self.seeds)
         if rank() > 0:
             return result  # the first process measures what all have trained
         test = parts["test"]
-        taggers = [scored(result, name, each, test, context.device) for name, each in trained.items()]
+        taggers = [scored(result, name, each, test, context.device) for name, each in done.items()]
         study = Classification(result, taggers, _labels(test), test.weight(), CLASSES)
         found = tracks(test)
         secondary = vertices(test, found)
@@ -151,13 +152,10 @@ class FlavourTagging:
         edges = np.geomspace(self.pt_min, self.pt_max, BINS + 1)
         return jets.with_weights({NOMINAL: level(np.asarray(jets.column("jet_pt")), _labels(jets), edges)})
 
-    def _train(self, context: Context, name: str, parts: Mapping[str, Events]) -> list[Training]:
-        """Trainings of one model, with all that is known of a particle."""
+    def _options(self, name: str) -> dict[str, Any]:
+        """How one model is trained, with all that is known of a particle."""
         options = {"inputs": "full"} if models.get(name).facts["input"] == "packed" else {}
-        task = Task(CLASSES)
-        return trainings(
-            context, name, parts, self.seed, self.seeds, task=task, input_options=options, epochs=self.epochs
-        )
+        return {"task": Task(CLASSES), "input_options": options, "epochs": self.epochs}
 
     def _cuts(self, study: Classification, parts: Mapping[str, Events], found: Tracks, secondary: Vertices) -> Section:
         """B against light jets: the best network beside cuts on single variables."""

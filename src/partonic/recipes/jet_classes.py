@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ from partonic.io.splits import split_files
 from partonic.metrics.classes import against
 from partonic.metrics.regression import resolution
 from partonic.metrics.tagging import auc, rejection
-from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trainings
+from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trained
 from partonic.report import plots_classes
 from partonic.report.classes import Classification, jets_section
 from partonic.report.page import Section, write_page
@@ -103,18 +104,19 @@ class JetClasses:
         result = context.result
         with ranks.first_alone():
             parts = self._samples(context)
-        trained = {name: self._train(context, name, parts) for name in self.models}
+        ways = {name: (name, self._options(name)) for name in self.models}
+        done = trained(context, partial(self._samples, context), len(parts["train"]), ways, self.seed, self.seeds)
         if rank() > 0:
             return result  # the first process measures what all have trained
         test = parts["test"]
         labels = {name: _labels(part) for name, part in parts.items()}
-        taggers = [scored(result, name, each, test, context.device) for name, each in trained.items()]
+        taggers = [scored(result, name, each, test, context.device) for name, each in done.items()]
         study = Classification(result, taggers, labels["test"], test.weight(), CLASSES)
         sections = [
             study.matrix(),
             study.one_against_one(),
             _against_qcd(study),
-            self._masses(study, trained[study.best.name][0], test, context.device) if self.mass else None,
+            self._masses(study, done[study.best.name][0], test, context.device) if self.mass else None,
             study.histories(),
             jets_section(result, _observables(test), labels, study.weights, CLASSES),
         ]
@@ -135,13 +137,11 @@ class JetClasses:
             found[name] = part[labels >= 0].with_columns(label=labels[labels >= 0])
         return found
 
-    def _train(self, context: Context, name: str, parts: Mapping[str, Events]) -> list[Training]:
-        """Trainings of one model."""
+    def _options(self, name: str) -> dict[str, Any]:
+        """How one model is trained."""
         options = {"inputs": self.inputs} if models.get(name).facts["input"] == "packed" else {}
         task = Task(CLASSES, (MASS,) if self.mass else ())
-        return trainings(
-            context, name, parts, self.seed, self.seeds, task=task, input_options=options, epochs=self.epochs
-        )
+        return {"task": task, "input_options": options, "epochs": self.epochs}
 
     def _masses(self, study: Classification, training: Training, test: Events, device: str) -> Section:
         """The mass that the network estimates, and the measured one, over that without a detector."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -17,9 +18,9 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import Events, concatenate
 from partonic.fit import ranks
-from partonic.fit.tagger import Training, features_of, labels_of
+from partonic.fit.tagger import features_of, labels_of
 from partonic.io.splits import split_files
-from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trainings
+from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trained
 from partonic.report.jets import data_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.quenching import loss_section, lund_section, survivors_section
@@ -119,11 +120,12 @@ class JetQuenching:
         with ranks.first_alone():
             parts = self._samples(context)
         labels = {name: labels_of(part) for name, part in parts.items()}
-        trained = {name: self._train(context, name, parts) for name in self.models}
+        ways = {name: (name, self._options(name)) for name in self.models}
+        done = trained(context, partial(self._samples, context), len(parts["train"]), ways, self.seed, self.seeds)
         if rank() > 0:
             return result  # the first process measures what all have trained
         test = parts["test"]
-        taggers = [scored(result, name, trainings, test, context.device) for name, trainings in trained.items()]
+        taggers = [scored(result, name, each, test, context.device) for name, each in done.items()]
         study = Comparison(result, taggers, labels["test"], test.weight(), jet_momentum(test)["mass"], CLASSES)
         sections = [
             study.performance(),
@@ -167,11 +169,10 @@ class JetQuenching:
             classes.append({n: p.with_columns(label=np.full(len(p), label, np.int8)) for n, p in parts.items()})
         return {name: concatenate([part[name] for part in classes]) for name in classes[0]}
 
-    def _train(self, context: Context, model: str, parts: Mapping[str, Events]) -> list[Training]:
-        """Trainings of one model on jets of this radius."""
+    def _options(self, model: str) -> dict[str, Any]:
+        """How one model is trained on jets of this radius."""
         sizes = {"image": {"side": 2 * self.radius}, "features": {"radius": self.radius}}
-        options = sizes.get(models.get(model).facts["input"], {})
-        return trainings(context, model, parts, self.seed, self.seeds, input_options=options, epochs=self.epochs)
+        return {"input_options": sizes.get(models.get(model).facts["input"], {}), "epochs": self.epochs}
 
     def _variables(
         self, study: Comparison, parts: Mapping[str, Events], labels: Mapping[str, NDArray[np.int64]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -17,10 +18,10 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import Events
 from partonic.fit import ranks
-from partonic.fit.tagger import Training, features_of, labels_of
+from partonic.fit.tagger import features_of, labels_of
 from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
-from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trainings
+from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trained
 from partonic.report import plots
 from partonic.report.jets import data_section, jet_momentum
 from partonic.report.page import Section, write_page
@@ -111,12 +112,13 @@ class QuarkGluon:
         with ranks.first_alone():
             parts = self._samples(context)
         labels = {name: labels_of(part) for name, part in parts.items()}
-        trained = {way: self._train(context, *way, parts) for way in self._ways()}
+        ways = {_file(*way): (way[0], self._options(*way)) for way in self._ways()}
+        done = trained(context, partial(self._samples, context), len(parts["train"]), ways, self.seed, self.seeds)
         if rank() > 0:
             return result  # the first process measures what all have trained
         taggers = [
-            scored(result, _file(*way), trainings, parts["test"], context.device, _title(*way))
-            for way, trainings in trained.items()
+            scored(result, _file(*way), done[_file(*way)], parts["test"], context.device, _title(*way))
+            for way in self._ways()
         ]
         mass = jet_momentum(parts["test"])["mass"]
         study = Comparison(result, taggers, labels["test"], parts["test"].weight(), mass, CLASSES)
@@ -155,12 +157,11 @@ class QuarkGluon:
         packed = {name: models.get(name).facts["input"] == "packed" for name in self.models}
         return [(name, inputs) for name in self.models for inputs in (self.inputs if packed[name] else ("",))]
 
-    def _train(self, context: Context, model: str, inputs: str, parts: Mapping[str, Events]) -> list[Training]:
-        """Trainings of one model with one set of inputs."""
+    def _options(self, model: str, inputs: str) -> dict[str, Any]:
+        """How one model is trained with one set of inputs."""
         high_level = models.get(model).facts["input"] == "features"
         options: dict[str, Any] = {"inputs": inputs} if inputs else {"radius": self.radius} if high_level else {}
-        title = _file(model, inputs)
-        return trainings(context, model, parts, self.seed, self.seeds, title, input_options=options, epochs=self.epochs)
+        return {"input_options": options, "epochs": self.epochs}
 
     def _gains(self, study: Comparison) -> Section | None:
         """What each set of inputs adds to momenta alone; None where there is nothing to compare."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -21,12 +22,13 @@ from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit import ranks
+from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.tagger import Training, features_of, labels_of
 from partonic.fit.trials import affordable, drawn
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
-from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost, trainings
+from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost
 from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.tagging import Comparison, Tagger, importance_figure, truth_section
@@ -42,6 +44,7 @@ CLASSES = ("QCD", "top")
 JETS_PER_SECOND = {"top": 100.0, "qcd": 140.0}  # simulated on one core, to say beforehand what a run will take
 SLOWER = 2.0  # the simulation of the faithful window
 KNOWN = PoissonJets()
+JETS, KNOWN_JETS = "jets", "known"  # samples to learn from, beside those of the other taggers, named after them
 REMOVALS = 4_000  # jets of the removal test
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -177,21 +180,18 @@ class TopTagging:
             parts = self._samples(context)
         labels = {name: labels_of(part) for name, part in parts.items()}
         test, weights = parts["test"], parts["test"].weight()
-        trained = {name: self._train(context, name, parts, self.seeds, self.minutes) for name in self.models}
-        known, known_jets = self._train_known(context) if self.truth_jets else ({}, None)
-        for name in self.others:
-            self._train(context, name, self._once(name, parts), 1, self.other_minutes)
+        trained = self._trained(context, parts)
         if rank() > 0:
             return result  # the first process measures what all have trained
-        taggers = [scored(result, name, trainings, test, context.device) for name, trainings in trained.items()]
+        taggers = [scored(result, name, trained[name], test, context.device) for name in self.models]
         study = Comparison(result, taggers, labels["test"], weights, jet_momentum(test)["mass"], CLASSES)
         sections = [
             study.performance(_published(), PUBLISHED_CAPTION, REFERENCE),
-            self._compare_others(context, _reference(taggers), parts) if self.others else None,
-            self._truth(context, known, known_jets) if known_jets is not None else None,
+            self._compare_others(context, trained, _reference(taggers), parts) if self.others else None,
+            self._truth(context, trained) if self.truth_jets else None,
             study.scores(),
             images_section(result, test, labels["test"], CLASSES),
-            _importance(result, {name: trainings[0].trained for name, trainings in trained.items()}, test),
+            _importance(result, {name: trained[name][0].trained for name in self.models}, test),
             study.calibration(),
             study.sculpting(),
             study.histories(),
@@ -223,21 +223,40 @@ class TopTagging:
         """Share of each sample."""
         return {name: share / sum(self.fractions) for name, share in zip(FRACTIONS, self.fractions, strict=True)}
 
-    def _train(
-        self,
-        context: Context,
-        name: str,
-        parts: Mapping[str, Events],
-        seeds: int,
-        minutes: float | None,
-        prefix: str = "",
-    ) -> list[Training]:
-        """Trainings of one model, each within its time."""
-        epochs = self.epochs
+    def _trained(self, context: Context, parts: Mapping[str, Events]) -> dict[str, list[Training]]:
+        """All trainings: of the models by their names, on jets of known likelihood, of the others by theirs."""
+        size, few = len(parts["train"]), min(self.other_jets, len(parts["train"]))
+        known = round(self.truth_jets * FRACTIONS["train"])
+        numbers = range(1, self.seeds + 1)
+        jobs = [
+            self._job(context, name, f"{name}-{number}", JETS, size, number)
+            for name in self.models
+            for number in numbers
+        ]
+        if self.truth_jets:
+            jobs += [self._job(context, name, f"{KNOWN_JETS}-{name}-1", KNOWN_JETS, known) for name in self.models]
+        jobs += [self._job(context, name, f"{name}-1", name, few) for name in self.others]
+        done = train_jobs(jobs, partial(self._parts, context), context.workers, context.device)
+        found: dict[str, list[Training]] = {}
+        for job, training in zip(jobs, done, strict=True):
+            found.setdefault(job.directory.name.rpartition("-")[0], []).append(training)
+        return found
+
+    def _job(self, context: Context, name: str, title: str, sample: str, jets: int, number: int = 1) -> Job:
+        """A training within its time."""
+        minutes, epochs = self.other_minutes if name in self.others else self.minutes, self.epochs
         if minutes is not None:
-            _, allowed = affordable(name, len(parts["train"]), minutes)
+            _, allowed = affordable(name, jets, minutes)
             epochs = allowed if epochs is None else min(allowed, epochs)
-        return trainings(context, name, parts, self.seed, seeds, f"{prefix}{name}", epochs=epochs)
+        options = {"seed": self.seed + number - 1, "epochs": epochs}
+        return Job(name, context.result.checkpoint(title), jets, sample, options)
+
+    def _parts(self, context: Context, sample: str) -> Mapping[str, Events]:
+        """The jets that a training learns from."""
+        if sample == KNOWN_JETS:
+            return self._known()
+        parts = self._samples(context)
+        return parts if sample == JETS else self._once(sample, parts)
 
     def _once(self, name: str, parts: Mapping[str, Events]) -> dict[str, Events]:
         """Fewer jets for a further tagger: as many as it has time for, a tenth to choose the epoch, some to test on."""
@@ -248,13 +267,19 @@ class TopTagging:
             part: parts[part][drawn(labels_of(parts[part]), number, 1, self.seed)] for part, number in numbers.items()
         }
 
-    def _compare_others(self, context: Context, reference: Tagger, parts: Mapping[str, Events]) -> Section:
+    def _compare_others(
+        self,
+        context: Context,
+        trained: Mapping[str, Sequence[Training]],
+        reference: Tagger,
+        parts: Mapping[str, Events],
+    ) -> Section:
         """The further taggers beside one of the others."""
         result, taggers = context.result, []
         for name in self.others:
             few = self._once(name, parts)
-            training = self._train(context, name, few, 1, self.other_minutes)
-            taggers.append(replace(scored(result, name, training, few["test"], context.device), jets=len(few["train"])))
+            one = scored(result, name, trained[name], few["test"], context.device)
+            taggers.append(replace(one, jets=len(few["train"])))
         rows = drawn(labels_of(parts["test"]), self.other_test, 1, self.seed)
         test = parts["test"][rows]
         taggers.append(replace(reference, scores=reference.scores[:, rows], jets=len(parts["train"])))
@@ -266,19 +291,18 @@ class TopTagging:
                 result.summary[f"AUC of {name}"] = numbers["auc"]
         return study.performance(reference=reference.name, title="Further taggers, trained once on fewer jets")
 
-    def _train_known(self, context: Context) -> tuple[dict[str, Trained], Events]:
-        """The taggers trained on jets whose likelihood ratio is known, and such jets to test them on."""
+    def _known(self) -> dict[str, Events]:
+        """Jets whose likelihood ratio is known."""
         rng = generator(self.seed, 1)
         theta = (rng.random(self.truth_jets) < 0.5).astype(float)
-        parts = KNOWN.simulate(theta, self.truth_jets, rng).split(FRACTIONS, self.seed)
-        trained = {
-            name: self._train(context, name, parts, 1, self.minutes, "known-")[0].trained for name in self.models
-        }
-        return trained, parts["test"]
+        return KNOWN.simulate(theta, self.truth_jets, rng).split(FRACTIONS, self.seed)
 
-    def _truth(self, context: Context, trained: Mapping[str, Trained], test: Events) -> Section:
-        """How near each tagger comes to the known likelihood ratio."""
-        scores = {name: model.scores(test, device=context.device) for name, model in trained.items()}
+    def _truth(self, context: Context, trained: Mapping[str, Sequence[Training]]) -> Section:
+        """How near each tagger, trained on jets of known likelihood ratio, comes to that ratio."""
+        test = self._known()["test"]
+        scores = {
+            name: trained[f"{KNOWN_JETS}-{name}"][0].trained.scores(test, device=context.device) for name in self.models
+        }
         return truth_section(context.result, KNOWN.log_ratio(test), scores, labels_of(test))
 
     def _describe(self, result: Result, study: Comparison, parts: Mapping[str, Events]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,10 +20,11 @@ from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit import ranks
-from partonic.fit.tagger import labels_of, train_tagger
+from partonic.fit.jobs import Job, train_jobs
+from partonic.fit.tagger import labels_of
 from partonic.fit.trials import drawn, epochs_for, kept_scores
 from partonic.io.splits import split_files
-from partonic.metrics.trials import Trials, measure
+from partonic.metrics.trials import measure
 from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost
 from partonic.report.page import write_page
 from partonic.report.scaling import Grid, curves_section, known_section, pairs_section
@@ -32,6 +34,7 @@ from partonic.simulators.samples import samples
 
 JETS_PER_SECOND = 115.0  # simulated on one core, to say beforehand what a run will take
 LEAST_VALIDATION = 200
+JETS, KNOWN_JETS = "jets", "known"  # kinds of jets to learn from
 KNOWN = PoissonJets()
 TEXT = (
     "A tagger that knows physics beforehand (that energies and directions transform together under boosts, that the "
@@ -129,26 +132,30 @@ class TrainingSize:
         result = context.result
         with ranks.first_alone():
             parts = self._samples(context)
-        labels = {name: labels_of(part) for name, part in parts.items()}
         if len(parts["train"]) < self.sizes[-1]:
             raise InputError(
                 f"the largest size is {self.sizes[-1]:,} jets, and there are {len(parts['train']):,} to train on"
             )
+        known = self._known_jets()
         cells = [(model, size) for size in self.sizes for model in self.models]
-        groups = [
-            [self._scores(context, parts, labels, model, size, number) for number in range(1, self._seeds(size) + 1)]
-            for model, size in cells
+        numbers = {size: range(1, self._seeds(size) + 1) for size in self.sizes}
+        groups = [[self._job(context, JETS, *cell, number) for number in numbers[cell[1]]] for cell in cells]
+        known_groups = [
+            [self._job(context, KNOWN_JETS, model, size, 1)] for size in self._known_sizes() for model in self.models
         ]
-        known = self._known(context)
+        scores = self._scores(context, groups, parts["test"])
+        known_scores = self._scores(context, known_groups, known["test"])
         if rank() > 0:
             return result  # the first process measures what all have trained
         pools = [self.models.index(model) for model, _ in cells]
-        trials = measure(groups, labels["test"], parts["test"].weight(), pools=pools)
+        trials = measure(scores, labels_of(parts["test"]), parts["test"].weight(), pools=pools)
+        exact = [*known_scores, [KNOWN.log_ratio(known["test"])]]
+        known_trials = measure(exact, labels_of(known["test"]), pools=range(len(exact)))
         grid = Grid(result, trials, self.models, self.sizes)
         sections = [
             curves_section(grid, "The number of training jets", TEXT),
             pairs_section(grid, "Who wins where jets are few?"),
-            known_section(Grid(result, known, self.models, self._known_sizes()), len(known.values) - 1),
+            known_section(Grid(result, known_trials, self.models, self._known_sizes()), len(known_scores)),
         ]
         self._describe(result, grid, parts)
         write_page(result, [section for section in sections if section is not None])
@@ -162,19 +169,13 @@ class TrainingSize:
         """Numbers of jets of known likelihood ratio to train on."""
         return tuple(size for size in self.sizes if size <= self.repeated) or self.sizes[:1]
 
-    def _known(self, context: Context) -> Trials:
-        """The same taggers on jets whose likelihood ratio is known, and in the last group that ratio itself."""
-        sizes = self._known_sizes()
+    def _known_jets(self) -> dict[str, Events]:
+        """Jets whose likelihood ratio is known."""
         rng = generator(self.seed, 1)
-        wanted = {**self._parts(sizes[-1]), "test": self.truth_jets}
-        parts = {
+        wanted = {**self._parts(self._known_sizes()[-1]), "test": self.truth_jets}
+        return {
             name: KNOWN.simulate(rng.permutation(np.arange(n) % 2).astype(float), n, rng) for name, n in wanted.items()
         }
-        labels = {name: labels_of(part) for name, part in parts.items()}
-        groups = [
-            [self._scores(context, parts, labels, model, size, 1, "known-")] for size in sizes for model in self.models
-        ]
-        return measure([*groups, [KNOWN.log_ratio(parts["test"])]], labels["test"], pools=range(len(groups) + 1))
 
     def _parts(self, most: int) -> dict[str, int]:
         """Jets to train on, to choose the best epoch on and to measure on."""
@@ -196,34 +197,34 @@ class TrainingSize:
         )
         return split_files(list(files.values()), self.seed, {name: n / total for name, n in wanted.items()})
 
-    def _scores(
-        self,
-        context: Context,
-        parts: Mapping[str, Events],
-        labels: Mapping[str, NDArray[np.int64]],
-        model: str,
-        size: int,
-        number: int,
-        prefix: str = "",
-    ) -> NDArray[np.float64]:
-        """The test jets' scores of one training, (jets,); trained and scored where that has not been done."""
-        directory = context.result.checkpoint(f"{prefix}{model}-{size}-{number}")
-        few = {
-            "train": drawn(labels["train"], size, number, self.seed),
-            "validation": drawn(labels["validation"], max(size // 4, LEAST_VALIDATION), 1, self.seed),
-        }
+    def _job(self, context: Context, kind: str, model: str, size: int, number: int) -> Job:
+        """A training on so many jets of a kind."""
         epochs = epochs_for(model, size, self.steps, self.minutes)
-        training = train_tagger(
-            model,
-            parts["train"][few["train"]],
-            parts["validation"][few["validation"]],
-            directory,
-            training={"epochs": epochs if self.epochs is None else min(epochs, self.epochs)},
-            seed=self.seed + number - 1,
-            device=context.device,
-        )
-        file = context.result.checkpoint(f"{directory.name}-scores.npy")
-        return kept_scores(file, training.trained, parts["test"], context.device)
+        training = {"epochs": epochs if self.epochs is None else min(epochs, self.epochs)}
+        directory = context.result.checkpoint(f"{kind}-{model}-{size}-{number}")
+        options = {"training": training, "seed": self.seed + number - 1}
+        return Job(model, directory, size, f"{kind}-{size}-{number}", options)
+
+    def _sample(self, context: Context, name: str) -> dict[str, Events]:
+        """The jets of a training, named as by :meth:`_job`."""
+        kind, size, number = name.split("-")
+        parts = self._known_jets() if kind == KNOWN_JETS else self._samples(context)
+        train, held_out = (labels_of(parts[part]) for part in ("train", "validation"))
+        return {
+            "train": parts["train"][drawn(train, int(size), int(number), self.seed)],
+            "validation": parts["validation"][drawn(held_out, max(int(size) // 4, LEAST_VALIDATION), 1, self.seed)],
+            "test": parts["test"],
+        }
+
+    def _scores(self, context: Context, groups: list[list[Job]], test: Events) -> list[list[NDArray[np.float64]]]:
+        """The test jets' scores of groups of trainings, (jets,) each; trained and scored where that is not done."""
+        jobs = [job for group in groups for job in group]
+        done = train_jobs(jobs, partial(self._sample, context), context.workers, context.device)
+        trained = dict(zip((job.directory for job in jobs), done, strict=True))
+        return [
+            [kept_scores(job.scores, trained[job.directory].trained, test, context.device) for job in group]
+            for group in groups
+        ]
 
     def _describe(self, result: Result, grid: Grid, parts: Mapping[str, Events]) -> None:
         """Headline numbers, abstract, warnings and citations of the page."""

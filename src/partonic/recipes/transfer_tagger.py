@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from partonic.core.config import merge
 from partonic.core.errors import FileError, InputError
@@ -18,6 +18,7 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import Events
 from partonic.fit import ranks
+from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.options import FitOptions
 from partonic.fit.tagger import labels_of, train_tagger
 from partonic.fit.trials import drawn, epochs_for, kept_scores
@@ -136,19 +137,25 @@ class TransferTagger:
         result = context.result
         start = self._start(context)
         with ranks.first_alone():
-            parts = self._samples(context, {"top": 1, "qcd": 0}, self._parts(), 2 * self.seed)
-        labels = {name: labels_of(part) for name, part in parts.items()}
-        groups = [
-            [self._scores(context, start, parts, labels, way, size, number) for number in range(1, self.seeds + 1)]
+            parts = self._target(context)
+        jobs = [
+            self._job(context, load(start), way, size, number)
             for size in self.sizes
             for way in WAYS
+            for number in range(1, self.seeds + 1)
         ]
+        done = train_jobs(jobs, partial(self._sample, context), context.workers, context.device)
+        scores = [
+            kept_scores(job.scores, training.trained, parts["test"], context.device)
+            for job, training in zip(jobs, done, strict=True)
+        ]
+        groups = [scores[i : i + self.seeds] for i in range(0, len(scores), self.seeds)]
         untouched = load(start).scores(parts["test"], device=context.device)
         if rank() > 0:
             return result  # the first process measures what all have trained
         groups.append([untouched if untouched.ndim == 1 else 1 - untouched[:, 0]])
         pools = [*(i for _ in self.sizes for i in range(len(WAYS))), len(WAYS)]
-        trials = measure(groups, labels["test"], parts["test"].weight(), pools=pools)
+        trials = measure(groups, labels_of(parts["test"]), parts["test"].weight(), pools=pools)
         grid = Grid(result, trials, WAYS, self.sizes)
         sections = [
             curves_section(grid, "Training anew and fine-tuning", TEXT),
@@ -208,39 +215,38 @@ class TransferTagger:
         )
         return file
 
-    def _scores(
-        self,
-        context: Context,
-        start: Path,
-        parts: Mapping[str, Events],
-        labels: Mapping[str, NDArray[np.int64]],
-        way: str,
-        size: int,
-        number: int,
-    ) -> NDArray[np.float64]:
-        """The test jets' scores of one training, (jets,); trained and scored where that has not been done."""
-        first = load(start)
+    def _target(self, context: Context) -> dict[str, Events]:
+        """The jets to learn to tell apart."""
+        return self._samples(context, {"top": 1, "qcd": 0}, self._parts(), 2 * self.seed)
+
+    def _sample(self, context: Context, name: str) -> dict[str, Events]:
+        """The jets of a training, named as by :meth:`_job`."""
+        size, number = map(int, name.split("-"))
+        parts = self._target(context)
+        train, held_out = (labels_of(parts[part]) for part in ("train", "validation"))
+        return {
+            "train": parts["train"][drawn(train, size, number, self.seed)],
+            "validation": parts["validation"][drawn(held_out, max(size // 4, LEAST_VALIDATION), 1, self.seed)],
+            "test": parts["test"],
+        }
+
+    def _job(self, context: Context, first: Trained, way: str, size: int, number: int) -> Job:
+        """A training on so many jets that starts from a network, or from random weights."""
         plan = models.get(first.name).facts.get("training", {})
         epochs = epochs_for(first.name, size, self.steps)
         training = {"epochs": epochs if self.epochs is None else min(epochs, self.epochs)}
         if way == "fine-tuned":
             training["learning_rate"] = self.rate * plan.get("learning_rate", FitOptions.learning_rate)
+        options = {
+            "options": {key: value for key, value in first.options.items() if key not in ("outputs", "features")},
+            "input_options": first.input_options,
+            "training": training,
+            "seed": self.seed + number - 1,
+            "initial": None if way == WAYS[0] else ranks.agreed(context.result.checkpoint("start.pt")),
+            "frozen": way == WAYS[2],
+        }
         directory = context.result.checkpoint(f"{way.split()[0]}-{size}-{number}")
-        trained = train_tagger(
-            first.name,
-            parts["train"][drawn(labels["train"], size, number, self.seed)],
-            parts["validation"][drawn(labels["validation"], max(size // 4, LEAST_VALIDATION), 1, self.seed)],
-            directory,
-            options={key: value for key, value in first.options.items() if key not in ("outputs", "features")},
-            input_options=first.input_options,
-            training=training,
-            seed=self.seed + number - 1,
-            device=context.device,
-            initial=None if way == WAYS[0] else start,
-            frozen=way == WAYS[2],
-        ).trained
-        file = context.result.checkpoint(f"{directory.name}-scores.npy")
-        return kept_scores(file, trained, parts["test"], context.device)
+        return Job(first.name, directory, size, f"{size}-{number}", options)
 
     def _describe(self, result: Result, grid: Grid, parts: Mapping[str, Events], start: Trained) -> None:
         """Headline numbers, abstract, warnings and citations of the page."""

@@ -100,7 +100,7 @@ class Classification:
         self.result.add_table(
             "taggers",
             "Share of all test jets whose most probable class is the true one, the rate of scoring jets on this "
-            "machine, and the time of one training.",
+            "machine, and the processor time of one training (on a GPU the time gone by).",
             [
                 {
                     "model": tagger.name,

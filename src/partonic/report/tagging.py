@@ -35,7 +35,7 @@ class Tagger:
         scores: (trainings, jets) probabilities to be signal.
         parameters: number of trained numbers.
         rate: jets scored a second.
-        training: seconds of one training, on average.
+        training: processor time of one training (s), on average; on a GPU the time gone by.
         histories: one a training; empty for models that are not trained by gradient.
         jets: number of training jets, shown where they differ between taggers.
     """
@@ -130,7 +130,8 @@ class Comparison:
         self.result.add_table(
             f"{self.prefix}taggers",
             "Area under the ROC curve, accuracy at a score of 0.5, background rejection at 50 % and 30 % signal "
-            "efficiency (R50, R30), the rate of scoring jets on this machine, and the time of one training.",
+            "efficiency (R50, R30), the rate of scoring jets on this machine, and the processor time of one training "
+            "(on a GPU the time gone by).",
             [
                 {
                     "model": tagger.name,
