@@ -34,7 +34,7 @@ CHARGES = (2.6007, 1.2393, 0.7078, 0.4820, 0.3607, 0.2792, 0.2171)  # beta = 1 t
 PLAQUETTES = (0.44639, 0.69777, 0.80999, 0.86353, 0.89342, 0.91245, 0.92570)
 SQUARE = 0.1434  # mean of phi^2
 STEPS = {True: 650, False: 950}  # of the training: about 40 and 60 CPU-seconds
-LONG_STEPS = 10_000
+LONG_STEPS = 7_500
 GAUGE_STEPS = 2_500
 ACCEPTANCE = {True: 0.4, False: 0.5}
 DRAWS = 16_384

@@ -10,7 +10,7 @@ from partonic.core.errors import BadJetError, FileError, InputError
 from partonic.core.registry import models
 from partonic.events import Events, Ragged, concatenate
 from partonic.models.checkpoint import Trained, load, save
-from partonic.models.inputs import width_of
+from partonic.models.inputs import sizes_of
 from partonic.represent import representation
 
 NAN, INF = float("nan"), float("inf")
@@ -122,7 +122,7 @@ def test_inputs_that_the_sample_lacks_are_named(trained):
     with pytest.raises(InputError, match=r"the inputs '?.*'? need .*(charge|pid).* of each constituent"):
         represent(toy_jets(5))
     if not entry.facts.get("boosted"):
-        module = entry.cls(**width_of(entry.cls, represent)).eval()
+        module = entry.cls(**sizes_of(entry.cls, represent)).eval()
         assert torch.isfinite(module(represent(with_kinds(toy_jets(5))))).all()
 
 

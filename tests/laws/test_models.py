@@ -11,7 +11,7 @@ from toy_jets import boosted, changed, mirrored, permuted, toy_jets, turned, wit
 from partonic.core.registry import models
 from partonic.events import Ragged
 from partonic.models.checkpoint import load, save
-from partonic.models.inputs import width_of
+from partonic.models.inputs import sizes_of
 from partonic.represent import REPRESENTATIONS, representation
 
 CHANGES = {
@@ -59,7 +59,7 @@ def test_several_outputs_from_charges_and_kinds(trained):
     chosen = {} if trained.input == "streams" else {"inputs": "kinds"}  # streams have no smaller set of inputs
     represent = representation(trained.input, **chosen)
     torch.manual_seed(1)
-    module = entry.cls(outputs=3, **width_of(entry.cls, represent))
+    module = entry.cls(outputs=3, **sizes_of(entry.cls, represent))
     events = with_kinds(toy_jets(64))
     logits = module.train()(represent(events))
     assert logits.shape == (64, 3)

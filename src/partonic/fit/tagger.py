@@ -28,7 +28,7 @@ from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.fit.transfer import Frozen, head_of, take_over
 from partonic.models.checkpoint import Trained, load, save
-from partonic.models.inputs import width_of
+from partonic.models.inputs import sizes_of
 from partonic.objectives.supervised import Supervised
 from partonic.represent import needed, representation
 from partonic.represent.task import Task
@@ -214,7 +214,7 @@ def _fit(
 ) -> Training:
     """Train a network by gradients."""
     represent = representation(plan.input, **plan.input_options)
-    sizes: dict[str, int] = width_of(plan.entry.cls, represent)
+    sizes: dict[str, int] = sizes_of(plan.entry.cls, represent)
     if plan.task.outputs > 1 or initial is not None:
         sizes["outputs"] = plan.task.outputs
     arguments = {**plan.options, **{key: value for key, value in sizes.items() if value != _usual(plan.entry, key)}}

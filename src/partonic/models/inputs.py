@@ -5,16 +5,21 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-KEYWORDS = ("features", "observables", "channels")
+WIDTHS = ("features", "observables", "channels")
 """What the width of the inputs is called: of a particle, of a jet, of an image."""
 
 
-def width_of(cls: type, represent: Any) -> dict[str, int]:
-    """The keyword for a network's class that says how wide its inputs are.
+def sizes_of(cls: type, represent: Any) -> dict[str, int]:
+    """The keywords for a network's class that say how wide its inputs are, and how many pixels an image has a side.
 
     Args:
         cls: class of the network.
-        represent: the representation; its ``width`` counts.
+        represent: the representation; its ``width`` and ``size`` count.
     """
     known = inspect.signature(cls).parameters
-    return {keyword: represent.width for keyword in KEYWORDS if keyword in known and hasattr(represent, "width")}
+    given = dict.fromkeys(WIDTHS, "width") | {"size": "size"}
+    return {
+        keyword: getattr(represent, name)
+        for keyword, name in given.items()
+        if keyword in known and hasattr(represent, name)
+    }

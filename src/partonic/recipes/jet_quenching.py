@@ -45,6 +45,7 @@ VARIABLES = {
     "soft_drop_share": "groomed share",
     "soft_drop_distance": "groomed radius",
 }
+PIXELS = 16  # a side of an image: finer ones of the two dozen particles of such a jet are learned by heart
 DRAWN = ("multiplicity", "pt_dispersion", "tau_1", "soft_drop_distance")
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -171,8 +172,9 @@ class JetQuenching:
 
     def _options(self, model: str) -> dict[str, Any]:
         """How one model is trained on jets of this radius."""
-        sizes = {"image": {"side": 2 * self.radius}, "features": {"radius": self.radius}}
-        return {"input_options": sizes.get(models.get(model).facts["input"], {}), "epochs": self.epochs}
+        image = {"side": 2 * self.radius, "size": PIXELS, "inputs": "kinds"}
+        options = {"image": image, "features": {"radius": self.radius}}
+        return {"input_options": options.get(models.get(model).facts["input"], {}), "epochs": self.epochs}
 
     def _variables(
         self, study: Comparison, parts: Mapping[str, Events], labels: Mapping[str, NDArray[np.int64]]
