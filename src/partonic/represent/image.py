@@ -71,7 +71,7 @@ class JetImage:
             InputError: the constituents lack a field that the inputs need.
         """
         jets = constituents(events)
-        pixels = np.zeros((len(jets), self.width, self.size, self.size), dtype=np.float32)
+        pixels = np.empty((len(jets), self.width, self.size, self.size), dtype=np.float32)
         charged = None if self.inputs == "kinematic" else fields(events, self.inputs, ("charge",))[0] != 0
         _draw(jets.offsets, *jets.arrays, charged, self.side, self.upright, pixels)
         return Images(torch.from_numpy(pixels))
@@ -82,19 +82,24 @@ def _place(
     px: NDArray[np.float64], py: NDArray[np.float64], pz: NDArray[np.float64], e: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Transverse momentum, rapidity and azimuth of one jet's constituents, the latter two from its pt centroid."""
-    pt = np.sqrt(px * px + py * py)
-    hardest = np.argmax(pt)
-    reference = np.arctan2(py[hardest], px[hardest])
-    y, phi = np.empty_like(pt), np.empty_like(pt)
+    pt, y, phi = np.empty_like(px), np.empty_like(px), np.empty_like(px)
+    hardest = 0
+    for i in range(len(pt)):
+        pt[i] = np.sqrt(px[i] * px[i] + py[i] * py[i])
+        hardest = i if pt[i] > pt[hardest] else hardest
+    ahead, aside = px[hardest], py[hardest]
+    total, mean_y, mean_phi = 0.0, 0.0, 0.0
     for i in range(len(pt)):
         square = pt[i] * pt[i]
         square += max((e[i] - pz[i]) * (e[i] + pz[i]) - square, 0.0)
-        y[i] = 0.5 * np.log((e[i] + abs(pz[i])) ** 2 / square) * np.sign(pz[i])
-        turn = np.arctan2(py[i], px[i]) - reference
-        phi[i] = turn - 2 * np.pi * np.rint(turn / (2 * np.pi))
-    total = pt.sum()
-    y -= (pt * y).sum() / total
-    phi -= (pt * phi).sum() / total
+        forward = e[i] + abs(pz[i])
+        y[i] = np.copysign(0.5 * np.log(forward * forward / square), pz[i])
+        phi[i] = np.arctan2(py[i] * ahead - px[i] * aside, px[i] * ahead + py[i] * aside)
+        total += pt[i]
+        mean_y += pt[i] * y[i]
+        mean_phi += pt[i] * phi[i]
+    y -= mean_y / total
+    phi -= mean_phi / total
     return pt, y, phi
 
 
@@ -132,6 +137,8 @@ def _draw(
         a, b = offsets[jet], offsets[jet + 1]
         pt, y, phi = _place(px[a:b], py[a:b], pz[a:b], e[a:b])
         along, across = _upright(pt, y, phi) if upright else (y, phi)
+        image = pixels[jet]
+        image[:] = 0  # one image at a time, which stays in the processor's cache
         inside, number = 0.0, 0
         for i in range(len(pt)):
             # A hair above the edge, so that what lies on an edge falls to one side whatever its rounding.
@@ -141,9 +148,9 @@ def _draw(
                 inside += pt[i]
                 if charged is not None and charged[a + i]:
                     number += 1
-                    pixels[jet, 2, row, column] += 1
-                pixels[jet, 1 if charged is not None and not charged[a + i] else 0, row, column] += pt[i]
+                    image[2, row, column] += 1
+                image[1 if charged is not None and not charged[a + i] else 0, row, column] += pt[i]
         if inside > 0:
-            pixels[jet, :2] *= np.float32(1 / inside)
+            image[:2] *= np.float32(1 / inside)
         if number > 0:
-            pixels[jet, 2:] *= np.float32(1 / number)
+            image[2:] *= np.float32(1 / number)
