@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,6 +39,9 @@ def summed(network: nn.Sequential, values: Tensor, offsets: Tensor, share: Tenso
         (jets, width)
     """
     if not (compiles(values) and len(values) and _plain(network)):
+        *first, linear, relu = network
+        if share is None and isinstance(linear, LinearNorm) and type(relu) is nn.ReLU:
+            return linear.activated(_through(first, values), offsets)
         seen = _through(network, values)
         return segment_sum(seen if share is None else share[:, None] * seen, offsets)
     layers = list(network)[::2]
@@ -55,7 +59,7 @@ def _plain(network: nn.Sequential) -> bool:
     return linear and len(layers) == len(relus) and all(type(layer) is nn.ReLU for layer in relus)
 
 
-def _through(network: nn.Sequential, values: Tensor) -> Tensor:
+def _through(network: Iterable[nn.Module], values: Tensor) -> Tensor:
     layers = list(network)
     while layers:
         layer = layers.pop(0)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from partonic.models.norm_relu import bias_relu_, norm_relu
+from partonic.represent.segments import segment_sum
 
 
 class LinearNorm(nn.Sequential):
@@ -44,12 +45,13 @@ class LinearNorm(nn.Sequential):
         shift = norm.bias - mean * scale
         return self.layer.weight * scale[:, None], shift if bias is None else torch.addcmul(shift, bias, scale)
 
-    def activated(self, values: Tensor) -> Tensor:
-        """ReLU of the normed outputs, (n, outputs)."""
+    def activated(self, values: Tensor, offsets: Tensor | None = None) -> Tensor:
+        """ReLU of the normed outputs, (n, outputs), or its sums over the rows of each jet, (jets, outputs)."""
         if self.training:
-            return norm_relu(self.norm, self.layer(values))
+            return norm_relu(self.norm, values, self.layer, offsets)
         weight, bias = self.fixed()
-        return bias_relu_(linear(values, weight), bias)
+        result = bias_relu_(linear(values, weight), bias)
+        return result if offsets is None else segment_sum(result, offsets)
 
     def forward(self, values: Tensor) -> Tensor:
         """Normed outputs of the layer."""

@@ -1,12 +1,16 @@
 """The compiled passes against torch's own."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
+from partonic.models.folding import LinearNorm
 from partonic.models.norm_relu import bias_relu_, norm_relu
 from partonic.represent.neighbours import _chosen, nearest, paired
 from partonic.represent.plan import plan
+from partonic.represent.segments import segment_sum
 
 
 def shaken(channels, kind):
@@ -32,6 +36,25 @@ def test_norm_and_relu_are_those_of_torch(rows, kind, close):
     for mine, other in zip(*found, strict=True):
         torch.testing.assert_close(mine, other, rtol=close, atol=close * float(other.detach().abs().max()))
     assert ours.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize("summed", [False, True])
+def test_a_layer_in_front_and_the_sum_over_jets_are_those_of_torch(summed):
+    torch.manual_seed(3)
+    kind, found = torch.float64, []
+    start, offsets = LinearNorm(3, 5, bias=True).to(kind), torch.tensor([0, 4, 4, 9, 20])
+    start.norm.load_state_dict(shaken(5, kind).state_dict())
+    values = torch.randn(20, 3, dtype=kind)
+    for plain in (False, True):
+        both = copy.deepcopy(start)
+        given = values.clone().requires_grad_()
+        rows = both(given).relu() if plain else both.activated(given, offsets if summed else None)
+        result = segment_sum(rows, offsets) if plain and summed else rows
+        (result * torch.linspace(-1, 2, 5, dtype=kind)).square().sum().backward()
+        found.append((result, given.grad, *(p.grad for p in both.parameters()), both.norm.running_mean))
+        found[-1] += (both.eval()(values),)  # the running mean holds the layer's bias
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-9)
 
 
 def test_gradient_by_differences():
