@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 
 from partonic.core.cachedir import cache_folder
+from partonic.core.parallel import cores
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def checks() -> list[Check]:
     ]
     found += [_package(name, "") for name in CORE]
     found += [_package(name, "simulate") for name in SIMULATE]
-    found.append(Check("cores", True, f"{os.cpu_count()}, {_memory()}"))
+    found.append(Check("cores", True, f"{cores()}, {_memory()}"))
     found.append(_cache())
     found.append(_gpu())
     return found

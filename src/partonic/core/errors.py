@@ -52,6 +52,10 @@ class BadJetError(InputError):
         self.row = row
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[BadJetError], tuple[int, str]]:
+        """How it comes out of another process."""
+        return BadJetError, (self.row, self.reason)
+
     def moved(self, rows: int) -> BadJetError:
         """The same error of a sample that begins ``rows`` earlier."""
         return BadJetError(self.row + rows, self.reason)

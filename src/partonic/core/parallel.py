@@ -68,6 +68,11 @@ def _follow_parent() -> None:
         os._exit(1)
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Processes started in this block use one thread each in numerical libraries."""
@@ -100,10 +105,11 @@ def ordered(
     workers: int = 1,
     executor: Executor | None = None,
     patience: float | None = None,
+    ahead: int = 2,
 ) -> Generator[Result, None, None]:
     """Apply a function to items, each in any process, and give the results in the order of the items.
 
-    At most two items a worker are under way, so ``items`` may be endless. Leaving
+    At most ``ahead`` items a worker are under way, so ``items`` may be endless. Leaving
     the iterator early (or Ctrl-C) stops the workers at once and drops what they had under way.
 
     When a local process dies, or none gives a result for too long, all are replaced, and what was under way is done
@@ -119,6 +125,7 @@ def ordered(
         patience: seconds without a result after which workers count as hung; if None those of the environment
             variable ``PARTONIC_PATIENCE``, else 20 times the longest item so far, at least 5 minutes (30 before the
             first result).
+        ahead: items a worker that are handed out; more keep all at work where some take much longer than others.
 
     Raises:
         InputError: ``workers`` is below 1, or the environment variable is no number above 0.
@@ -132,7 +139,7 @@ def ordered(
         for item in items:
             yield function(item)
         return
-    work = _Work(make, executor, workers, limit)
+    work = _Work(make, executor, workers, limit, ahead)
     try:
         yield from work.results(iter(items))
     finally:
@@ -172,9 +179,10 @@ class _Work(Generic[Item, Result]):
     """Items on their way through workers that may be lost."""
 
     def __init__(
-        self, make: Make[Item, Result], executor: Executor | None, workers: int, patience: float | None
+        self, make: Make[Item, Result], executor: Executor | None, workers: int, patience: float | None, ahead: int
     ) -> None:
         self.make, self.given, self.workers, self.patience = make, executor, workers, patience
+        self.ahead = ahead
         self.pool = executor or local_processes(workers)
         self.run = uuid.uuid4().hex
         self.waiting: deque[_Chunk[Item, Result]] = deque()
@@ -186,7 +194,7 @@ class _Work(Generic[Item, Result]):
         while True:
             for item in todo:
                 self.waiting.append(_Chunk(item))
-                if len(self.waiting) >= 2 * self.at_work():
+                if len(self.waiting) >= self.ahead * self.at_work():
                     break
             if not self.waiting:
                 return

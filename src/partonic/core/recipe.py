@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from partonic.core.result import Result
 
@@ -24,6 +24,10 @@ class Context:
     workers: int = 1
     device: str = "cpu"
     executor: Executor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process gets: the connection to a cluster stays where it is."""
+        return {**self.__dict__, "executor": None}
 
 
 class Recipe(Protocol):

@@ -115,7 +115,9 @@ def write_jobs(job: Job, folder: Path) -> str:
 def _command(job: Job, place: Path, here: Path) -> str:
     """Scheduler and command, in one job; the scheduler ends with it, and the workers with the scheduler."""
     python, file = shlex.quote(sys.executable), shlex.quote(str(place / "scheduler.json"))
-    words = shlex.join([*job.command, f"--cluster=file:{place / 'scheduler.json'}"])
+    given = any(word.split("=")[0] == "--workers" for word in job.command)
+    alone = ["--workers=1"] if job.command[0] in ("run", "resume") and not given else []  # the job has one core
+    words = shlex.join([*job.command, *alone, f"--cluster=file:{place / 'scheduler.json'}"])
     return f"""#!/bin/bash
 # A Dask scheduler, and the command that sends its work there.
 set -u

@@ -30,7 +30,7 @@ class EnsembleTraining:
 
     @property
     def seconds(self) -> float:
-        """Time in training and validation of all members."""
+        """Time in training and validation of all members, see :class:`~partonic.fit.tagger.Training`."""
         return sum(member.seconds for member in self.members)
 
 

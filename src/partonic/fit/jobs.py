@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import functools
+import io
 import math
+import os
+import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
-from partonic.core.parallel import ordered
+import torch
+
+from partonic.core.parallel import PATIENCE_VARIABLE, ordered
 from partonic.core.rank import size
 from partonic.core.registry import models
 from partonic.events.events import Events
@@ -53,9 +60,11 @@ class Job:
 def train_jobs(jobs: Sequence[Job], parts_of: PartsOf, workers: int = 1, device: str = "cpu") -> list[Training]:
     """Train all, or load those that are done, and give them in the order of the jobs.
 
-    On the processor as many as there are workers run at the same time, each on one thread, or on as many as there are
-    workers for each where jobs are fewer: the results are the same to the bit with any number of workers up to that of
-    the jobs. Each scores its test jets, too, see :attr:`Job.scores`. An interrupted training goes on where it stopped.
+    On the processor as many as there are workers run at the same time, the longest first, each on one thread, or on as
+    many as there are workers for each where jobs are fewer: the results are the same to the bit with any number of
+    workers up to that of the jobs. Each scores its test jets, too, see :attr:`Job.scores`. An interrupted training goes
+    on where it stopped. Models and recipes that other processes cannot import (of a notebook, of a file given by its
+    path) are trained in this one.
     On other devices, and in each of several processes that train together, one follows the other, without scores.
 
     Args:
@@ -71,10 +80,14 @@ def train_jobs(jobs: Sequence[Job], parts_of: PartsOf, workers: int = 1, device:
     if device != "cpu" or size() > 1:
         train = _Trainer(parts_of, device)
         return [train.training(job) for job in jobs]
-    make = functools.partial(_Trainer, parts_of, device, max(1, workers // max(len(jobs), 1)))
+    threads = max(1, min(workers // max(len(jobs), 1), torch.get_num_threads()))
+    make = functools.partial(_Trainer, parts_of, device, threads)
     left = [job for job in jobs if not (finished(job.directory) and job.scores.exists())]
-    many = len(left) if sum(_seconds(job) for job in left) > WORTH else 1
-    with closing(ordered(make, left, min(workers, max(many, 1)), patience=DAYS)) as results:
+    worth = sum(map(_seconds, left)) > WORTH and _importable(parts_of, left)
+    count = min(workers, len(left)) if worth else 1
+    patience = None if PATIENCE_VARIABLE in os.environ else DAYS
+    left.sort(key=_seconds, reverse=True)  # so that all processes end at about the same time
+    with closing(ordered(make, left, max(count, 1), patience=patience, ahead=len(left))) as results:
         for number, name in enumerate(results, 1):
             sys.stderr.write(f"trained {name}, {number} of {len(left)}\n")
     return [load_training(job.directory) for job in jobs]
@@ -88,6 +101,23 @@ def _seconds(job: Job) -> float:
     return float(epochs * job.jets / facts.get("rate", USUAL_RATE))
 
 
+def _importable(parts_of: PartsOf, jobs: Sequence[Job]) -> bool:
+    """Whether another process finds all classes and functions; not those of a notebook or a file given by its path."""
+    found = {models.get(job.model).cls.__module__ for job in jobs}
+
+    class Noting(pickle.Pickler):
+        """Notes where classes and functions come from."""
+
+        def persistent_id(self, obj: Any) -> None:
+            """Nothing is replaced."""
+            if isinstance(obj, type | FunctionType):
+                found.add(obj.__module__)
+
+    Noting(io.BytesIO()).dump(parts_of)
+    tops = {name.partition(".")[0] for name in found} - set(sys.builtin_module_names)
+    return all(PathFinder.find_spec(name) is not None for name in tops)
+
+
 class _Trainer:
     """Does jobs, made once in each process.
 
@@ -98,7 +128,7 @@ class _Trainer:
     """
 
     def __init__(self, parts_of: PartsOf, device: str, threads: int = 0) -> None:
-        self._parts_of, self._device, self._threads = functools.cache(parts_of), device, threads
+        self._parts_of, self._device, self._threads = functools.lru_cache(1)(parts_of), device, threads
 
     def training(self, job: Job) -> Training:
         """Train, where that is not done yet."""
@@ -113,5 +143,10 @@ class _Trainer:
         """Train and score the test jets; gives the name of the training."""
         trained = self.training(job).trained
         if not job.scores.exists():
-            kept_scores(job.scores, trained, self._parts_of(job.sample)["test"], self._device)
+            before = torch.get_num_threads()
+            torch.set_num_threads(self._threads)
+            try:
+                kept_scores(job.scores, trained, self._parts_of(job.sample)["test"], self._device)
+            finally:
+                torch.set_num_threads(before)
         return job.directory.name

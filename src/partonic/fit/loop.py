@@ -64,8 +64,8 @@ class FitResult:
         best_epoch: the epoch whose state the model has now.
         best_loss: its validation loss, or training loss where there is no validation.
         stopped: ``"epochs"`` (all done) or ``"patience"``.
-        seconds: processor time in training and validation, over all sessions of a resumed fit; time gone by where the
-            training is on another device.
+        seconds: processor time of this process in training and validation, over all sessions of a resumed fit; time
+            gone by where the training is on another device.
         items: rows (jets) trained on, over all epochs.
     """
 
@@ -190,6 +190,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self._stepper = Stepper(self.state.optimiser)
+        self._since = time.monotonic(), 0  # of the running epoch, or what of it this process does, and items before
         self._clock = time.process_time if torch.device(self.options.device).type == "cpu" else time.monotonic
 
     def go(self, data: Iterable[Any], validation: Iterable[Any] | None, description: str) -> None:
@@ -211,6 +212,7 @@ class Run:
         state.model.train()
         start = self._clock()
         saved = shown = time.monotonic()
+        self._since = saved, totals.items
         for part in _enter(data, state.epoch, state.step):
             self._pause()
             self._step(part)
@@ -353,7 +355,9 @@ class Run:
         parts = [f"epoch {self.state.epoch + 1}", f"loss {totals.loss / max(self.state.step, 1):.4f}"]
         if self.state.history and "validation" in self.state.history[-1]:
             parts.append(f"validation {self.state.history[-1]['validation']:.4f}")
-        return ", ".join([*parts, f"{totals.items / max(totals.seconds, 1e-9):,.0f} items/s"])
+        began, before = self._since
+        rate = (totals.items - before) / max(time.monotonic() - began, 1e-9)
+        return ", ".join([*parts, f"{rate:,.0f} items/s"])
 
 
 def _enter(data: Iterable[Any], epoch: int, skip: int) -> Iterator[Part[Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from partonic.core.compiled import compiled
 from partonic.models.folding import LinearNorm
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK = 1024  # particles whose hidden layers stay in the cache
-ADDED = 128  # at most so many particles are added in the precision of the values before they go into double precision
+ADDED = 8  # at most so many particles are added in the precision of the values before they go into double precision
 
 
 def summed(network: nn.Sequential, values: Tensor, offsets: Tensor, share: Tensor | None = None) -> Tensor:
@@ -96,6 +97,7 @@ class _Summed(torch.autograd.Function):
         return out.to(values.dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of the values and of the layers, block by block from the last layer to the first."""
         values, jets, shares, *kept = ctx.saved_tensors

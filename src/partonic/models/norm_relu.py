@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import relu
 
 from partonic.core.compiled import compiled
@@ -97,6 +98,7 @@ class _NormRelu(torch.autograd.Function):
         return result, *statistics  # type: ignore[return-value]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of values, matrix, constant (none: the norm takes it away), weight and bias."""
         rows, *layer = ctx.saved_tensors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 from partonic.core.cluster import connect
 from partonic.core.config import from_tree, merge, read_yaml
 from partonic.core.errors import FileError, InputError, unknown
+from partonic.core.parallel import cores
 from partonic.core.rank import local_rank, rank, size
 from partonic.core.recipe import Context, Recipe
 from partonic.core.registry import Entry, recipes
@@ -98,7 +98,7 @@ def start(
         WorkerError: no such scheduler answers.
         FileError: the directory holds something else or cannot be written.
     """
-    count = workers if workers is not None else os.cpu_count() or 1
+    count = workers if workers is not None else cores()
     if count < 1:
         raise InputError(f"the number of workers must be 1 or above, not {count}")
     device = f"cuda:{local_rank()}" if device == "cuda" and size() > 1 else device

@@ -24,7 +24,7 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.tagger import Training, features_of, labels_of
-from partonic.fit.trials import affordable, drawn
+from partonic.fit.trials import affordable, drawn, kept_scores
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
@@ -301,7 +301,13 @@ class TopTagging:
         """How near each tagger, trained on jets of known likelihood ratio, comes to that ratio."""
         test = self._known()["test"]
         scores = {
-            name: trained[f"{KNOWN_JETS}-{name}"][0].trained.scores(test, device=context.device) for name in self.models
+            name: kept_scores(
+                context.result.checkpoint(f"{KNOWN_JETS}-{name}-1-scores.npy"),
+                trained[f"{KNOWN_JETS}-{name}"][0].trained,
+                test,
+                context.device,
+            )
+            for name in self.models
         }
         return truth_section(context.result, KNOWN.log_ratio(test), scores, labels_of(test))
 

@@ -45,8 +45,8 @@ TEXT = (
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"sizes": (40, 80, 160), "models": ("pfn", "pelican-1k"), "repeated": 80, "steps": 4, "test_jets": 200,
              "truth_jets": 200, "seeds": 2, "epochs": 1},
-    "quick": {"sizes": (300, 1_000, 3_000), "models": ("pfn", "pelican-1k"), "repeated": 1_000, "steps": 100,
-              "test_jets": 4_000, "truth_jets": 4_000, "minutes": 0.25},
+    "quick": {"sizes": (300, 1_000, 3_000), "models": ("pfn", "pelican-1k"), "repeated": 1_000, "steps": 300,
+              "test_jets": 4_000, "truth_jets": 4_000, "seeds": 1},
     "default": {},
     "benchmark": {"test_jets": 200_000, "window": "faithful", "seeds": 5, "repeated": 30_000, "steps": 1_500,
                   "truth_jets": 40_000, "minutes": 60.0},

@@ -237,14 +237,13 @@ class TransferTagger:
         training = {"epochs": epochs if self.epochs is None else min(epochs, self.epochs)}
         if way == "fine-tuned":
             training["learning_rate"] = self.rate * plan.get("learning_rate", FitOptions.learning_rate)
-        options = {
-            "options": {key: value for key, value in first.options.items() if key not in ("outputs", "features")},
-            "input_options": first.input_options,
-            "training": training,
-            "seed": self.seed + number - 1,
-            "initial": None if way == WAYS[0] else ranks.agreed(context.result.checkpoint("start.pt")),
-            "frozen": way == WAYS[2],
-        }
+        options: dict[str, Any] = {"training": training, "seed": self.seed + number - 1}
+        if way == WAYS[0]:
+            widths = {key: value for key, value in first.options.items() if key not in ("outputs", "features")}
+            options |= {"options": widths, "input_options": first.input_options}
+        else:
+            start = ranks.agreed(context.result.checkpoint("start.pt"))
+            options |= {"initial": start, "frozen": way == WAYS[2]}
         directory = context.result.checkpoint(f"{way.split()[0]}-{size}-{number}")
         return Job(first.name, directory, size, f"{size}-{number}", options)
 

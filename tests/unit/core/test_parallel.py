@@ -124,7 +124,7 @@ def test_an_executor_that_hangs_is_asked_again():
 
 
 def test_how_long_workers_may_take(monkeypatch):
-    work = _Work(DIVIDE, None, 1, None)
+    work = _Work(DIVIDE, None, 1, None, 2)
     assert work.limit() == 1800
     work.finished, work.longest = 1, 2.0
     assert work.limit() == 300

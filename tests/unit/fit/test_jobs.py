@@ -1,11 +1,18 @@
 """Trainings of a study: the same with one process and with two, done once, scored beside their checkpoints."""
 
+import pickle
 import shutil
+import sys
+import threading
+from functools import partial
+from types import ModuleType
 
 import numpy as np
 from toy_jets import toy_jets
 
-from partonic.fit.jobs import Job, train_jobs
+from partonic.core.recipe import Context
+from partonic.core.registry import models
+from partonic.fit.jobs import Job, _importable, train_jobs
 
 TRAINING = {"epochs": 1, "size": 32}
 MANY = 1_000_000  # said to be so many, else no further process is started
@@ -44,3 +51,18 @@ def test_two_processes_train_what_one_does_and_nothing_twice(tmp_path, capfd):
         np.testing.assert_array_equal(scores, np.load(alone / job.scores.name))
         np.testing.assert_allclose(scores, second.trained.scores(parts_of(job.sample)["test"]), rtol=1e-6)
     assert one[0].history[0]["loss"] != one[1].history[0]["loss"]
+
+
+def test_what_other_processes_cannot_import_is_trained_in_this_one(tmp_path, monkeypatch):
+    assert _importable(partial(parts_of), jobs(tmp_path))
+    notebook = ModuleType("a_notebook")
+    exec("def jets(sample): return {}", notebook.__dict__)
+    monkeypatch.setitem(sys.modules, "a_notebook", notebook)
+    assert not _importable(notebook.jets, jobs(tmp_path))
+    monkeypatch.setattr(models.get("pfn").cls, "__module__", "a_notebook")
+    assert not _importable(parts_of, jobs(tmp_path))
+
+
+def test_the_connection_to_a_cluster_stays_where_it_is(tmp_path):
+    there = pickle.loads(pickle.dumps(Context(tmp_path, 3, executor=threading.Lock())))
+    assert (there.workers, there.executor) == (3, None)

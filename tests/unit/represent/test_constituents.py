@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from toy_jets import changed, from_cylinder, toy_jets
@@ -49,6 +51,7 @@ def test_a_jet_without_transverse_momentum_is_named():
 def test_an_error_can_be_moved_to_the_row_of_the_whole_sample():
     assert BadJetError(3, "it has no constituent").moved(1000).row == 1003
     assert isinstance(BadJetError(3, "x"), InputError)
+    assert str(pickle.loads(pickle.dumps(BadJetError(3, "x")))) == str(BadJetError(3, "x"))
 
 
 def test_missing_collection_and_field():
