@@ -61,10 +61,12 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/published.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/posterior.py
+	$(BIN)/python benchmarks/likelihoods.py
 	$(BIN)/python benchmarks/equations.py
 	$(BIN)/python benchmarks/bounce.py
 	$(BIN)/python benchmarks/transitions.py
 	$(BIN)/python benchmarks/integrate.py
+	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/lattice.py
 	$(BIN)/partonic run top-tagging --jets 40000
 

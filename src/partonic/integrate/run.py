@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 
-from partonic.core.errors import InputError, unknown
+from partonic.core.errors import InputError, TrainingError, unknown
 from partonic.core.rng import generator
 from partonic.integrate.channels import Cube, CubeMap, check_channels
 from partonic.integrate.cost import Price, expected, paid
@@ -27,6 +28,7 @@ from partonic.integrate.verdict import judge
 METHODS = ("auto", "grid", "flow")
 PILOT = 0.2  # share of the calls
 TRIAL = 0.05
+PROBES = 8  # points of each channel by which an integrand is known again
 ROUNDS = 5
 FALL = 0.8  # of the rate of learning from round to round
 LEAST_CALLS = 2_000
@@ -96,7 +98,8 @@ def integrate(
         options: how.
         workers: processes that ask the integrand.
         executor: where to ask it instead, as a cluster.
-        directory: where the state is kept; called again with the same arguments, it goes on from there.
+        directory: where the state is kept; called again with the same arguments, it goes on from there. Another
+            integrand or another map is told by its values at a few points, which are not counted as calls.
 
     Returns:
         The integral with its status: ``"ok"``, or ``"failed"`` with reasons. A failed one is no result.
@@ -112,10 +115,11 @@ def integrate(
     folder = None if directory is None else Path(directory)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
+    seen = [] if folder is None else _fingerprint(function, channels)
     found: list[Integral] = []
     for attempt in range(1 + options.restarts):
         with Integrand(function, workers, executor) as integrand:
-            run = _Attempt(integrand, channels, options, attempt, folder)
+            run = _Attempt(integrand, channels, options, attempt, folder, seen)
             found.append(run.go([one.measurement for one in found]))
         if found[-1].status == "ok":
             break
@@ -132,10 +136,12 @@ class _Attempt:
         options: IntegrateOptions,
         attempt: int,
         folder: Path | None,
+        seen: list[str],
     ) -> None:
         self.integrand, self.channels, self.options, self.attempt = integrand, channels, options, attempt
         self.path = None if folder is None else folder / f"{attempt}-{NAME}"
         self.identity: dict[str, Any] = {**_plain(asdict(options)), "channels": len(channels), "dim": channels[0].dim}
+        self.identity["integrand or maps"] = seen
         self.work = Work() if self.path is None else load(self.path, self.identity, channels)
         integrand.calls, integrand.seconds = self.work.calls, self.work.seconds
 
@@ -236,7 +242,13 @@ class _Attempt:
             began = time.process_time()
             steps = max(1, round(n * how.replay / how.batch * 2 * (number + 1) / (ROUNDS + 1)))
             rate = how.learning_rate * FALL**number
-            learn(model, FlowInputs.joined(points), weights_of(asked), how, steps, rate, self.seed(3, number))
+            try:
+                learn(model, FlowInputs.joined(points), weights_of(asked), how, steps, rate, self.seed(3, number))
+            except TrainingError as error:
+                sys.stderr.write(f"partonic: the flows could not be trained ({error}); the grids go on\n")
+                work.decided = "grid"
+                self.refine(pilot)
+                return
             work.training += time.process_time() - began
             work.rounds.append(new)
             work.flows = {name: value.clone() for name, value in model.state_dict().items()}
@@ -247,6 +259,17 @@ class _Attempt:
             work.best = learned
         else:  # too few calls for a flow: what it has learned is worse than nothing
             work.decided = "grid"
+
+
+def _fingerprint(function: Function, channels: tuple[CubeMap, ...]) -> list[str]:
+    """What tells an integrand and its channels from others: values and densities at a few points of each channel."""
+    lines = []
+    for number, channel in enumerate(channels):
+        random = torch.Generator().manual_seed(number)
+        x = torch.rand(PROBES, channel.dim, generator=random, dtype=torch.float64)
+        y, density = channel.forward(x)
+        lines.append(" ".join(f"{float(one):.9g}" for one in (*Integrand(function)(y), *density)))
+    return lines
 
 
 def _plain(tree: dict[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,15 @@ class VariationalLinear(nn.Module):
     :meth:`fix` has drawn. Biases have no distribution.
 
     Args:
-        layer: a linear layer, whose weights are where the means start.
+        layer: a linear layer, whose weights are where the means start; weights that a buffer ``mask`` of it (as of an
+            autoregressive network) takes away stay away.
         prior: width of the Gaussian prior of each weight, times the root of the number of inputs.
 
     Raises:
         InputError: the prior is not above 0.
     """
+
+    mask: Tensor | None
 
     def __init__(self, layer: nn.Linear, prior: float = 1.0) -> None:
         super().__init__()
@@ -35,22 +38,23 @@ class VariationalLinear(nn.Module):
         self.weight = nn.Parameter(layer.weight.detach().clone())
         self.bias = nn.Parameter(layer.bias.detach().clone())
         self.moved = nn.Parameter(torch.zeros_like(self.weight))
+        self.register_buffer("mask", getattr(layer, "mask", None))
         self.drawn: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (..., out) of inputs (..., in)."""
         if self.drawn is not None:
-            return linear(x, self.drawn, self.bias)
-        mean = linear(x, self.weight, self.bias)
+            return linear(x, self._kept(self.drawn), self.bias)
+        mean = linear(x, self._kept(self.weight), self.bias)
         if not self.training:
             return mean
-        variance = linear(x.square(), self._variance())
+        variance = linear(x.square(), self._kept(self._variance()))
         return mean + (variance + 1e-12).sqrt() * torch.randn_like(mean)
 
     def divergence(self) -> Tensor:
         r""":math:`\frac12\sum(\sigma^2 + \mu^2 - 1 - \ln\sigma^2)` in units of the prior: how far it is, a scalar."""
         log = START + GAIN * self.moved
-        total: Tensor = 0.5 * (log.exp() + (self.weight / self.width).square() - 1 - log).sum()
+        total: Tensor = 0.5 * self._kept(log.exp() + (self.weight / self.width).square() - 1 - log).sum()
         return total
 
     def fix(self, random: torch.Generator | None) -> None:
@@ -60,6 +64,10 @@ class VariationalLinear(nn.Module):
             return
         noise = torch.randn(self.weight.shape, generator=random, dtype=torch.float64).to(self.weight)
         self.drawn = (self.weight + self._variance().sqrt() * noise).detach()
+
+    def _kept(self, values: Tensor) -> Tensor:
+        """Without those that the mask takes away."""
+        return values if self.mask is None else values * self.mask
 
     def _variance(self) -> Tensor:
         variance: Tensor = (START + GAIN * self.moved).exp() * self.width**2

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from partonic.events.events import Events
     from partonic.generation.coordinates import Pair
-    from partonic.generation.evaluate import Evaluation
+    from partonic.generation.evaluate import Evaluation, TwoSample
     from partonic.generation.frame import EventGenerator
 
 TEXT = (
@@ -67,7 +67,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 @register_recipe("event-generation", paper="arXiv:2110.13632")
 @dataclass(frozen=True)
 class EventGeneration:
-    """Event generation: flows, flow matching and diffusion side by side on muon pairs, with the truth beside each.
+    """Event generation: flows, flow matching, diffusion, GAN and VAE side by side on muon pairs, beside the truth.
 
     Args:
         source: pythia, or toy for pairs without radiation that need no Pythia.
@@ -85,6 +85,8 @@ class EventGeneration:
         "bayesian-flow",
         "flow-matching",
         "diffusion",
+        "gan",
+        "vae",
     )
     events: int = 60_000
     kept: int = 40_000
@@ -139,14 +141,14 @@ class EventGeneration:
         learned, truth = self._samples(context)
         names = (*NAMES, "mass")
         drawn: dict[str, NDArray[np.float64]] = {}
-        rows, bands, baseline = [], [], None
+        rows, bands, tests, baseline = [], [], {}, None
         for number, name in enumerate(self.generators):
             made = self._train(context, name, learned, coordinates)
             values, rate = _timed(made, self.kept, generator(self.seed, 10, number))
             drawn[name] = _with_mass(values)
             resonance = Resonance("mass", MASS, WIDTH)
             found = evaluate(truth, drawn[name], names, resonance=resonance, baseline=baseline, seed=self.seed)
-            baseline = found.two_sample.baseline
+            tests[name], baseline = found.two_sample, found.two_sample.baseline
             rows.append(_row(name, made, found, rate))
             result.summary[f"{name}: AUC of a classifier"] = found.two_sample.auc
             result.summary[f"{name}: width of the peak over the truth"] = found.peaks[0].width_ratio
@@ -158,12 +160,14 @@ class EventGeneration:
                 bands.append(_draw_band(result, name, seen, truth[:, 5]))
         result.add_table("generators", TABLE, rows)
         _draw(result, names, truth, drawn)
+        _draw_weights(result, tests)
         result.facts["title"] = "Event generation"
         result.facts["abstract"] = TEXT
         result.facts["citations"] = CITATIONS
         sections = [
             Section("Generators", "", (), ("generators",)),
             Section("Distributions", "The band is the error of the truth.", ("generated",), ()),
+            Section("What a classifier would mend", WEIGHTS, ("weights",), ()),
             *([Section("What the weights leave open", BANDS, tuple(bands), ())] if bands else []),
             Section("Every measure", "", (), tuple(drawn)),
         ]
@@ -210,6 +214,11 @@ TABLE = (
 BANDS = (
     f"A Bayesian flow draws its weights anew {DRAWS} times: the band is how far the share of each bin moves with them, "
     "less what the number of events does."
+)
+WEIGHTS = (
+    "A classifier that tells generated events from those of the truth gives each the ratio of the two densities. A "
+    "faithful generator has a narrow peak at 1: generated events of small weight should not be there, and true events "
+    "of large weight are what it misses."
 )
 CITATIONS = ["partonic", "arXiv:2110.13632", "arXiv:1906.04032", "arXiv:2104.04543", "arXiv:2210.02747"]
 
@@ -277,6 +286,15 @@ def _draw(
     right = float(np.subtract(*np.percentile(truth[:, -1], [75, 25])))
     said = ", ".join(f"{one} {value:.3g}" for one, value in wide.items())
     save_figure(result, "generated", figure, caption, f"Distance of the mass quartiles: truth {right:.3g} GeV, {said}.")
+
+
+def _draw_weights(result: Result, tests: Mapping[str, TwoSample]) -> None:
+    from partonic.report.plots_generation import classifier_weights
+    from partonic.report.style import save_figure
+
+    caption = "Weights that a classifier gives to events of each generator (left) and of the truth (right)."
+    areas = ", ".join(f"{name} {test.auc}" for name, test in tests.items())
+    save_figure(result, "weights", classifier_weights(tests), caption, f"{caption} Areas under curves: {areas}.")
 
 
 def _draw_band(result: Result, name: str, seen: Any, masses: NDArray[np.float64]) -> str:

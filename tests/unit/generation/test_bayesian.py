@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import torch
 from scipy.stats import norm
+from zuko.nn import MaskedMLP
 
 from partonic.core.errors import InputError
 from partonic.core.rng import generator
@@ -10,6 +12,7 @@ from partonic.generation.flow import FlowGenerator, FlowOptions, train_flow
 from partonic.generation.lines import Straight
 from partonic.generation.matching import MatchingOptions, train_matching
 from partonic.generation.table import table
+from partonic.models.variational import fix_weights, make_variational
 
 PLANE = Columns(("x", "y"), (Straight(), Straight()))
 EDGES = np.linspace(-1.0, 3.0, 9)
@@ -80,3 +83,16 @@ def test_what_has_no_band_is_refused(few):
     plain = train_flow(sample(200), PLANE, FlowOptions(hidden=(4,), epochs=1))
     with pytest.raises(InputError, match="bayesian=True"):
         band(plain, lambda v: v[:, 1], EDGES, generator(0))
+
+
+def test_a_bayesian_autoregressive_flow_stays_autoregressive():
+    """A variable may not depend on those behind it, else the density is not that of the draws."""
+    random = torch.Generator().manual_seed(1)
+    network = MaskedMLP(torch.ones(3, 3).tril(-1) > 0, [16])
+    make_variational(network)
+    x = torch.randn(3)
+    for step in (lambda: None, lambda: fix_weights(network.eval(), random)):
+        step()
+        jacobian = torch.autograd.functional.jacobian(network, x)
+        assert (jacobian.triu() == 0).all()
+        assert (jacobian.tril(-1) != 0).any()

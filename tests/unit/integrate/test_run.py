@@ -6,7 +6,7 @@ import pytest
 import torch
 from known_integrals import camel, camel_integral, product, ridge, ridge_integral
 
-from partonic.core.errors import FileError, InputError, UnknownNameError
+from partonic.core.errors import FileError, InputError, TrainingError, UnknownNameError
 from partonic.integrate import run
 from partonic.integrate.integral import IntegrationError
 from partonic.integrate.run import IntegrateOptions, integrate
@@ -75,6 +75,18 @@ def test_a_failure_is_tried_again_and_said():
     assert right or found.status == "failed" or exact < 0.01 * found.estimate.value
 
 
+def test_where_flows_cannot_be_trained_grids_go_on(monkeypatch, capsys):
+    def diverge(*_):
+        raise TrainingError("the loss is nan")
+
+    monkeypatch.setattr(run, "learn", diverge)
+    found = integrate(ridge, 3, IntegrateOptions(calls=8_000, final=4_000, method="flow", flow=SMALL, seed=3))
+    grids = integrate(ridge, 3, IntegrateOptions(calls=8_000, final=4_000, method="grid", seed=3))
+    assert found.method == "grid"
+    assert "could not be trained (the loss is nan)" in capsys.readouterr().err
+    assert abs(found.estimate.value - grids.estimate.value) < 5 * (found.estimate.error + grids.estimate.error)
+
+
 def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(tmp_path, monkeypatch):
     options = IntegrateOptions(calls=8_000, final=4_000, method="flow", flow=SMALL, seed=3)
     whole = integrate(ridge, 3, options)
@@ -103,7 +115,9 @@ def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(tmp_path, mo
         return ridge(y)
 
     assert integrate(counted, 3, options, directory=tmp_path).measurement == whole.measurement
-    assert asked == 0
+    assert asked == run.PROBES
+    with pytest.raises(FileError, match=r"another integration.*integrand"):
+        integrate(lambda y: 2 * ridge(y), 3, options, directory=tmp_path)
     with pytest.raises(FileError, match=r"another integration.*seed"):
         integrate(ridge, 3, IntegrateOptions(calls=8_000, final=4_000, method="flow", flow=SMALL), directory=tmp_path)
     next(tmp_path.glob("*.pt")).write_bytes(b"nothing")
