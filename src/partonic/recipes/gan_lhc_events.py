@@ -49,7 +49,7 @@ PARTICLES = ("W+", "W-", "top", "antitop")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"events": 600, "kept": 300, "updates": 6, "width": 16, "compared": 32},
-    "quick": {"events": 20_000, "kept": 10_000, "updates": 2_200, "width": 64},
+    "quick": {"events": 20_000, "kept": 10_000, "updates": 2_500, "width": 64},
     "default": {},
     "benchmark": {"events": 500_000, "kept": 200_000, "updates": 60_000, "width": 256},
 }
