@@ -19,6 +19,7 @@ LIGHT = {
     "series-4": "#b870dc",
     "series-5": "#6b5200",
     "series-6": "#54616f",
+    "series-7": "#5b8400",
     "background": "#5d6b7c",
     "signal": "#c2185b",
 }
@@ -35,12 +36,21 @@ DARK = {
     "series-4": "#d9b3f5",
     "series-5": "#b39a2e",
     "series-6": "#b4bfcc",
+    "series-7": "#a9d153",
     "background": "#a3b1c2",
     "signal": "#ff7fae",
 }
-SERIES = tuple(LIGHT[f"series-{i}"] for i in range(1, 7))
-DASHES = ("-", (0, (6, 2)), (0, (7, 2, 1.5, 2)), (0, (2, 1.5)), (0, (9, 2, 1.5, 2, 1.5, 2)), (0, (4, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
+SERIES = tuple(LIGHT[f"series-{i}"] for i in range(1, 8))
+DASHES = (
+    "-",
+    (0, (6, 2)),
+    (0, (7, 2, 1.5, 2)),
+    (0, (2, 1.5)),
+    (0, (9, 2, 1.5, 2, 1.5, 2)),
+    (0, (4, 1, 1, 1)),
+    (0, (1, 1)),
+)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def css_variables(colours: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ from partonic.core.estimate import Estimate
 from partonic.core.result import Result
 from partonic.report import plots, plots_classes
 from partonic.report.classes import Classification
+from partonic.report.palette import SERIES
 from partonic.report.tagging import Tagger
 
 
@@ -68,11 +69,12 @@ def test_the_sections_show_what_was_measured(study):
 
 def test_each_class_has_a_panel_against_each_other_one():
     curve = plots.Curve("x", np.array([0.2, 0.5]), np.array([9.0, 3.0]), np.array([8.0, 2.0]), np.array([11.0, np.inf]))
-    figure = plots_classes.roc_grid({"a": [(1, curve), (7, curve)], "b": [(0, curve)]}, [*"abcdefgh"])
+    again = 1 + len(SERIES)
+    figure = plots_classes.roc_grid({"a": [(1, curve), (again, curve)], "b": [(0, curve)]}, [*"abcdefghijkl"])
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["a against", "b against"]
-    first, eighth = figure.axes[0].lines
-    assert first.get_color() == eighth.get_color()  # there are six colours
-    assert first._unscaled_dash_pattern != eighth._unscaled_dash_pattern
+    first, later = figure.axes[0].lines
+    assert first.get_color() == later.get_color()  # colours begin anew, with other dashes
+    assert first._unscaled_dash_pattern != later._unscaled_dash_pattern
 
 
 def test_cells_hold_shares_and_errors():
