@@ -25,7 +25,7 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.options import FitOptions
 from partonic.fit.tagger import Training, finished, load_training, train_tagger
-from partonic.fit.trials import kept_scores
+from partonic.fit.trials import kept_scores, scores_file
 
 PartsOf = Callable[[str], Mapping[str, Events]]
 WORTH = 60.0  # seconds of training in all below which further processes, of some seconds each, are not started
@@ -54,7 +54,7 @@ class Job:
     @property
     def scores(self) -> Path:
         """Where the scores of the test jets are kept."""
-        return self.directory.with_name(f"{self.directory.name}-scores.npy")
+        return scores_file(self.directory)
 
 
 def train_jobs(jobs: Sequence[Job], parts_of: PartsOf, workers: int = 1, device: str = "cpu") -> list[Training]:

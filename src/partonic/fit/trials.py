@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from partonic.core.registry import models
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit.options import FitOptions
+from partonic.fit.tagger import labels_of
 from partonic.models.checkpoint import Trained
 
+LEAST_VALIDATION = 200  # jets to choose the epoch on
 USUAL_SIZE = 128  # of a batch, where a model is registered without one
 
 
@@ -33,6 +36,21 @@ def drawn(labels: NDArray[np.int64], size: int, number: int, seed: int) -> NDArr
         wanted = min(half, len(rows))
         found.append(rows[np.arange((number - 1) * wanted, number * wanted) % len(rows)])
     return np.sort(np.concatenate(found))
+
+
+def few_of(parts: Mapping[str, Events], size: int, number: int, seed: int) -> dict[str, Events]:
+    """Parts with the training jets of :func:`drawn`, a quarter as many to choose the epoch on, and all test jets."""
+    train, held_out = (labels_of(parts[name]) for name in ("train", "validation"))
+    return {
+        "train": parts["train"][drawn(train, size, number, seed)],
+        "validation": parts["validation"][drawn(held_out, max(size // 4, LEAST_VALIDATION), 1, seed)],
+        "test": parts["test"],
+    }
+
+
+def scores_file(directory: Path) -> Path:
+    """Where the test jets' scores of the training with this directory are kept."""
+    return directory.with_name(f"{directory.name}-scores.npy")
 
 
 def epochs_for(model: str, size: int, steps: int, minutes: float = math.inf) -> int:

@@ -24,7 +24,7 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.tagger import Training, features_of, labels_of
-from partonic.fit.trials import affordable, drawn, kept_scores
+from partonic.fit.trials import affordable, drawn, kept_scores, scores_file
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
@@ -302,7 +302,7 @@ class TopTagging:
         test = self._known()["test"]
         scores = {
             name: kept_scores(
-                context.result.checkpoint(f"{KNOWN_JETS}-{name}-1-scores.npy"),
+                scores_file(context.result.checkpoint(f"{KNOWN_JETS}-{name}-1")),
                 trained[f"{KNOWN_JETS}-{name}"][0].trained,
                 test,
                 context.device,

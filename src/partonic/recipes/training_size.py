@@ -22,7 +22,7 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.tagger import labels_of
-from partonic.fit.trials import drawn, epochs_for, kept_scores
+from partonic.fit.trials import LEAST_VALIDATION, epochs_for, few_of, kept_scores
 from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
 from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost
@@ -33,7 +33,6 @@ from partonic.simulators.poisson_jets import PoissonJets
 from partonic.simulators.samples import samples
 
 JETS_PER_SECOND = 115.0  # simulated on one core, to say beforehand what a run will take
-LEAST_VALIDATION = 200
 JETS, KNOWN_JETS = "jets", "known"  # kinds of jets to learn from
 KNOWN = PoissonJets()
 TEXT = (
@@ -209,12 +208,7 @@ class TrainingSize:
         """The jets of a training, named as by :meth:`_job`."""
         kind, size, number = name.split("-")
         parts = self._known_jets() if kind == KNOWN_JETS else self._samples(context)
-        train, held_out = (labels_of(parts[part]) for part in ("train", "validation"))
-        return {
-            "train": parts["train"][drawn(train, int(size), int(number), self.seed)],
-            "validation": parts["validation"][drawn(held_out, max(int(size) // 4, LEAST_VALIDATION), 1, self.seed)],
-            "test": parts["test"],
-        }
+        return few_of(parts, int(size), int(number), self.seed)
 
     def _scores(self, context: Context, groups: list[list[Job]], test: Events) -> list[list[NDArray[np.float64]]]:
         """The test jets' scores of groups of trainings, (jets,) each; trained and scored where that is not done."""

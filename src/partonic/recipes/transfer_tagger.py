@@ -21,7 +21,7 @@ from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.options import FitOptions
 from partonic.fit.tagger import labels_of, train_tagger
-from partonic.fit.trials import drawn, epochs_for, kept_scores
+from partonic.fit.trials import LEAST_VALIDATION, epochs_for, few_of, kept_scores
 from partonic.io.splits import split_files
 from partonic.metrics.trials import Trials, measure
 from partonic.models.checkpoint import Trained, load, save
@@ -34,7 +34,6 @@ from partonic.simulators.processes import get_process
 from partonic.simulators.samples import samples
 
 JETS_PER_SECOND = 115.0  # simulated on one core, to say beforehand what a run will take
-LEAST_VALIDATION = 200
 WAYS = ("from scratch", "fine-tuned", "frozen but for the head")
 TEXT = (
     "Fine-tuning starts from the weights of a network that was trained on other jets, with a new last layer, and "
@@ -138,8 +137,9 @@ class TransferTagger:
         start = self._start(context)
         with ranks.first_alone():
             parts = self._target(context)
+        first = load(start)
         jobs = [
-            self._job(context, load(start), way, size, number)
+            self._job(context, first, way, size, number)
             for size in self.sizes
             for way in WAYS
             for number in range(1, self.seeds + 1)
@@ -150,7 +150,7 @@ class TransferTagger:
             for job, training in zip(jobs, done, strict=True)
         ]
         groups = [scores[i : i + self.seeds] for i in range(0, len(scores), self.seeds)]
-        untouched = load(start).scores(parts["test"], device=context.device)
+        untouched = first.scores(parts["test"], device=context.device)
         if rank() > 0:
             return result  # the first process measures what all have trained
         groups.append([untouched if untouched.ndim == 1 else 1 - untouched[:, 0]])
@@ -162,7 +162,7 @@ class TransferTagger:
             pairs_section(grid, "What the start is worth"),
             _untouched_section(result, trials, len(groups) - 1),
         ]
-        self._describe(result, grid, parts, load(start))
+        self._describe(result, grid, parts, first)
         write_page(result, [section for section in sections if section is not None])
         return result
 
@@ -222,13 +222,7 @@ class TransferTagger:
     def _sample(self, context: Context, name: str) -> dict[str, Events]:
         """The jets of a training, named as by :meth:`_job`."""
         size, number = map(int, name.split("-"))
-        parts = self._target(context)
-        train, held_out = (labels_of(parts[part]) for part in ("train", "validation"))
-        return {
-            "train": parts["train"][drawn(train, size, number, self.seed)],
-            "validation": parts["validation"][drawn(held_out, max(size // 4, LEAST_VALIDATION), 1, self.seed)],
-            "test": parts["test"],
-        }
+        return few_of(self._target(context), size, number, self.seed)
 
     def _job(self, context: Context, first: Trained, way: str, size: int, number: int) -> Job:
         """A training on so many jets that starts from a network, or from random weights."""

@@ -9,7 +9,7 @@ import numpy as np
 from partonic.core.result import Result
 from partonic.events.events import Events
 from partonic.fit.tagger import Training, parameter_count, scoring_rate
-from partonic.fit.trials import kept_scores
+from partonic.fit.trials import kept_scores, scores_file
 from partonic.report import plots
 from partonic.report.tagging import Tagger
 
@@ -32,7 +32,7 @@ def scored(
     """
     shown = title or name
     scores = [
-        kept_scores(result.checkpoint(f"{name}-{number}-scores.npy"), training.trained, test, device)
+        kept_scores(scores_file(result.checkpoint(f"{name}-{number}")), training.trained, test, device)
         for number, training in enumerate(trainings, 1)
     ]
     histories = tuple(
