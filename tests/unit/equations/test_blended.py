@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from held_conditions import breach, random_fields
 from slopes import assert_derivatives
 
 from partonic.core.errors import InputError
@@ -11,12 +12,11 @@ from partonic.equations import solve as solver
 from partonic.equations.conditions import Face, dirichlet, exactly, initial, neumann, periodic, robin
 from partonic.equations.exact import hold
 from partonic.equations.features import Features, Shape, bends, draw
-from partonic.equations.network import Network
 from partonic.equations.newton import gauss_newton, prepare, residual, system
-from partonic.equations.points import interior, on
+from partonic.equations.points import interior
 from partonic.equations.problem import Problem
 from partonic.equations.solve import solve
-from partonic.equations.system import rows_of, terms
+from partonic.equations.system import terms
 
 STEP = 1e-5
 TWO_PI = 2 * math.pi
@@ -94,28 +94,6 @@ def cube():
 
 
 HELD = {"poisson": poisson, "ring": ring, "two fields": two_fields, "cube": cube}
-
-
-def random_fields(problem):
-    split = hold(problem)
-    g = torch.Generator().manual_seed(4)
-    features = split.features(draw(Shape(9, 1.3, 6), problem.lower, problem.upper, 4))
-    output = torch.randn(features.count, problem.fields, generator=g, dtype=torch.float64)
-    return split.fields(Network(features, output, torch.zeros(0, dtype=torch.float64)))
-
-
-def breach(problem, fields):
-    """Largest residual of the conditions that hold exactly, edges and corners of their faces included."""
-    worst = 0.0
-    for one in [one for one in problem.conditions if one.held]:
-        sets = [on(problem, place, 4)[0] for place in one.places]
-        for axis in {0, 1, 2}.intersection(range(problem.dimensions)) - {one.places[0].axis}:
-            for x in sets:
-                x[axis, 0], x[axis, -1] = problem.lower[axis], problem.upper[axis]
-        jets = tuple(torch.cat(same) for same in zip(*(fields.jets(x) for x in sets), strict=True))
-        rows = rows_of(lambda x, u, du, d2u, p, one=one: one.rows(x, u, du, p), sets[0], jets, sets[0][:0])
-        worst = max(worst, float(rows.abs().max()))
-    return worst
 
 
 @pytest.mark.parametrize("name", HELD)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from held_conditions import breach, random_fields
 from slopes import assert_derivatives
 
 from partonic.core.errors import InputError
@@ -25,12 +26,9 @@ from partonic.equations.conditions import (
     robin,
 )
 from partonic.equations.exact import hold
-from partonic.equations.features import Shape, draw
+from partonic.equations.features import Shape
 from partonic.equations.known import known
-from partonic.equations.network import Network
-from partonic.equations.points import on
 from partonic.equations.problem import Problem
-from partonic.equations.system import rows_of
 from partonic.equations.windows import time_axis
 
 
@@ -38,32 +36,6 @@ def held(problem):
     return replace(
         problem, conditions=tuple(one if one.kind == "integral" else exactly(one) for one in problem.conditions)
     )
-
-
-def random_fields(problem, seed=4):
-    """Fields of a network that knows nothing of the problem."""
-    split = hold(problem)
-    g = torch.Generator().manual_seed(seed)
-    features = draw(Shape(9, 1.3, 6), problem.lower, problem.upper, seed)
-    output = torch.randn(features.count, problem.fields, generator=g, dtype=torch.float64)
-    return split.fields(
-        Network(features, output, torch.randn(len(split.free.unknowns), generator=g, dtype=torch.float64))
-    )
-
-
-def breach(problem, fields):
-    """Largest residual of the conditions that hold exactly."""
-    worst = 0.0
-    for one in problem.conditions:
-        if not one.held:
-            continue
-        sets = [on(problem, place, 5)[0] for place in one.places]
-        jets = [fields.jets(x) for x in sets]
-        joined = tuple(torch.cat(same) for same in zip(*jets, strict=True))
-        p = fields.unknowns[:, None].expand(-1, sets[0].shape[1])
-        rows = rows_of(lambda x, u, du, d2u, p, one=one: one.rows(x, u, du, p), sets[0], joined, p)
-        worst = max(worst, float(rows.abs().max()))
-    return worst
 
 
 def beam(*conditions):
