@@ -127,20 +127,29 @@ class BreitWigner:
         width: :math:`\Gamma` in GeV, above 0.
         low: smallest s, in GeV^2.
         high: largest s, in GeV^2.
+        off_shell: whether the mass may be out of the range, so that a tail is followed.
 
     Raises:
-        InputError: the limits do not rise, or mass or width is not above 0.
+        InputError: the limits do not rise, mass or width is not above 0, or the mass is out of the range.
     """
 
     mass: float
     width: float
     low: Limit = 0.0
     high: Limit = math.inf
+    off_shell: bool = False
 
     def __post_init__(self) -> None:
         _rising("Breit-Wigner", self.low, self.high)
         if not (self.mass > 0 and self.width > 0):
             raise InputError(f"a Breit-Wigner map needs mass and width above 0, not {self.mass} and {self.width} GeV")
+        ends = [torch.as_tensor(limit) for limit in (self.low, self.high)]
+        if not self.off_shell and not bool((ends[0] <= self.mass**2).all() & (ends[1] >= self.mass**2).all()):
+            raise InputError(
+                f"the resonance of mass {self.mass:g} GeV is outside of the range of its Breit-Wigner map: its square "
+                f"{self.mass**2:g} GeV^2 must be between {float(ends[0].max()):g} and {float(ends[1].min()):g} GeV^2; "
+                "mend the limits, or say off_shell=True to follow its tail"
+            )
 
     def _angle(self, s: Tensor) -> Tensor:
         return torch.atan((s - self.mass**2) / (self.mass * self.width))

@@ -17,6 +17,10 @@ MAPS = {
     "limits of each point": Power(torch.linspace(1, 2, 999, dtype=torch.float64), 9.0, 1.5, 0.3),
     "resonance": BreitWigner(91.19, 2.5, 10.0, 4e4),
     "open resonance": BreitWigner(125.0, 0.004),
+    "tail of a resonance": BreitWigner(91.19, 2.5, 10.0, 1e3, off_shell=True),
+    "ranges of each point": BreitWigner(
+        91.19, 2.5, 10.0, torch.linspace(1e3, 2e4, 999, dtype=torch.float64), off_shell=True
+    ),
 }
 
 
@@ -63,3 +67,19 @@ def test_integrals_in_closed_form(chosen, integrand, expected):
 def test_impossible_limits_are_refused(make):
     with pytest.raises(InputError, match="map"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (100.0**2, 200.0**2),
+        (0.0, 90.0**2),
+        (0.0, torch.tensor([100.0**2, 90.0**2])),
+        (torch.tensor([92.0**2, 90.0**2]), 100.0**2),
+    ],
+)
+def test_a_resonance_outside_of_its_range_is_refused(low, high):
+    with pytest.raises(InputError, match=r"resonance of mass 91.19 GeV is outside.*off_shell=True"):
+        BreitWigner(91.19, 2.5, low, high)
+    BreitWigner(91.19, 2.5, low, high, off_shell=True)
+    BreitWigner(91.19, 2.5, 91.19**2, 100.0**2)  # the mass at its end

@@ -71,7 +71,7 @@ class FourLeptons:
         self.pairs = OPPOSITE if identical else OPPOSITE[:2]
         self._pairings = PAIRINGS if identical else PAIRINGS[:1]
         low, high = smallest_mass**2, (k.higgs_mass - smallest_mass) ** 2
-        self._peak, self._pole = BreitWigner(k.z_mass, k.z_width, low, high), Power(low, high)
+        self._peak, self._pole = BreitWigner(k.z_mass, k.z_width, low, high, off_shell=True), Power(low, high)
         self._trial: tuple[Tensor, Tensor] | None = None
 
     def components(self, leptons: Tensor) -> Tensor:
