@@ -7,6 +7,7 @@ at a point y is :math:`g(y) = \sum_k a_k g_k(y)`, so that each must be able to t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -65,11 +66,59 @@ class Cube:
         return y.clamp(0, 1), inside.to(y.dtype)
 
 
+@dataclass(frozen=True)
+class Product:
+    """Channels of different variables side by side; the density is the product of theirs.
+
+    Args:
+        parts: channels, each with the columns of the points that it makes.
+
+    Raises:
+        InputError: there is no part, a part makes another number of columns, or a column is missing or comes twice.
+
+    Example:
+        >>> Product(((Cube(1), (1,)), (Cube(2), (0, 2)))).dim
+        3
+    """
+
+    parts: tuple[tuple[CubeMap, tuple[int, ...]], ...]
+
+    def __post_init__(self) -> None:
+        for part, columns in self.parts:
+            made = part.forward(torch.full((1, part.dim), 0.5, dtype=torch.float64))[0].shape[1]
+            if made != len(columns):
+                raise InputError(f"{type(part).__name__} makes {made} columns of a product, not {len(columns)}")
+        said = [column for _, columns in self.parts for column in columns]
+        if not said or sorted(said) != list(range(len(said))):
+            raise InputError(f"the parts of a product must make each column, from 0 on, once, not {said}")
+
+    @property
+    def dim(self) -> int:
+        """Number of variables of all parts."""
+        return sum(part.dim for part, _ in self.parts)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Points, (n, columns), and their density, (n,)."""
+        numbers = torch.split(x, [part.dim for part, _ in self.parts], 1)
+        made = [part.forward(one) for (part, _), one in zip(self.parts, numbers, strict=True)]
+        columns = torch.tensor([column for _, columns in self.parts for column in columns])
+        points = torch.cat([points for points, _ in made], 1)[:, torch.argsort(columns)]
+        return points, torch.stack([density for _, density in made]).prod(0)
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Back, with the density: 0 where a part makes no points."""
+        made = [part.inverse(y[:, list(columns)]) for part, columns in self.parts]
+        return torch.cat([x for x, _ in made], 1), torch.stack([density for _, density in made]).prod(0)
+
+
 def check_channels(channels: Sequence[CubeMap], seed: int = 0) -> None:
     """Find channels that are wrong: with inverses that give other points, or densities that are not ``|dx/dy|``.
 
-    The density is compared with differences of the map where y has as many numbers as x. Where it has more (momenta),
-    each channel is compared with the others: the mean of g_b/g_a over points of a channel a must not exceed 1.
+    The density is compared with differences of the map where y has as many numbers as x, and where y are momenta
+    (E, px, py, pz) of n particles with a fixed sum, made from 3n - 4 numbers: their density is that of phase space, see
+    :mod:`partonic.integrate.maps`. Parts of a product are checked by themselves. Of other points (more numbers than
+    variables) nobody knows what the density refers to; several channels are compared with each other: the mean of
+    g_b/g_a over points of a channel a must not exceed 1.
 
     Raises:
         InputError: a channel is wrong, or channels differ in their number of variables.
@@ -80,36 +129,83 @@ def check_channels(channels: Sequence[CubeMap], seed: int = 0) -> None:
         raise InputError(f"channels must have one number of variables, not {[channel.dim for channel in channels]}")
     random = torch.Generator().manual_seed(seed)
     for number, channel in enumerate(channels):
-        x = 0.02 + 0.96 * torch.rand(POINTS, channel.dim, generator=random, dtype=torch.float64)
-        y, density = channel.forward(x)
-        again, same = channel.inverse(y)
-        name = f"channel {number} ({type(channel).__name__})"
-        if not bool(torch.isfinite(y).all() & torch.isfinite(density).all() & (density > 0).all()):
-            raise InputError(f"{name} gives points or densities that are not finite, or densities not above 0")
-        if float((again - x).abs().max()) > AGREE:
-            raise InputError(f"{name}: its inverse does not give back the numbers that made a point; mend its map")
-        if float((same / density - 1).abs().max()) > AGREE:
-            raise InputError(f"{name}: forward and inverse give different densities at one point; mend its map")
-        if y.shape[1] == channel.dim:
-            _check_jacobian(name, channel, x, density)
+        _check_channel(f"channel {number}", channel, random)
     if len(channels) > 1:
         _check_volumes(channels, random)
 
 
-def _check_jacobian(name: str, channel: CubeMap, x: Tensor, density: Tensor) -> None:
+def _check_channel(place: str, channel: CubeMap, random: torch.Generator) -> None:
+    name = f"{place} ({type(channel).__name__})"
+    if isinstance(channel, Product):
+        for number, (part, _) in enumerate(channel.parts):
+            _check_channel(f"part {number} of {name}", part, random)
+        return
+    x = 0.02 + 0.96 * torch.rand(POINTS, channel.dim, generator=random, dtype=torch.float64)
+    y, density = channel.forward(x)
+    again, same = channel.inverse(y)
+    if not bool(torch.isfinite(y).all() & torch.isfinite(density).all() & (density > 0).all()):
+        raise InputError(f"{name} gives points or densities that are not finite, or densities not above 0")
+    if float((again - x).abs().max()) > AGREE:
+        raise InputError(f"{name}: its inverse does not give back the numbers that made a point; mend its map")
+    if float((same / density - 1).abs().max()) > AGREE:
+        raise InputError(f"{name}: forward and inverse give different densities at one point; mend its map")
+    if y.shape[1] == channel.dim:
+        _compare(f"{name}: its density is not the Jacobian |dx/dy| of its map", density * _volume(channel, x))
+    elif _are_momenta(y, channel.dim):
+        _compare(
+            f"{name}: its density is not |dx/dPhi| of its map, with the phase space d^3p/((2 pi)^3 2E) of each "
+            "particle and (2 pi)^4 delta^4",
+            density * _volume(channel, x) * _phase_space(y.reshape(len(y), -1, 4)),
+        )
+
+
+def _compare(said: str, ratio: Tensor) -> None:
+    # A map may have kinks: a tenth of the points may lie on one.
+    wrong = (ratio - 1).abs() > AGREE
+    if float(wrong.double().mean()) > 0.1:
+        raise InputError(
+            f"{said} (the product of the two is {float(ratio[wrong].median()):.4g} instead of 1); mend the density"
+        )
+
+
+def _volume(channel: CubeMap, x: Tensor) -> Tensor:
+    """Volume of the points, or of the three-momenta, for a unit of volume of x, (n,), by differences."""
     columns = []
     for i in range(channel.dim):
         step = torch.zeros_like(x)
         step[:, i] = STEP
         columns.append((channel.forward(x + step)[0] - channel.forward(x - step)[0]) / (2 * STEP))
-    ratio = torch.linalg.det(torch.stack(columns, -1)).abs() * density
-    # A map may have kinks: a tenth of the points may lie on one.
-    wrong = (ratio - 1).abs() > AGREE
-    if float(wrong.double().mean()) > 0.1:
-        raise InputError(
-            f"{name}: its density is not the Jacobian |dx/dy| of its map (the product of the two is "
-            f"{float(ratio[wrong].median()):.4g} instead of 1); mend the density"
-        )
+    slopes = torch.stack(columns, -1)  # (n, m, dim)
+    if slopes.shape[1] > channel.dim:
+        slopes = slopes.reshape(len(x), -1, 4, channel.dim)[:, :, 1:].flatten(1, 2)
+    triangle: Tensor = torch.linalg.qr(slopes)[1]
+    return triangle.diagonal(dim1=1, dim2=2).prod(1).abs()
+
+
+def _are_momenta(y: Tensor, dim: int) -> bool:
+    """Whether points are four-momenta with a fixed sum."""
+    if y.shape[1] % 4 or dim != 3 * (y.shape[1] // 4) - 4:
+        return False
+    total = y.reshape(len(y), -1, 4).sum(1)
+    return float((total - total[0]).abs().max()) < 1e-6 * float(y.abs().max())
+
+
+def _phase_space(p: Tensor) -> Tensor:
+    r"""Phase space for a unit of volume of the three-momenta on the surface of their fixed sum, (n,).
+
+    By the coarea formula: :math:`\delta^4(P - \sum p)\,\mathrm{d}^{3n}p = \mathrm{d}V / \sqrt{\det G G^T}`, where G
+    holds the derivatives of the four sums with respect to the three-momenta.
+
+    Args:
+        p: momenta (E, px, py, pz), (n, particles, 4).
+    """
+    count = p.shape[1]
+    slopes = torch.eye(4, dtype=p.dtype)[:, 1:].repeat(len(p), count, 1, 1)  # (n, particles, 4, 3)
+    slopes[:, :, 0] = p[..., 1:] / p[..., :1]
+    gram = torch.einsum("nkia,nkja->nij", slopes, slopes)
+    each = ((2 * math.pi) ** 3 * 2 * p[..., 0]).prod(1)
+    phase_space: Tensor = (2 * math.pi) ** 4 / (each * torch.linalg.det(gram).sqrt())
+    return phase_space
 
 
 def _check_volumes(channels: Sequence[CubeMap], random: torch.Generator, n: int = 4096) -> None:

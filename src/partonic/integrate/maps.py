@@ -1,4 +1,4 @@
-r"""Channels from the maps of phase space: separate variables, chains of decays, a t channel, momenta spread evenly.
+r"""Channels from the maps of phase space: separate variables, two partons, chains of decays, momenta spread evenly.
 
 Densities of momenta are with respect to :math:`\prod \mathrm{d}^3p_i/[(2\pi)^3 2E_i]\,(2\pi)^4\delta^4`, so that an
 integrand of momenta is :math:`|M|^2` times the flux. A chain splits it into decays to two,
@@ -23,6 +23,7 @@ from partonic.phasespace.maps import BreitWigner, Limit, Power
 from partonic.phasespace.rambo import boost
 
 EDGE = 1e-12
+ROUNDING = 1e-6  # of the ends of a map
 
 
 class VariableMap(Protocol):
@@ -78,6 +79,83 @@ class Separate:
     def _density(self, columns: Sequence[Tensor]) -> Tensor:
         parts = [one.density(column) for one, column in zip(self.maps, columns, strict=True)]
         return torch.stack(parts).prod(0)
+
+
+@dataclass(frozen=True)
+class Partons:
+    r"""Momentum fractions of two partons, from a map of their squared mass and an even rapidity.
+
+    .. math:: s = x_1 x_2 E^2, \qquad y = \tfrac12 \ln(x_1/x_2), \qquad
+        \mathrm{d}x_1\,\mathrm{d}x_2 = \mathrm{d}s\,\mathrm{d}y / E^2.
+
+    Args:
+        square: map of s in GeV^2, within ``least``^2 E^2 and E^2.
+        energy: E, of the two beams, in GeV.
+        least: smallest fraction, between 0 and 1.
+        logarithmic: whether points are :math:`\ln x/\ln(\text{least})`, numbers of the unit square that are 0 at
+            x = 1, instead of x.
+
+    Raises:
+        InputError: energy or smallest fraction is out of range, or the squared mass leaves its limits.
+    """
+
+    square: VariableMap
+    energy: float
+    least: float
+    logarithmic: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.energy > 0 and 0 < self.least < 1):
+            raise InputError(
+                f"two partons need an energy above 0 GeV and a smallest fraction between 0 and 1, not {self.energy} "
+                f"and {self.least}"
+            )
+        low, high = self.square.forward(torch.tensor([0.0, 1.0], dtype=torch.float64)).tolist()
+        least, most = (self.least * self.energy) ** 2, self.energy**2
+        if not least * (1 - ROUNDING) <= low < high <= most * (1 + ROUNDING):
+            raise InputError(
+                f"the squared mass of two partons with fractions above {self.least:g} is between {least:g} and "
+                f"{most:g} GeV^2, its map goes from {low:g} to {high:g} GeV^2; mend the limits of the map"
+            )
+
+    @property
+    def dim(self) -> int:
+        """Number of variables."""
+        return 2
+
+    @property
+    def _scale(self) -> float:
+        return math.log(self.least)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both fractions (or their logarithms), (n, 2), and their density, (n,)."""
+        s = self.square.forward(x[:, 0]).clamp((self.least * self.energy) ** 2, self.energy**2)
+        total = torch.log(s / self.energy**2) / self._scale
+        low, room = _first_of(total)
+        first = low + room * x[:, 1]
+        logs = torch.stack([first, total - first], 1)
+        density = self._density(s, room, logs)
+        return (logs if self.logarithmic else torch.exp(self._scale * logs)), density
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Back, with the density; 0 beyond the limits."""
+        logs = y if self.logarithmic else torch.log(y.clamp_min(1e-300)) / self._scale
+        total = logs.sum(1)
+        s = self.energy**2 * torch.exp(self._scale * total)
+        low, room = _first_of(total)
+        x = torch.stack([self.square.inverse(s), (logs[:, 0] - low) / room], 1)
+        inside = ((x > -EDGE) & (x < 1 + EDGE) & (logs > -EDGE) & (logs < 1 + EDGE)).all(1)
+        return x.clamp(0, 1), torch.where(inside, self._density(s, room, logs), 0.0)
+
+    def _density(self, s: Tensor, room: Tensor, logs: Tensor) -> Tensor:
+        density = self.square.density(s) * s * abs(self._scale) / room
+        return density if self.logarithmic else density / (self._scale**2 * torch.exp(self._scale * logs.sum(1)))
+
+
+def _first_of(total: Tensor) -> tuple[Tensor, Tensor]:
+    """Of two numbers in (0, 1) with this sum: the smallest value and the range of the first."""
+    low = (total - 1).clamp_min(0.0)
+    return low, (total.clamp_max(1.0) - low).clamp_min(EDGE)
 
 
 @dataclass(frozen=True)
@@ -209,7 +287,7 @@ class Chain:
         least = self._least(node) ** 2
         high: Limit = torch.clamp(highest, min=least + EDGE * self.energy**2)
         if node.mass:
-            return BreitWigner(node.mass, node.width, least, high)
+            return BreitWigner(node.mass, node.width, least, high, off_shell=True)  # where little mass is left
         return Power(least, high, node.power, 0.0 if least > 0 else 1e-6 * self.energy**2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from partonic.core.errors import InputError
-from partonic.integrate.channels import Cube, check_channels
+from partonic.integrate.channels import Cube, CubeMap, Product, check_channels
+from partonic.integrate.maps import Chain, Even, Exchange, Split
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,58 @@ class Circle:
         return x, torch.full_like(x[:, 0], self.factor / (2 * torch.pi))
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """Another channel with its density times a factor, everywhere or growing from point to point."""
+
+    channel: CubeMap
+    factor: float = 1.0
+    growth: float = 0.0
+
+    @property
+    def dim(self):
+        return self.channel.dim
+
+    def _wrong(self, x, density):
+        return density * self.factor * torch.exp(self.growth * x[:, 0])
+
+    def forward(self, x):
+        y, density = self.channel.forward(x)
+        return y, self._wrong(x, density)
+
+    def inverse(self, y):
+        x, density = self.channel.inverse(y)
+        return x, self._wrong(x, density)
+
+
+THREE = Split(Split(0, 1, 91.2, 2.5), 2)
+MOMENTA = {
+    "even": Even(4, 500.0),
+    "two massive": Chain(500.0, (173.0, 80.0), Split(0, 1)),
+    "resonance": Chain(500.0, (5.0, 0.0, 80.0), THREE),
+    "narrow": Chain(500.0, (0.0,) * 4, Split(Split(0, 1, 125.0, 0.004), Split(2, 3, power=0.5))),
+    "exchange": Chain(500.0, (0.0,) * 3, THREE, Exchange(80.0)),
+}
+
+
 def test_right_channels_pass():
     check_channels([Cube(2), Squares()])
     check_channels([Circle(), Circle()])
+    check_channels([Product(((Circle(), (0, 2)), (Squares(), (1, 3))))])
+
+
+@pytest.mark.parametrize("name", MOMENTA)
+def test_densities_of_momenta_are_those_of_phase_space(name):
+    check_channels([MOMENTA[name]])
+    for wrong in (Scaled(MOMENTA[name], 2.0), Scaled(MOMENTA[name], growth=0.1)):
+        with pytest.raises(InputError, match=r"phase space.*instead of 1"):
+            check_channels([wrong])
+    with pytest.raises(InputError, match="is 2 instead of 1"):
+        check_channels([Product(((Cube(1), (0,)), (Scaled(MOMENTA[name], 2.0), tuple(range(1, 1 + _width(name))))))])
+
+
+def _width(name):
+    return MOMENTA[name].forward(torch.full((1, MOMENTA[name].dim), 0.5, dtype=torch.float64))[0].shape[1]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +107,7 @@ def test_right_channels_pass():
         ([Squares(density_factor=2.0)], r"not the Jacobian.*is 2 instead of 1"),
         ([Circle(), Circle(1.5)], "channels 0 and 1 disagree"),
         ([Squares(density_factor=float("nan"))], "not finite"),
+        ([Product(((Cube(2), (0, 1)), (Squares(density_factor=2.0), (2, 3))))], r"part 1 of channel 0 .* not the Jaco"),
     ],
 )
 def test_wrong_channels_are_named(channels, said):

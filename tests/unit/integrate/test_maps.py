@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from partonic.core.errors import InputError
-from partonic.integrate.channels import check_channels
-from partonic.integrate.maps import Chain, Even, Exchange, Separate, Split
+from partonic.integrate.channels import Cube, Product, check_channels
+from partonic.integrate.maps import Chain, Even, Exchange, Partons, Separate, Split
 from partonic.phasespace.maps import BreitWigner, Flat, Power
 from partonic.phasespace.rambo import volume
 
@@ -18,6 +18,16 @@ CHAINS = {
     "resonances": Chain(E, (0.0,) * 4, Split(Split(0, 1, 91.2, 40.0), Split(3, 2, 80.4, 40.0))),
     "cascade": Chain(E, (0.0,) * 4, Split(Split(Split(0, 2, 200.0, 200.0), 1, 300.0, 200.0), 3)),
     "exchange": Chain(E, (0.0,) * 3, Split(0, Split(1, 2)), Exchange(300.0, 1.0)),
+}
+
+
+Z = BreitWigner(91.2, 2.5, 60.0**2, 120.0**2)
+PARTONS = {
+    "resonance": Partons(Z, 13e3, 1e-4),
+    "resonance, logarithms": Partons(Z, 13e3, 1e-4, logarithmic=True),
+    "narrow, to the ends": Partons(BreitWigner(125.0, 0.1, 1.3**2, 13e3**2), 13e3, 1e-4, logarithmic=True),
+    "power": Partons(Power(1.3**2, 13e3**2, 0.8), 13e3, 1e-4),
+    "flat": Partons(Flat(0.01, 100.0), 10.0, 0.01),
 }
 
 
@@ -77,6 +87,60 @@ def test_a_resonance_is_flattened():
     assert float(left.std() / left.mean()) < 1e-6
 
 
+@pytest.mark.parametrize("name", PARTONS)
+def test_two_partons(name):
+    partons = PARTONS[name]
+    check_channels([partons])  # the density is the Jacobian
+    x = numbers(10_000, 2)
+    y, density = partons.forward(x)
+    again, same = partons.inverse(y)
+    assert (again - x).abs().max() < 1e-6
+    assert torch.allclose(same, density, rtol=1e-6)
+    fractions = partons.least**y if partons.logarithmic else y
+    assert torch.allclose(fractions.prod(1) * partons.energy**2, partons.square.forward(x[:, 0]), rtol=1e-9)
+    assert fractions.min() > partons.least * (1 - 1e-9)
+    assert fractions.max() < 1 + 1e-9
+
+
+@pytest.mark.parametrize("name", ["resonance", "resonance, logarithms", "power", "flat"])
+def test_the_area_of_two_fractions(name):
+    """The mean of 1/density is the area with s in its range; dx1 dx2 = exp(t) dt dy, with t = ln(x1 x2)."""
+    partons = PARTONS[name]
+    y, density = partons.forward(numbers(200_000, 2))
+    least = math.log(partons.least)
+    weights = 1 / density
+    if partons.logarithmic:
+        weights = weights * least**2 * torch.exp(least * y.sum(1))
+    low, high = (math.log(end / partons.energy**2) for end in (partons.square.low, partons.square.high))
+    t = torch.linspace(low, high, 100_001, dtype=torch.float64)
+    area = float(torch.trapezoid(torch.exp(t) * torch.minimum(-t, t - 2 * least), t))
+    error = float(weights.std()) / len(y) ** 0.5
+    assert abs(float(weights.mean()) - area) < 4 * error
+    assert error < 0.02 * area
+
+
+def test_partons_beyond_their_limits_have_no_density():
+    x = torch.tensor([[0.007, 0.007], [0.02, 0.007], [1.1, 5e-5], [5e-5, 0.99]], dtype=torch.float64)
+    assert (PARTONS["resonance"].inverse(x)[1] > 0).tolist() == [True, False, False, False]
+
+
+def test_a_product_of_channels():
+    rest = Separate((Flat(-1.0, 1.0), Power(1.0, 10.0, 2.0)))
+    channel = Product(((PARTONS["resonance"], (0, 3)), (rest, (2, 1))))
+    check_channels([channel])
+    x = numbers(100, 4)
+    y, density = channel.forward(x)
+    first, second = PARTONS["resonance"].forward(x[:, :2]), rest.forward(x[:, 2:])
+    assert torch.equal(y[:, [0, 3]], first[0])
+    assert torch.equal(y[:, [2, 1]], second[0])
+    assert torch.allclose(density, first[1] * second[1])
+    again, same = channel.inverse(y)
+    assert (again - x).abs().max() < 1e-9
+    assert torch.allclose(same, density)
+    y[:, 2] = 2.0
+    assert not channel.inverse(y)[1].any()
+
+
 @pytest.mark.parametrize(
     ("chain", "said"),
     [
@@ -90,6 +154,15 @@ def test_a_resonance_is_flattened():
         (lambda: Even(1, E), "2 particles or more"),
         (lambda: Even(3, 0.0), "above 0 GeV"),
         (lambda: Separate(()), "needs a map"),
+        (lambda: Partons(Z, 13e3, 1.0), "smallest fraction between 0 and 1"),
+        (lambda: Partons(Z, 0.0, 0.1), "energy above 0"),
+        (lambda: Partons(Z, 100.0, 1e-4), "between 0.0001 and 10000 GeV.2, its map goes from 3600 to 14400"),
+        (lambda: Partons(Z, 13e3, 1e-2), "mend the limits"),
+        (lambda: Partons(BreitWigner(91.2, 2.5), 13e3, 1e-4), "mend the limits"),
+        (lambda: Product(()), "each column"),
+        (lambda: Product(((Cube(2), (0, 2)),)), "each column, from 0 on, once"),
+        (lambda: Product(((Cube(2), (0, 1)), (Cube(1), (1,)))), "each column, from 0 on, once"),
+        (lambda: Product(((Even(2, 91.0), (0, 1)),)), "Even makes 8 columns of a product, not 2"),
     ],
 )
 def test_wrong_chains_are_refused(chain, said):
