@@ -207,6 +207,33 @@ METHODS: dict[str, str] = {
         "2104.04543",
         "10.21468/SciPostPhys.13.1.003",
     ),
+    "arXiv:2305.10475": article(
+        "Butter:2023fov",
+        "Butter, Anja and Huetsch, Nathan and Palacios Schweitzer, Sofia and Plehn, Tilman and Sorrenson, Peter and "
+        "Spinner, Jonas",
+        "Jet Diffusion versus JetGPT -- Modern Networks for the LHC",
+        "arXiv:2305.10475",
+        2023,
+        "2305.10475",
+    ),
+    "arXiv:2008.06545": article(
+        "Butter:2020qhk",
+        "Butter, Anja and Diefenbacher, Sascha and Kasieczka, Gregor and Nachman, Benjamin and Plehn, Tilman",
+        "GANplifying Event Samples",
+        "SciPost Phys. 10, 139",
+        2021,
+        "2008.06545",
+        "10.21468/SciPostPhys.10.6.139",
+    ),
+    "arXiv:1907.08209": article(
+        "Andreassen:2019nnm",
+        "Andreassen, Anders and Nachman, Benjamin",
+        "Neural Networks for Full Phase-space Reweighting and Parameter Tuning",
+        "Phys. Rev. D 101, 091901",
+        2020,
+        "1907.08209",
+        "10.1103/PhysRevD.101.091901",
+    ),
     "arXiv:2210.02747": article(
         "Lipman:2022oxz",
         "Lipman, Yaron and Chen, Ricky T. Q. and Ben-Hamu, Heli and Nickel, Maximilian and Le, Matt",

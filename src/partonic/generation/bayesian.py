@@ -72,11 +72,27 @@ def band(
     Raises:
         InputError: a number is too small, the edges do not rise, or the generator is not Bayesian.
     """
+    if events < 1:
+        raise InputError(f"a band needs one event of each draw or more, not {events}")
+    return band_of(lambda k: quantity(generator.sample(events, rng, context, draw=k)), edges, draws)
+
+
+def band_of(made: Callable[[int], ArrayLike], edges: ArrayLike, draws: int = 20) -> Band:
+    """The band of anything that draws of the weights make, as of showers or of what becomes of events.
+
+    Args:
+        made: number of a draw -> the quantity of events with its weights, (n,), the same number of events each time.
+        edges: of the bins, rising.
+        draws: of the weights, 2 or more.
+
+    Raises:
+        InputError: there are too few draws, or the edges do not rise.
+    """
     bounds = np.asarray(edges, dtype=np.float64)
-    if draws < 2 or events < 1 or bounds.ndim != 1 or len(bounds) < 2 or not np.all(np.diff(bounds) > 0):
-        raise InputError(f"a band needs 2 draws, an event and edges that rise, not {draws}, {events} and {edges!r}")
-    rows = [quantity(generator.sample(events, rng, context, draw=k)) for k in range(draws)]
-    shares = np.stack([np.histogram(row, bounds)[0] for row in rows]) / events
+    if draws < 2 or bounds.ndim != 1 or len(bounds) < 2 or not np.all(np.diff(bounds) > 0):
+        raise InputError(f"a band needs 2 draws and edges that rise, not {draws} and {edges!r}")
+    rows = np.stack([np.asarray(made(k), dtype=np.float64) for k in range(draws)])
+    shares = np.stack([np.histogram(row, bounds)[0] for row in rows]) / rows.shape[1]
     mean = shares.mean(axis=0)
-    finite = mean * (1 - mean) / events
+    finite = mean * (1 - mean) / rows.shape[1]
     return Band(bounds, mean, np.sqrt(np.maximum(shares.var(axis=0, ddof=1) - finite, 0.0)), draws)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -78,33 +79,38 @@ class ShowerGenerator(OnDisk):
         """Number of trained weights of all steps."""
         return self.total.parameters + sum(step.parameters for step in self.steps)
 
-    def sample(self, energy: ArrayLike, rng: np.random.Generator) -> Showers:
+    def sample(self, energy: ArrayLike, rng: np.random.Generator, draw: int | None = None) -> Showers:
         """Draw one shower for each energy.
 
         Args:
             energy: of the particles in GeV, (n,).
             rng: source of randomness.
+            draw: number of a draw of Bayesian weights of all networks; None for their means.
 
         Returns:
             Showers whose readings are 0 or at least the threshold; they add up to what the first network drew.
 
         Raises:
-            InputError: an energy is not finite, or outside of the range of the training.
+            InputError: an energy is not finite, or outside of the range of the training; or ``draw`` asks for what
+                the generator has not.
         """
         given = np.asarray(energy, dtype=np.float64)
         low, high = self.energies
         if given.ndim != 1 or not np.all((given >= low * (1 - 1e-9)) & (given <= high * (1 + 1e-9))):
             raise InputError(f"each shower needs an energy between {low:g} and {high:g} GeV, as in the training")
         first = ShowerTotals(self.threshold)
-        read = first.energies(self.total.sample(len(given), rng, first.context(given)), given)
+        every = (self.total, *self.steps)
+        each = [None if draw is None else draw * len(every) + number for number in range(len(every))]
+        draw_total, *draw_parts = (partial(one.sample, draw=k) for one, k in zip(every, each, strict=True))
+        read = first.energies(draw_total(len(given), rng, first.context(given)), given)
         voxels = np.empty((len(given), *self.shape))
-        steps = list(zip(stages(self.shape, self.threshold), self.steps, strict=True))
+        steps = list(zip(stages(self.shape, self.threshold), draw_parts, strict=True))
         for start in range(0, len(given), AT_ONCE):
             rows = slice(start, start + AT_ONCE)
             parts, layers = read[rows], read[rows, None][:, : 2 - min(self.shape[0], 2)]
-            for stage, step in steps:
+            for stage, draw_part in steps:
                 parts = parts.reshape(-1, *stage.wholes)
-                parts = stage.share_out(step, parts, layers, given[rows], rng)
+                parts = stage.share_out(draw_part, parts, layers, given[rows], rng)
                 layers = layers if layers.shape[1] else parts.reshape(len(parts), self.shape[0], -1).sum(axis=2)
             voxels[rows] = parts.reshape(-1, *self.shape)
         return Showers(voxels, given)

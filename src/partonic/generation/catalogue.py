@@ -38,12 +38,12 @@ def _flow(kind: str, bayesian: bool) -> Trainer:
     return train
 
 
-def _velocity(train_one: Callable[..., EventGenerator]) -> Trainer:
+def _velocity(train_one: Callable[..., EventGenerator], bayesian: bool = False) -> Trainer:
     def train(
         table: Table, coordinates: Coordinates, updates: int, seed: int, directory: Path, device: str
     ) -> EventGenerator:
         """Flow matching, or diffusion."""
-        options = MatchingOptions(size=SIZE, epochs=epochs_of(table, EVALUATIONS * updates))
+        options = MatchingOptions(size=SIZE, epochs=epochs_of(table, EVALUATIONS * updates), bayesian=bayesian)
         return train_one(table, coordinates, options, seed=seed, directory=directory, device=device)
 
     return train
@@ -57,12 +57,16 @@ def _adversarial(
     return train_gan(table, coordinates, options, seed=seed, directory=directory, device=device)
 
 
-def _autoencoder(
-    table: Table, coordinates: Coordinates, updates: int, seed: int, directory: Path, device: str
-) -> EventGenerator:
-    """A variational autoencoder."""
-    options = VaeOptions(knots=KNOTS, size=SIZE // 2, epochs=epochs_of(table, DECODINGS * updates // 2))
-    return train_vae(table, coordinates, options, seed=seed, directory=directory, device=device)
+def _autoencoder(bayesian: bool) -> Trainer:
+    def train(
+        table: Table, coordinates: Coordinates, updates: int, seed: int, directory: Path, device: str
+    ) -> EventGenerator:
+        """A variational autoencoder."""
+        length = epochs_of(table, DECODINGS * updates // 2)
+        options = VaeOptions(knots=KNOTS, size=SIZE // 2, epochs=length, bayesian=bayesian)
+        return train_vae(table, coordinates, options, seed=seed, directory=directory, device=device)
+
+    return train
 
 
 GENERATORS: dict[str, Trainer] = {
@@ -70,8 +74,11 @@ GENERATORS: dict[str, Trainer] = {
     "autoregressive-flow": _flow("autoregressive", bayesian=False),
     "bayesian-flow": _flow("coupling", bayesian=True),
     "flow-matching": _velocity(train_matching),
+    "bayesian-matching": _velocity(train_matching, bayesian=True),
     "diffusion": _velocity(train_diffusion),
+    "bayesian-diffusion": _velocity(train_diffusion, bayesian=True),
     "gan": _adversarial,
-    "vae": _autoencoder,
+    "vae": _autoencoder(bayesian=False),
+    "bayesian-vae": _autoencoder(bayesian=True),
 }
 """Name -> ``(table, coordinates, updates, seed, directory, device) -> generator``; one of a flow is an update."""

@@ -205,9 +205,7 @@ def train(
     """
     kept, held = held_out(sample, options.validation, where.seed)
     if options.bayesian:
-        make_variational(network, options.prior)
-        weight = kept.weight.double()
-        objective = EvidenceBound(objective, float(weight.sum() ** 2 / weight.square().sum()))
+        objective = with_prior(network, objective, kept.weight, options.prior)
     seed = where.seed
     fitting = FitOptions(
         epochs=options.epochs,
@@ -223,6 +221,20 @@ def train(
     done = fit(network, objective, batches, watched, fitting, where.directory, where.description)
     network.cpu()
     return done
+
+
+def with_prior(part: nn.Module, objective: Any, weight: torch.Tensor, prior: float) -> EvidenceBound:
+    """Give the linear layers of a part of a network distributions of weights; what they learn by.
+
+    Args:
+        part: changed in place.
+        objective: ``(network, batch) -> mean loss of an event``.
+        weight: of the events to learn from, (n,).
+        prior: width of the prior, see :class:`~partonic.models.variational.VariationalLinear`.
+    """
+    make_variational(part, prior)
+    exact = weight.double()
+    return EvidenceBound(objective, float(exact.sum() ** 2 / exact.square().sum()))
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from partonic.events.events import Events
 from partonic.events.ragged import gather_rows, offsets_from_counts
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
+from partonic.generation import stored
 from partonic.generation.census import JetCensus
 from partonic.generation.clouds import CloudCoordinates, JetClouds, as_events, clouds
 from partonic.generation.frame import count_weights, seeded
@@ -212,13 +213,12 @@ class JetGenerator(OnDisk):
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> Self:
         """What :meth:`tree` gave; errors of any kind where the tree is damaged."""
-        network = EPiC(**tree["sizes"])
-        network.load_state_dict(tree["state"])
+        network = stored.restore(EPiC(**tree["sizes"]), tree)
         told = tree["known"]
         known = Known(told["kinds"], tuple(told["centre"]), tuple(told["unit"]))
         census = tuple(JetCensus.of(one) for one in tree["census"])
         rest = CloudCoordinates(**tree["coordinates"]), known, tree["steps"], tree["facts"]
-        return cls(network.eval(), tuple(tree["kinds"]), census, *rest)
+        return cls(network, tuple(tree["kinds"]), census, *rest)
 
 
 def train_jets(

@@ -88,6 +88,12 @@ class Learned(OnDisk):
     def built(tree: Mapping[str, Any]) -> nn.Module:
         """The network, without its weights, from what the file holds."""
 
+    @staticmethod
+    def bayesian_part(network: Any) -> nn.Module:
+        """What of the network makes events: its linear layers get distributions of weights in a Bayesian generator."""
+        found: nn.Module = network
+        return found
+
     @abstractmethod
     def drawn(self, rows: Tensor, rng: np.random.Generator) -> Floats:
         """Coordinates (n, d) of new events at a scaled context (n, c)."""
@@ -139,7 +145,7 @@ class Learned(OnDisk):
     def of(cls, tree: Mapping[str, Any]) -> Self:
         """What :meth:`tree` gave; errors of any kind where the tree is damaged."""
         network = cls.built(tree)
-        stored.restore(network, tree)
+        network = stored.restore(network, tree, cls.bayesian_part(network))
         kept = {one.name: tree[one.name] for one in fields(cls) if one.name != "network"}
         kept["given"] = Given(*(np.array(part, dtype=np.float64) for part in tree["given"]))
         kept["coordinates"] = stored.coordinates_of(tree["coordinates"])

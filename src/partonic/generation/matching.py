@@ -4,7 +4,8 @@ Both have one network (:class:`~partonic.models.drift.DriftNet`) in coordinates 
 cut open. Flow matching is drawn by midpoint or Heun steps, diffusion by midpoint steps of its probability flow
 (arXiv:2011.13456) or by stochastic ones (arXiv:2006.11239). Of the ways to make steps those are taken that leave a
 Gaussian of unit width as wide as it is: few steps then do not narrow the peaks of coordinates made Gaussian, as steps
-do that are exact for a single point (arXiv:2010.02502). Sources: arXiv:2210.02747, arXiv:2202.00512.
+do that are exact for a single point (arXiv:2010.02502). Sources: arXiv:2210.02747, arXiv:2202.00512;
+Bayesian weights: arXiv:2305.10475.
 """
 
 from __future__ import annotations

@@ -21,7 +21,17 @@ from torch.nn.functional import cross_entropy
 from partonic.core.errors import InputError
 from partonic.generation import stored
 from partonic.generation.coordinates import Columns, Fitted
-from partonic.generation.frame import Given, Running, count_weights, facts_of, fit_coordinates, given_of, seeded, train
+from partonic.generation.frame import (
+    Given,
+    Running,
+    count_weights,
+    facts_of,
+    fit_coordinates,
+    given_of,
+    seeded,
+    train,
+    weights_of_draw,
+)
 from partonic.generation.learned import OnDisk
 from partonic.generation.lines import Straight
 from partonic.generation.matching import MatchingGenerator, MatchingOptions, train_matching
@@ -49,6 +59,7 @@ class PartGenerator(OnDisk):
         coordinates: of numbers of parts that take some of a rest, fitted to the sample.
         given: scales of the context.
         velocity: draws distances from the place in units of the width, given the context, place and width.
+        prior: width of the prior of Bayesian weights, None for others.
         facts: plain data about the training.
     """
 
@@ -57,6 +68,7 @@ class PartGenerator(OnDisk):
     coordinates: Fitted
     given: Given
     velocity: MatchingGenerator
+    prior: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     stored_as: ClassVar[str] = "part"
 
@@ -69,19 +81,29 @@ class PartGenerator(OnDisk):
         """Which of nothing (0), some (1) and all (2) of a rest parts take, (n,) at what is given, (n, c)."""
         return _drawn(self._outlined(n, context)[:, :STATES], rng)
 
-    def sample(self, n: int, rng: np.random.Generator, context: Floats | None = None) -> Floats:
+    def sample(
+        self, n: int, rng: np.random.Generator, context: Floats | None = None, draw: int | None = None
+    ) -> Floats:
         """Numbers (n, 1) as of :func:`~partonic.generation.shower_rows.numbers_of_parts`, at what is given, (n, c).
 
+        Args:
+            n: number of parts.
+            rng: source of randomness.
+            context: what is given.
+            draw: number of a draw of Bayesian weights; None for their means.
+
         Raises:
-            InputError: the context does not fit.
+            InputError: the context does not fit, or ``draw`` asks for what the generator has not.
         """
-        outline = self._outlined(n, context)
+        first, second = (None, None) if draw is None else (2 * draw, 2 * draw + 1)
+        with weights_of_draw(self.outline, first):
+            outline = self._outlined(n, context)
         state = _drawn(outline[:, :STATES], rng)
         found = OUTSIDE * (state - SOME)[:, None].astype(np.float64)
         some = np.flatnonzero(state == SOME)
         place = outline[some, STATES:]
         known = np.zeros((len(some), 0)) if context is None else context[some]
-        away = self.velocity.sample(len(some), rng, np.column_stack([known, place]))
+        away = self.velocity.sample(len(some), rng, np.column_stack([known, place]), second)
         u = place[:, :1] + np.exp(place[:, 1:]) * away
         found[some] = np.clip(self.coordinates.inverse(u), -1.0, 1.0)
         return found
@@ -94,20 +116,19 @@ class PartGenerator(OnDisk):
         given = [self.given.centre.tolist(), self.given.unit.tolist()]
         tree = {"sizes": list(self.sizes), "state": self.outline.state_dict(), "given": given}
         tree |= {"coordinates": stored.coordinates_tree(self.coordinates), "velocity": self.velocity.tree()}
-        return tree | {"facts": dict(self.facts)}
+        return tree | {"prior": self.prior, "facts": dict(self.facts)}
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> Self:
         """What :meth:`tree` gave; errors of any kind where the tree is damaged."""
-        outline = mlp(*tree["sizes"])
-        outline.load_state_dict(tree["state"])
         coordinates: Any = stored.coordinates_of(tree["coordinates"])
         return cls(
-            outline=outline,
+            outline=stored.restore(mlp(*tree["sizes"]), tree),
             sizes=tuple(tree["sizes"]),
             coordinates=coordinates,
             given=Given(*(np.array(part, dtype=np.float64) for part in tree["given"])),
             velocity=MatchingGenerator.of(tree["velocity"]),
+            prior=tree.get("prior"),
             facts=tree["facts"],
         )
 
@@ -182,7 +203,13 @@ def train_parts(
     facts["velocity"] = dict(velocity.facts)
     facts["seconds"] = facts["seconds"] + velocity.facts["seconds"]
     return PartGenerator(
-        outline=network, sizes=sizes, coordinates=coordinates, given=given, velocity=velocity, facts=facts
+        outline=network,
+        sizes=sizes,
+        coordinates=coordinates,
+        given=given,
+        velocity=velocity,
+        prior=velocity.prior,
+        facts=facts,
     )
 
 

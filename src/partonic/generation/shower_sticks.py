@@ -7,8 +7,8 @@ value, which a network of what is given describes well: shares of a rest hang to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,8 @@ Floats = NDArray[np.float64]
 MOST = 600_000  # rows of a table
 
 
-class PartDrawer(Protocol):
-    """What draws numbers of parts."""
-
-    def sample(self, n: int, rng: np.random.Generator, context: Floats | None = None) -> Floats:
-        """Rows (n, numbers) at what is given, (n, c)."""
-        ...
+PartDrawer = Callable[[int, np.random.Generator, Floats], Floats]
+"""Number of parts n, source of randomness and what is given, (n, c) -> their numbers, (n, 1)."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +68,12 @@ class Sticks:
         return table(("share",), values[:, None], context=context)
 
     def share_out(
-        self, step: PartDrawer, wholes: Floats, layers: Floats, energy: Floats, rng: np.random.Generator
+        self, draw: PartDrawer, wholes: Floats, layers: Floats, energy: Floats, rng: np.random.Generator
     ) -> Floats:
         """Energies of parts in GeV, (n, ..., parts), 0 or at least the threshold; their sums are the wholes.
 
         Args:
-            step: draws numbers of parts.
+            draw: draws numbers of parts.
             wholes: in GeV, (n, ...), 0 or at least the threshold.
             layers: in GeV, (n, layers).
             energy: of the particles in GeV, (n,).
@@ -91,7 +87,7 @@ class Sticks:
             if not len(left):
                 break
             context = self._context(known[left], found[left], rest[left], np.full(len(left), number))
-            part = parts_of_numbers(step.sample(len(left), rng, context)[:, 0], rest[left], self.threshold)
+            part = parts_of_numbers(draw(len(left), rng, context)[:, 0], rest[left], self.threshold)
             found[left, number] = part
             rest[left] -= part
         found[:, -1] += rest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -13,6 +13,7 @@ from partonic.generation import coordinates, decays, lines, rest_frames
 from partonic.generation.coordinates import Coordinates
 from partonic.models.variational import make_variational
 
+Network = TypeVar("Network", bound=torch.nn.Module)
 KINDS: dict[str, Any] = {
     one.__name__: one
     for one in (
@@ -59,14 +60,15 @@ def _built(tree: Any) -> Any:
     return tree
 
 
-def restore(network: torch.nn.Module, tree: Mapping[str, Any]) -> None:
+def restore(network: Network, tree: Mapping[str, Any], within: torch.nn.Module | None = None) -> Network:
     """Put stored weights into a network, made Bayesian first where it was.
 
     Args:
         network: built as it was.
-        tree: of the file, with ``state`` and ``prior``.
+        tree: of the file, with ``state``, and ``prior`` where the weights have distributions.
+        within: the part of the network whose weights have them; the whole network if None.
     """
-    if tree["prior"] is not None:
-        make_variational(network, tree["prior"])
+    if tree.get("prior") is not None:
+        make_variational(network if within is None else within, tree["prior"])
     network.load_state_dict(tree["state"])
-    network.eval()
+    return network.eval()

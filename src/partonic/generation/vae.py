@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from partonic.core.errors import InputError
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Coordinates
-from partonic.generation.frame import facts_of, given_of, seeded
+from partonic.generation.frame import facts_of, given_of, seeded, with_prior
 from partonic.generation.learned import Learned
 from partonic.generation.rows import check_spread, draw_rows, seen_coordinates, seen_sample
 from partonic.generation.table import Table
@@ -42,6 +42,9 @@ class VaeOptions:
         learning_rate: the highest one.
         averaging: decay of the moving average of the weights, 0 for none.
         validation: share of the events that choose the best epoch.
+        bayesian: whether the weights of the decoder get distributions, so that ``sample(draw=k)`` shows how well the
+            sample fixes it.
+        prior: width of their prior, see :class:`~partonic.models.variational.VariationalLinear`.
 
     Raises:
         InputError: an option is out of range.
@@ -56,6 +59,8 @@ class VaeOptions:
     learning_rate: float = 2e-3
     averaging: float = 0.99
     validation: float = 0.1
+    bayesian: bool = False
+    prior: float = 1.0
 
     def __post_init__(self) -> None:
         if self.latent < 0 or self.size < 1 or not self.beta >= 0:
@@ -82,6 +87,11 @@ class VaeGenerator(Learned):
     def built(tree: Mapping[str, Any]) -> AutoEncoder:
         """The network, without its weights, from what the file holds."""
         return AutoEncoder(**tree["sizes"])
+
+    @staticmethod
+    def bayesian_part(network: AutoEncoder) -> nn.Module:
+        """The decoder."""
+        return network.decoder
 
     def drawn(self, rows: Tensor, rng: np.random.Generator) -> Floats:
         """Coordinates (n, d) of new events at a scaled context (n, c)."""
@@ -139,9 +149,16 @@ def train_vae(
         seed=seed,
         device=device,
     )
-    objective = BetaBound(chosen.beta, math.ceil(WARMUP * chosen.epochs * len(batches)))
+    objective: Any = BetaBound(chosen.beta, math.ceil(WARMUP * chosen.epochs * len(batches)))
+    if chosen.bayesian:
+        objective = with_prior(VaeGenerator.bayesian_part(network), objective, kept.weight, chosen.prior)
     done = fit(network, objective, batches, watched, fitting, directory, "training the VAE")
     check_spread(network.cpu(), network.latent + len(network.log_variance), kept, fitted.names)
     return VaeGenerator(
-        network=network, sizes=sizes, coordinates=fitted, given=given, facts=facts_of(table, done, seed)
+        network=network,
+        sizes=sizes,
+        coordinates=fitted,
+        given=given,
+        prior=chosen.prior if chosen.bayesian else None,
+        facts=facts_of(table, done, seed),
     )

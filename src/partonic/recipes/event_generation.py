@@ -212,8 +212,8 @@ TABLE = (
     "processor. Truth against truth is one half of the kept pairs against the other."
 )
 BANDS = (
-    f"A Bayesian flow draws its weights anew {DRAWS} times: the band is how far the share of each bin moves with them, "
-    "less what the number of events does."
+    f"A Bayesian generator draws its weights anew {DRAWS} times: the band is how far the share of each bin moves with "
+    "them, less what the number of events does."
 )
 WEIGHTS = (
     "A classifier that tells generated events from those of the truth gives each the ratio of the two densities. A "

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,12 +8,13 @@ from zuko.nn import MaskedMLP
 
 from partonic.core.errors import InputError
 from partonic.core.rng import generator
-from partonic.generation.bayesian import band
+from partonic.generation.bayesian import band, band_of
 from partonic.generation.coordinates import Columns
 from partonic.generation.flow import FlowGenerator, FlowOptions, train_flow
 from partonic.generation.lines import Straight
-from partonic.generation.matching import MatchingOptions, train_matching
+from partonic.generation.matching import MatchingOptions, train_diffusion, train_matching
 from partonic.generation.table import table
+from partonic.generation.vae import VaeOptions, train_vae
 from partonic.models.variational import fix_weights, make_variational
 
 PLANE = Columns(("x", "y"), (Straight(), Straight()))
@@ -68,16 +71,49 @@ def test_a_draw_is_a_function_of_its_number_and_survives_a_file(few, tmp_path):
     np.testing.assert_array_equal(mean, again.sample(20, generator(3)))
 
 
-def test_flow_matching_has_a_band_too():
-    options = MatchingOptions(hidden=16, layers=2, steps=4, size=128, epochs=3, bayesian=True)
-    made = train_matching(sample(500), PLANE, options)
-    found = band(made, lambda v: v[:, 1], EDGES, generator(4), draws=6, events=2_000)
-    assert found.spread.max() > 0
+VELOCITY = MatchingOptions(
+    hidden=32, layers=3, steps=8, size=128, epochs=80, learning_rate=5e-3, averaging=0.95, bayesian=True
+)
+DECODER = VaeOptions(hidden=(32, 32), size=128, epochs=60, learning_rate=5e-3, averaging=0.95, bayesian=True)
+
+
+@pytest.mark.parametrize(
+    ("train", "options"), [(train_matching, VELOCITY), (train_diffusion, VELOCITY), (train_vae, DECODER)]
+)
+def test_others_have_a_band_too(train, options, tmp_path):
+    made = train(sample(500), PLANE, options)
+    found = band(made, lambda v: v[:, 1], EDGES, generator(4), draws=12, events=4_000)
+    statistical = np.sqrt(truth() * (1 - truth()) / 500)
+    assert np.abs((found.share - truth()) / np.hypot(found.spread, statistical)).max() < 4
+    assert 0.2 * statistical.max() < found.spread.max() < 5 * statistical.max()
+    made.save(tmp_path / "made.pt")
+    again = type(made).load(tmp_path / "made.pt")
+    np.testing.assert_array_equal(again.sample(9, generator(5), draw=3), made.sample(9, generator(5), draw=3))
+
+
+def test_only_the_decoder_of_an_autoencoder_is_bayesian():
+    network = train_vae(sample(200), PLANE, replace(DECODER, epochs=1)).network
+    assert count_divergences(network.decoder) == 3
+    assert count_divergences(network.encoder) == 0
+
+
+def count_divergences(network):
+    """Number of layers with distributions of weights."""
+    return sum(hasattr(layer, "divergence") for layer in network.modules())
+
+
+def test_a_band_of_anything_by_hand():
+    """Four values in two bins: shares 1/2 or 1, of which the number of values leaves 3/64 open."""
+    found = band_of(lambda k: np.array([0.5, 0.5, 0.5 + k % 2, 0.5 + k % 2]), (0.0, 1.0, 2.0), draws=2)
+    np.testing.assert_allclose(found.share, [0.75, 0.25])
+    np.testing.assert_allclose(found.spread, np.sqrt(0.125 - 0.75 * 0.25 / 4))
 
 
 def test_what_has_no_band_is_refused(few):
     with pytest.raises(InputError, match="2 draws"):
         band(few, lambda v: v[:, 1], EDGES, generator(0), draws=1)
+    with pytest.raises(InputError, match="one event of each draw"):
+        band(few, lambda v: v[:, 1], EDGES, generator(0), events=0)
     with pytest.raises(InputError, match="edges that rise"):
         band(few, lambda v: v[:, 1], EDGES[::-1], generator(0))
     plain = train_flow(sample(200), PLANE, FlowOptions(hidden=(4,), epochs=1))

@@ -1,10 +1,13 @@
 """Showers as rows and back without loss, exact sums and zeros, features by hand, and what a trained generator gives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from partonic.core.errors import FileError, InputError, UnknownNameError
 from partonic.core.rng import generator
+from partonic.generation.bayesian import band_of
 from partonic.generation.calorimeter import ShowerGenerator, stages, train_showers
 from partonic.generation.flow import FlowOptions
 from partonic.generation.matching import MatchingOptions
@@ -90,7 +93,7 @@ def test_sharing_out_one_after_the_other_undoes_its_rows(sample):
     table = sticks.table_of(parts, sample.layers, sample.energy, generator(4))
     order = table.context[:, -3:].argmax(axis=1)
     wholes = parts.sum(axis=-1)
-    back = sticks.share_out(Known(table.values, order), wholes, sample.layers, sample.energy, generator(5))
+    back = sticks.share_out(Known(table.values, order).sample, wholes, sample.layers, sample.energy, generator(5))
     np.testing.assert_allclose(back, parts, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(back == 0, parts == 0)
 
@@ -140,6 +143,27 @@ def test_a_generator_gives_showers_and_comes_back_from_its_files(trained, method
     (tmp_path / "showers.pt").write_bytes(b"no")
     with pytest.raises(FileError, match="is no shower generator of partonic"):
         ShowerGenerator.load(tmp_path / "showers.pt")
+
+
+@pytest.mark.parametrize(("method", "options"), [("flow", FLOW), ("matching", MATCHING)])
+def test_bayesian_showers_have_a_band(sample, method, options, tmp_path):
+    bayesian = replace(options, bayesian=True, epochs=8, learning_rate=2e-2, averaging=0.9)
+    made = train_showers(sample, method, layers=bayesian, splits=bayesian)
+    energy, edges = np.linspace(*made.energies, 1000), (-0.1, 0.7, 0.8, 0.9, 3.0)
+
+    def response(draw):
+        return made.sample(energy, generator(1), draw).layers.sum(axis=1) / energy
+
+    found = band_of(response, edges, draws=4)
+    assert found.share.sum() == pytest.approx(1)
+    assert found.spread.max() > 0.01
+    made.save(tmp_path / "showers.pt")
+    again = ShowerGenerator.load(tmp_path / "showers.pt").sample(energy, generator(1), 2)
+    np.testing.assert_array_equal(again.voxels, made.sample(energy, generator(1), 2).voxels)
+    assert (again.voxels != made.sample(energy, generator(1), 3).voxels).any()
+    for draw, one in ((-1, made), (0, train_showers(sample, method, layers=options, splits=options))):
+        with pytest.raises(InputError, match="bayesian=True"):
+            one.sample(energy, generator(1), draw)
 
 
 @pytest.mark.parametrize(
