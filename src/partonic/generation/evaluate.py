@@ -122,7 +122,8 @@ class Evaluation:
         widths: standard deviations of the features of the truth, (d,).
         wasserstein: Wasserstein-1 distance of each feature, in its unit.
         frechet: Fréchet distance for infinitely many events, features in units of their widths.
-        kernel: squared kernel distance, features in the same units.
+        kernel: squared kernel distance, features in units of half the distance of their quantiles and at most 5 from
+            their median: the fourth power of the kernel would hang on a single far event.
         precision, recall, density, coverage: see :class:`partonic.metrics.neighbours.Overlap`.
         two_sample: the classifier's.
         peaks: the resonances.
@@ -269,7 +270,9 @@ def _distances(pair: SamplePair, names: tuple[str, ...], seed: int) -> dict[str,
     columns = zip(names, wasserstein(x, y, weight_truth=u, weight_generated=v), strict=True)
     return {
         "frechet": frechet(x, y, weight_truth=u, weight_generated=v, seed=seed, unlimited=True),
-        "kernel": kernel_distance(x, y, weight_truth=u, weight_generated=v, size=KERNEL_SIZE, seed=seed),
+        "kernel": kernel_distance(
+            x, y, weight_truth=u, weight_generated=v, scale="quantiles", size=KERNEL_SIZE, seed=seed
+        ),
         **{key: getattr(found, key) for key in ("precision", "recall", "density", "coverage")},
         **{_distance_of(name): distance for name, distance in columns},
     }

@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from partonic.core.errors import InputError, unknown
 
 Floats = NDArray[np.float64]
-SCALES = ("spread", "largest", "none")
+SCALES = ("spread", "quantiles", "largest", "none")
+LOW, HIGH = 0.15866, 0.84134  # quantiles one standard deviation from the median of a Gaussian
+FARTHEST = 5.0  # of half the distance of these quantiles from the median, where values of the scale end
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,12 @@ class SamplePair:
     weight_generated: Floats
 
     def scaled(self, scale: str) -> SamplePair:
-        """The same samples with the mean of the truth at 0 and in other units.
+        """The same samples with the middle of the truth at 0 and in other units.
 
         Args:
-            scale: ``spread``, the standard deviation of each feature of the truth; ``largest``, its largest
+            scale: ``spread``, the standard deviation of each feature of the truth about its mean; ``quantiles``, half
+                the distance of the quantiles that hold the middle 68 % of the truth about its median, where values
+                beyond 5 count as 5, so that no single far event of either sample decides; ``largest``, the largest
                 absolute value (then nothing is moved; so do the tables of arXiv:2211.10295); ``none``.
 
         Raises:
@@ -43,15 +47,19 @@ class SamplePair:
         """
         if scale not in SCALES:
             raise unknown("scale", scale, SCALES)
-        centre = np.zeros(self.truth.shape[1])
-        if scale == "spread":
-            centre = self.weight_truth @ self.truth
-        unit = np.ones(len(centre))
-        if scale != "none":
-            self.check_constant()
-            spread = np.sqrt(np.abs(self.weight_truth @ (self.truth - centre) ** 2))
-            unit = spread if scale == "spread" else np.abs(self.truth).max(axis=0)
-        return replace(self, truth=(self.truth - centre) / unit, generated=(self.generated - centre) / unit)
+        if scale == "none":
+            return self
+        self.check_constant()
+        if scale == "largest":
+            largest = np.abs(self.truth).max(axis=0)
+            return replace(self, truth=self.truth / largest, generated=self.generated / largest)
+        centre = self.weight_truth @ self.truth
+        unit, end = np.sqrt(np.abs(self.weight_truth @ (self.truth - centre) ** 2)), np.inf
+        if scale == "quantiles":
+            low, centre, high = _quantiles(self.truth, self.weight_truth, (LOW, 0.5, HIGH))
+            unit, end = np.where(high > low, 0.5 * (high - low), unit), FARTHEST
+        both = (np.clip((values - centre) / unit, -end, end) for values in (self.truth, self.generated))
+        return replace(self, **dict(zip(("truth", "generated"), both, strict=True)))
 
     def check_constant(self) -> None:
         """Refuse a feature that all events of the truth share.
@@ -101,6 +109,15 @@ def paired(
         as_shares("generated", weight_generated, len(second), signed=signed),
     )
     return SamplePair(first, second, *weights)
+
+
+def _quantiles(values: Floats, weight: Floats, chances: Sequence[float]) -> Floats:
+    """Weighted quantiles of each column of values (n, d), (chances, d); where the sum of weights falls it stays."""
+    order = np.argsort(values, axis=0, kind="stable")
+    sums = np.cumsum(weight[order], axis=0) - 0.5 * weight[order]
+    sums = np.maximum.accumulate(sums, axis=0)
+    columns = zip(sums.T, np.take_along_axis(values, order, axis=0).T, strict=True)
+    return np.stack([np.interp(chances, reached, column) for reached, column in columns], axis=1)
 
 
 def halves(values: ArrayLike, weight: ArrayLike | None, seed: int) -> tuple[Floats, Floats, Floats, Floats]:

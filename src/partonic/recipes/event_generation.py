@@ -169,7 +169,7 @@ class EventGeneration:
             Section("Distributions", "The band is the error of the truth.", ("generated",), ()),
             Section("What a classifier would mend", WEIGHTS, ("weights",), ()),
             *([Section("What the weights leave open", BANDS, tuple(bands), ())] if bands else []),
-            Section("Every measure", "", (), tuple(drawn)),
+            Section("Every measure", MEASURES, (), tuple(drawn)),
         ]
         write_page(result, sections)
         return result
@@ -219,6 +219,10 @@ WEIGHTS = (
     "A classifier that tells generated events from those of the truth gives each the ratio of the two densities. A "
     "faithful generator has a narrow peak at 1: generated events of small weight should not be there, and true events "
     "of large weight are what it misses."
+)
+MEASURES = (
+    "Fréchet distances are of features in units of their widths. The kernel distance, a fourth power, sees each feature "
+    "in units of its quantiles, and at most 5 of these from its median, so that it does not hang on one far event."
 )
 CITATIONS = ["partonic", "arXiv:2110.13632", "arXiv:1906.04032", "arXiv:2104.04543", "arXiv:2210.02747"]
 

@@ -124,6 +124,32 @@ def test_kernel_distance_against_the_closed_form():
     assert 0.6 < np.std(pulls) < 1.8
 
 
+def test_quantiles_as_a_scale_bound_what_a_far_event_can_do():
+    rng = np.random.default_rng(12)
+    x, y = rng.normal([3, -1], [0.5, 20], (2, 4_000, 2))
+    far = y.copy()
+    far[7, 0] = 1e7
+    found = {
+        scale: [kernel_distance(x, other, scale=scale, size=400) for other in (y, far)]
+        for scale in ("quantiles", "spread")
+    }
+    assert found["quantiles"][0].value == pytest.approx(found["spread"][0].value, abs=found["spread"][0].error)
+    assert abs(found["quantiles"][1].value) < 5 * found["quantiles"][1].error < 1
+    assert found["spread"][1].error > 1e10
+    scaled = paired(x, far).scaled("quantiles")
+    np.testing.assert_allclose(scaled.truth, np.clip((x - [3, -1]) / [0.5, 20], -5, 5), atol=0.15)
+    assert scaled.generated[7, 0] == 5
+    one_value = paired(np.where(np.arange(100) == 3, 10.0, 0.0), np.arange(100.0)).scaled("quantiles")
+    assert np.isfinite(one_value.generated).all()  # quantiles that are the same leave the standard deviation
+
+
+def test_quantiles_of_weighted_events_are_those_of_repeated_ones():
+    values, times = np.random.default_rng(13).normal(size=(200, 2)), np.arange(200) % 4 + 1
+    weighted = paired(values, values, times, times).scaled("quantiles").truth
+    repeated = paired(np.repeat(values, times, axis=0), values).scaled("quantiles").generated
+    np.testing.assert_allclose(weighted, repeated, atol=0.06)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
