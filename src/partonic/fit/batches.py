@@ -55,6 +55,7 @@ class RowBatches(Generic[B]):
             nothing, which trains better: batches of one length hold mostly one class, and their gradients scatter.
         seed: of the order.
         shuffle: off for validation: contiguous batches in the order of the sample.
+        share: part of a pass that is an epoch, above 0 and at most 1; the next epoch goes on where it ended.
         gather: makes the function ``take`` for those of the given rows (ascending), about READ of them, which are asked
             for next; ``None`` where rows are best taken one batch at a time.
 
@@ -77,8 +78,11 @@ class RowBatches(Generic[B]):
         window: int = 1,
         seed: int = 0,
         shuffle: bool = True,
+        share: float = 1.0,
         gather: Callable[[Rows], Callable[[Rows], B]] | None = None,
     ) -> None:
+        if not 0 < share <= 1:
+            raise InputError(f"an epoch must be a share above 0 and at most 1 of the jets, not {share}")
         if window < 1:
             raise InputError(f"the window must be 1 batch or more, not {window}")
         if seed < 0:
@@ -89,17 +93,18 @@ class RowBatches(Generic[B]):
         self._weight = scaled_weight(weight, self._target, balance)
         self._extra = extra
         self._batches = min(max(batches, 1), len(self._target))
+        self._epoch = max(1, round(share * self._batches))  # batches of an epoch
         self._window, self._seed, self._shuffle = window, seed, shuffle
         self._gather, self._passes = gather, 0
 
     @property
     def jets(self) -> int:
-        """Number of jets of an epoch."""
+        """Number of jets of a pass."""
         return len(self._target)
 
     def __len__(self) -> int:
         """Number of batches of an epoch."""
-        return self._batches
+        return self._epoch
 
     def __iter__(self) -> Iterator[Labelled[B]]:
         """The next epoch."""
@@ -131,7 +136,15 @@ class RowBatches(Generic[B]):
             yield Part(labelled, len(rows) / n if n >= size else 1 / size, n)
 
     def rows(self, number: int) -> list[Rows]:
-        """Row numbers of each batch of an epoch, ascending within a batch; every row is in exactly one batch."""
+        """Row numbers of each batch of an epoch, ascending within a batch; every row of a pass is in exactly one."""
+        found: list[Rows] = []
+        while len(found) < self._epoch:
+            one, begin = divmod(number * self._epoch + len(found), self._batches)
+            found += self._pass(one)[begin : begin + self._epoch - len(found)]
+        return found
+
+    def _pass(self, number: int) -> list[Rows]:
+        """Row numbers of each batch of a pass."""
         n = self.jets
         if not self._shuffle:
             return np.split(np.arange(n), cut(self._lengths, self._batches)[1:-1])
@@ -165,7 +178,7 @@ class Batches(RowBatches[B]):
         particles: if given, batches hold this number of particles instead (the memory and time of a batch are
             constant).
         collection: the ragged collection that ``particles`` counts.
-        window, seed, shuffle: see :class:`RowBatches`.
+        window, seed, shuffle, share: see :class:`RowBatches`.
 
     Raises:
         InputError: see :class:`RowBatches`.
@@ -192,6 +205,7 @@ class Batches(RowBatches[B]):
         window: int = 1,
         seed: int = 0,
         shuffle: bool = True,
+        share: float = 1.0,
     ) -> None:
         lengths = np.ones(len(events)) if particles is None else events.collection(collection).counts
         super().__init__(
@@ -206,6 +220,7 @@ class Batches(RowBatches[B]):
             window=window,
             seed=seed,
             shuffle=shuffle,
+            share=share,
             gather=partial(_gathered, events, represent) if len(events) > READ else None,
         )
 

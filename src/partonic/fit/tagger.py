@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ def train_tagger(
     frozen: bool = False,
     seed: int = 0,
     device: str = "cpu",
-    epochs: int | None = None,
+    epochs: float | None = None,
 ) -> Training:
     """Train a registered model, or load it where the directory has it trained.
 
@@ -105,7 +106,8 @@ def train_tagger(
         frozen: train the last layer only; needs ``initial``.
         seed: of the initial weights and the order of the jets.
         device: where to train.
-        epochs: at most so many, instead of the model's own number.
+        epochs: at most so many passes over the jets, instead of the model's own number. Where they are no whole number
+            they are cut into equal epochs: 1.5 passes are two epochs of three quarters of the jets each.
 
     Raises:
         UnknownNameError: there is no such model or representation.
@@ -133,8 +135,8 @@ def train_tagger(
     if boosted:
         done = _boost(plan, train, validation, seed)
     else:
-        fit_options, batching = _options(entry, training, seed, device, epochs)
-        done = _fit(plan, train, validation, directory, fit_options, batching, initial, frozen)
+        fit_options, batching, share = _options(entry, training, seed, device, epochs)
+        done = _fit(plan, train, validation, directory, fit_options, batching, share, initial, frozen)
     if rank() == 0:
         save(place.with_suffix(".pt"), done.trained)
         write_json(
@@ -188,18 +190,23 @@ class _Plan:
 
 
 def _options(
-    entry: Entry, training: Mapping[str, Any], seed: int, device: str, epochs: int | None
-) -> tuple[FitOptions, dict[str, Any]]:
-    """How to train a network, and what a batch holds."""
+    entry: Entry, training: Mapping[str, Any], seed: int, device: str, epochs: float | None
+) -> tuple[FitOptions, dict[str, Any], float]:
+    """How to train a network, what a batch holds, and the share of the jets that is an epoch."""
     registered: dict[str, Any] = entry.facts.get("training", {})
     if any(key in training for key in BATCHING):
         registered = {key: value for key, value in registered.items() if key not in BATCHING}
     plan = {**registered, **training}
     batching = {key: plan.pop(key) for key in BATCHING if key in plan}
     plan |= {"seed": seed, "device": device}
+    share = 1.0
     if epochs is not None:
-        plan["epochs"] = min(epochs, int(plan.get("epochs", FitOptions.epochs)))
-    return from_tree(FitOptions, plan, f"the training of '{entry.name}'"), batching
+        if not epochs > 0:
+            raise InputError(f"epochs must be above 0, not {epochs}")
+        passes = min(epochs, plan.get("epochs", FitOptions.epochs))
+        plan["epochs"] = math.ceil(passes)
+        share = passes / plan["epochs"]
+    return from_tree(FitOptions, plan, f"the training of '{entry.name}'"), batching, share
 
 
 def _fit(
@@ -209,6 +216,7 @@ def _fit(
     directory: Path,
     options: FitOptions,
     batching: Mapping[str, Any],
+    share: float,
     initial: Path | None,
     frozen: bool,
 ) -> Training:
@@ -237,7 +245,7 @@ def _fit(
             **batching,
             **how,
         )
-        for part, how in ((train, {"seed": options.seed}), (validation, {"shuffle": False}))
+        for part, how in ((train, {"seed": options.seed, "share": share}), (validation, {"shuffle": False}))
     ]
     data, held_out = batches
     result = fit(learner, Supervised(plan.task), data, held_out, options, directory, f"training {directory.name}")

@@ -18,6 +18,7 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import Events, concatenate
 from partonic.fit import ranks
+from partonic.fit.batches import scaled_weight
 from partonic.fit.tagger import features_of, labels_of
 from partonic.io.splits import split_files
 from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trained
@@ -127,7 +128,8 @@ class JetQuenching:
             return result  # the first process measures what all have trained
         test = parts["test"]
         taggers = [scored(result, name, each, test, context.device) for name, each in done.items()]
-        study = Comparison(result, taggers, labels["test"], test.weight(), jet_momentum(test)["mass"], CLASSES)
+        weights = scaled_weight(test.weight(), labels["test"], balance=True)
+        study = Comparison(result, taggers, labels["test"], weights, jet_momentum(test)["mass"], CLASSES)
         sections = [
             study.performance(),
             loss_section(result, taggers, test, labels["test"]),

@@ -18,6 +18,7 @@ from partonic.core.registry import models, register_recipe
 from partonic.core.result import Result
 from partonic.events.events import Events
 from partonic.fit import ranks
+from partonic.fit.batches import scaled_weight
 from partonic.fit.tagger import features_of, labels_of
 from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
@@ -121,7 +122,8 @@ class QuarkGluon:
             for way in self._ways()
         ]
         mass = jet_momentum(parts["test"])["mass"]
-        study = Comparison(result, taggers, labels["test"], parts["test"].weight(), mass, CLASSES)
+        weights = scaled_weight(parts["test"].weight(), labels["test"], balance=True)
+        study = Comparison(result, taggers, labels["test"], weights, mass, CLASSES)
         sections = [
             study.performance(),
             self._gains(study),

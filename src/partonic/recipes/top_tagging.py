@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,9 +23,10 @@ from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.fit import ranks
+from partonic.fit.batches import scaled_weight
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.tagger import Training, features_of, labels_of
-from partonic.fit.trials import affordable, drawn, kept_scores, scores_file
+from partonic.fit.trials import drawn, epochs_for, kept_scores, scores_file
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
@@ -62,7 +64,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "other_minutes": 10.0,
         "others": (
             *("dnn", "resnet", "pcnn", "lstm", "gru", "recursive", "treenin", "lola", "lbn", "efn", "particlenet"),
-            *("part", "lorentznet", "pelican", "lgatr-slim", "lundnet", "lundnet-light"),
+            *("part", "lorentznet", "pelican", "lgatr-slim", "lundnet", "lundnet-light", "lund-lstm"),
         ),
     },
 }
@@ -103,10 +105,10 @@ class TopTagging:
         models: taggers to train.
         seeds: trainings of each model, from different random starts.
         minutes: at most so many minutes of processor time a training takes on a core like that of the documented
-            benchmarks: fewer epochs for slower models and larger samples, one at least.
+            benchmarks: fewer passes over the jets for slower models and larger samples, less than one in little time.
         others: further taggers, trained once on fewer jets and compared on fewer.
         other_minutes: as ``minutes``, for each of these.
-        other_jets: number of their training jets, fewer for those that see less in an epoch of these minutes.
+        other_jets: number of their training jets.
         other_test: number of test jets on which they are compared.
         data: files of jets with labels instead of a simulation, as the published Landscape files.
         seed: of the simulation, the splits and the first training.
@@ -179,7 +181,8 @@ class TopTagging:
         with ranks.first_alone():
             parts = self._samples(context)
         labels = {name: labels_of(part) for name, part in parts.items()}
-        test, weights = parts["test"], parts["test"].weight()
+        test = parts["test"]
+        weights = scaled_weight(test.weight(), labels["test"], balance=True)
         trained = self._trained(context, parts)
         if rank() > 0:
             return result  # the first process measures what all have trained
@@ -225,13 +228,13 @@ class TopTagging:
 
     def _trained(self, context: Context, parts: Mapping[str, Events]) -> dict[str, list[Training]]:
         """All trainings: of the models by their names, on jets of known likelihood, of the others by theirs."""
-        size, few = len(parts["train"]), min(self.other_jets, len(parts["train"]))
-        known = round(self.truth_jets * FRACTIONS["train"])
-        numbers = range(1, self.seeds + 1)
+        sizes = {name: len(parts[name]) for name in ("train", "validation")}
+        known = {name: round(self.truth_jets * FRACTIONS[name]) for name in sizes}
+        few = {name: min(number, sizes[name]) for name, number in self._few().items() if name in sizes}
         jobs = [
-            self._job(context, name, f"{name}-{number}", JETS, size, number)
+            self._job(context, name, f"{name}-{number}", JETS, sizes, number)
             for name in self.models
-            for number in numbers
+            for number in range(1, self.seeds + 1)
         ]
         if self.truth_jets:
             jobs += [self._job(context, name, f"{KNOWN_JETS}-{name}-1", KNOWN_JETS, known) for name in self.models]
@@ -242,29 +245,36 @@ class TopTagging:
             found.setdefault(job.directory.name.rpartition("-")[0], []).append(training)
         return found
 
-    def _job(self, context: Context, name: str, title: str, sample: str, jets: int, number: int = 1) -> Job:
-        """A training within its time."""
-        minutes, epochs = self.other_minutes if name in self.others else self.minutes, self.epochs
-        if minutes is not None:
-            _, allowed = affordable(name, jets, minutes)
-            epochs = allowed if epochs is None else min(allowed, epochs)
-        options = {"seed": self.seed + number - 1, "epochs": epochs}
-        return Job(name, context.result.checkpoint(title), jets, sample, options)
+    def _job(
+        self, context: Context, name: str, title: str, sample: str, sizes: Mapping[str, int], number: int = 1
+    ) -> Job:
+        """A training within its time on samples of these sizes."""
+        options = {"seed": self.seed + number - 1, "epochs": self._passes(name, sizes)}
+        return Job(name, context.result.checkpoint(title), sizes["train"], sample, options)
+
+    def _passes(self, name: str, sizes: Mapping[str, int]) -> float:
+        """Passes over the training jets in the time of a model."""
+        minutes = self.other_minutes if name in self.others else self.minutes
+        limit = math.inf if minutes is None else minutes
+        passes = epochs_for(name, sizes["train"], limit, validation=sizes["validation"])
+        return passes if self.epochs is None else min(passes, self.epochs)
+
+    def _few(self) -> dict[str, int]:
+        """Numbers of jets of the further taggers: a tenth to choose the epoch."""
+        return {"train": self.other_jets, "validation": self.other_jets // 10, "test": self.other_test}
 
     def _parts(self, context: Context, sample: str) -> Mapping[str, Events]:
         """The jets that a training learns from."""
         if sample == KNOWN_JETS:
             return self._known()
         parts = self._samples(context)
-        return parts if sample == JETS else self._once(sample, parts)
+        return parts if sample == JETS else self._fewer(parts)
 
-    def _once(self, name: str, parts: Mapping[str, Events]) -> dict[str, Events]:
-        """Fewer jets for a further tagger: as many as it has time for, a tenth to choose the epoch, some to test on."""
-        numbers = {"train": self.other_jets, "validation": self.other_jets // 10, "test": self.other_test}
-        if self.other_minutes is not None:
-            numbers["train"], _ = affordable(name, self.other_jets, self.other_minutes)
+    def _fewer(self, parts: Mapping[str, Events]) -> dict[str, Events]:
+        """The jets of the further taggers."""
         return {
-            part: parts[part][drawn(labels_of(parts[part]), number, 1, self.seed)] for part, number in numbers.items()
+            part: parts[part][drawn(labels_of(parts[part]), number, 1, self.seed)]
+            for part, number in self._few().items()
         }
 
     def _compare_others(
@@ -275,17 +285,17 @@ class TopTagging:
         parts: Mapping[str, Events],
     ) -> Section:
         """The further taggers beside one of the others."""
-        result, taggers = context.result, []
+        result, taggers, few = context.result, [], self._fewer(parts)
+        test, labels = few["test"], labels_of(few["test"])
+        sizes = {part: len(jets) for part, jets in few.items()}
         for name in self.others:
-            few = self._once(name, parts)
-            one = scored(result, name, trained[name], few["test"], context.device)
-            taggers.append(replace(one, jets=len(few["train"])))
+            one = scored(result, name, trained[name], test, context.device)
+            seen = min(self._passes(name, sizes), 1) * sizes["train"]
+            taggers.append(replace(one, jets=round(seen)))
         rows = drawn(labels_of(parts["test"]), self.other_test, 1, self.seed)
-        test = parts["test"][rows]
         taggers.append(replace(reference, scores=reference.scores[:, rows], jets=len(parts["train"])))
-        study = Comparison(
-            result, taggers, labels_of(test), test.weight(), jet_momentum(test)["mass"], CLASSES, prefix="other-"
-        )
+        weights = scaled_weight(test.weight(), labels, balance=True)
+        study = Comparison(result, taggers, labels, weights, jet_momentum(test)["mass"], CLASSES, prefix="other-")
         for name, numbers in study.summaries.items():
             if name != reference.name:
                 result.summary[f"AUC of {name}"] = numbers["auc"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -198,10 +199,11 @@ class TrainingSize:
 
     def _job(self, context: Context, kind: str, model: str, size: int, number: int) -> Job:
         """A training on so many jets of a kind."""
-        epochs = epochs_for(model, size, self.steps, self.minutes)
-        training = {"epochs": epochs if self.epochs is None else min(epochs, self.epochs)}
+        held_out = max(size // 4, LEAST_VALIDATION)
+        passes = epochs_for(model, size, self.minutes, steps=self.steps, validation=held_out)
+        passes = passes if self.epochs is None else min(passes, self.epochs)
         directory = context.result.checkpoint(f"{kind}-{model}-{size}-{number}")
-        options = {"training": training, "seed": self.seed + number - 1}
+        options = {"training": {"epochs": math.ceil(passes)}, "epochs": passes, "seed": self.seed + number - 1}
         return Job(model, directory, size, f"{kind}-{size}-{number}", options)
 
     def _sample(self, context: Context, name: str) -> dict[str, Events]:
@@ -237,7 +239,7 @@ class TrainingSize:
             f"{self.sizes[-1]:,} jets of {source}, all measured on the same {len(parts['test']):,} test jets. Each "
             f"training takes {self.steps:,} gradient steps or more (small samples are shown more often), its best "
             "epoch is chosen on a quarter as many validation jets (200 at least). A slow model that would need more "
-            f"than {self.minutes:g} minutes on one core gets fewer steps, but sees each jet once."
+            f"than {self.minutes:g} minutes on one core gets fewer steps."
         )
         result.facts["data"] = {"source": source, **{f"{name} jets": len(part) for name, part in parts.items()}}
         if len(parts["test"]) < 2_000:

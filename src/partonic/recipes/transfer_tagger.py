@@ -227,7 +227,7 @@ class TransferTagger:
     def _job(self, context: Context, first: Trained, way: str, size: int, number: int) -> Job:
         """A training on so many jets that starts from a network, or from random weights."""
         plan = models.get(first.name).facts.get("training", {})
-        epochs = epochs_for(first.name, size, self.steps)
+        epochs = epochs_for(first.name, size, steps=self.steps)
         training = {"epochs": epochs if self.epochs is None else min(epochs, self.epochs)}
         if way == "fine-tuned":
             training["learning_rate"] = self.rate * plan.get("learning_rate", FitOptions.learning_rate)

@@ -57,7 +57,7 @@ class Comparison:
         result: the run that the figures and tables are saved in.
         taggers: in the order of the page.
         labels: (jets,) 1 for signal, 0 for background.
-        weights: (jets,) event weights.
+        weights: (jets,) event weights, those of both classes with the same sum as in the training.
         mass: (jets,) jet mass in GeV.
         classes: names of labels 0 and 1.
         efficiency: of the signal, at which the cut on the score is made.
@@ -129,9 +129,9 @@ class Comparison:
         )
         self.result.add_table(
             f"{self.prefix}taggers",
-            "Area under the ROC curve, accuracy at a score of 0.5, background rejection at 50 % and 30 % signal "
-            "efficiency (R50, R30), the rate of scoring jets on this machine, and the processor time of one training "
-            "(on a GPU the time gone by).",
+            "Area under the ROC curve, accuracy at a score of 0.5 where both classes weigh the same, background "
+            "rejection at 50 % and 30 % signal efficiency (R50, R30), the rate of scoring jets on this machine, "
+            "and the processor time of one training (on a GPU the time gone by).",
             [
                 {
                     "model": tagger.name,

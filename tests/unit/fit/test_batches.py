@@ -80,6 +80,16 @@ def test_every_jet_is_in_exactly_one_batch_of_an_epoch(options):
         assert all(len(batch) > 0 for batch in batches)
 
 
+def test_epochs_of_a_share_go_on_where_the_last_ended():
+    whole = Batches(jets(), pack, size=50)
+    data = Batches(jets(), pack, size=50, share=0.7)
+    assert len(data) == 7
+    passes = [rows.tolist() for number in range(3) for rows in whole.rows(number)]
+    epochs = [rows.tolist() for number in range(4) for rows in data.rows(number)]
+    assert epochs == passes[:28]
+    assert [numbers(batch) for batch in data.epoch(1, skip=2)] == passes[9:14]
+
+
 def test_target_and_weight_belong_to_the_inputs():
     events = jets()
     for batch in Batches(events, pack, balance=False, size=60):
@@ -264,6 +274,8 @@ def nan_first(values):
         (lambda e: e, {"particles": -1}, "1 or more particles"),
         (lambda e: e, {"particles": 9, "window": 0}, "window"),
         (lambda e: e, {"seed": -1}, "seed"),
+        (lambda e: e, {"share": 0.0}, "share above 0"),
+        (lambda e: e, {"share": 1.5}, "at most 1"),
         (lambda e: e, {"target": np.zeros(7)}, r"targets of shape \(7,\)"),
     ],
 )

@@ -48,6 +48,14 @@ def test_seeds_differ_and_repeat(jets, tmp_path):
     assert not np.array_equal(scores[0], scores[2])
 
 
+def test_passes_with_a_fraction_are_cut_into_equal_epochs(jets, tmp_path):
+    train, validation, _ = jets
+    training = train_tagger("pfn", train, validation, tmp_path / "a", training={"size": 30}, epochs=1.5)
+    assert [record["items"] for record in training.history] == [450, 450]
+    with pytest.raises(InputError, match="epochs must be above 0"):
+        train_tagger("pfn", train, validation, tmp_path / "b", epochs=0.0)
+
+
 def test_wrong_labels_and_names_are_found_first(jets, tmp_path):
     train, validation, _ = jets
     with pytest.raises(UnknownNameError, match="unknown model 'pnf'"):

@@ -1,5 +1,7 @@
 """Repeated trainings: which jets each of them gets, for how many epochs, and scores that are made once."""
 
+import math
+
 import numpy as np
 import pytest
 from toy_jets import toy_jets
@@ -32,14 +34,29 @@ def test_where_jets_run_out_they_are_used_again_and_never_twice_in_one_training(
 
 def test_few_jets_are_shown_more_often():
     plan = models.get("pfn").facts["training"]
-    assert epochs_for("pfn", 10**7, 100) == plan["epochs"]
-    assert epochs_for("pfn", plan["size"], 100) == 100
-    assert epochs_for("pfn", plan["size"] * 2, 101) == 51
-    rate = models.get("pfn").facts["rate"]
-    assert epochs_for("pfn", 60 * rate, 10**6, minutes=3) == 3
-    assert epochs_for("pfn", 10**7, 100, minutes=0.01) == 1
+    assert epochs_for("pfn", 10**7, steps=100) == plan["epochs"]
+    assert epochs_for("pfn", plan["size"], steps=100) == 100
+    assert epochs_for("pfn", plan["size"] * 2, steps=101) == 51
     with pytest.raises(UnknownNameError, match="pfn"):
-        epochs_for("pfm", 100, 100)
+        epochs_for("pfm", 100)
+
+
+def test_time_limits_the_passes_and_never_adds_any():
+    facts = models.get("pfn").facts
+    rate, size, own = facts["rate"], facts["training"]["size"], facts["training"]["epochs"]
+    assert epochs_for("pfn", 60 * rate, minutes=3.25, steps=10**6) == pytest.approx(3.25)
+    assert epochs_for("pfn", 60 * rate, minutes=0.5) == pytest.approx(0.5)
+    assert epochs_for("pfn", 1_000, minutes=1e6) == own
+    assert epochs_for("pfn", 10**7, minutes=1e-9) == pytest.approx(size / 10**7)
+
+
+@pytest.mark.parametrize("minutes", [0.4, 1.0, 2.7, 3.1, 8.2])
+def test_the_time_of_validation_counts(minutes):
+    rate = models.get("pfn").facts["rate"]
+    jets, held_out = 60 * rate, 30 * rate
+    passes = epochs_for("pfn", jets, minutes, validation=held_out)
+    taken = passes * jets / rate + math.ceil(passes) * held_out / rate / 3
+    assert 0.5 * minutes < taken / 60 <= minutes + 1e-9
 
 
 def test_scores_are_made_once(tmp_path):
