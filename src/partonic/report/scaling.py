@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -31,12 +31,14 @@ class Grid:
         trials: their groups, one a size and tagger, taggers fastest.
         taggers: names.
         sizes: numbers of training jets, rising.
+        cut: taggers and sizes whose trainings ended before they had learned out, because their time was over.
     """
 
     result: Result
     trials: Trials
     taggers: Sequence[str]
     sizes: Sequence[int]
+    cut: Collection[tuple[str, int]] = ()
 
     def place(self, tagger: str, size: int) -> int:
         """The group of a tagger at a size."""
@@ -44,15 +46,19 @@ class Grid:
 
     @cached_property
     def laws(self) -> dict[tuple[str, Quantity], PowerLaw]:
-        """The power laws through the errors; none for fewer than three sizes, or where a point has no error."""
+        """The power laws through the errors of trainings that were not cut.
+
+        None for fewer than three sizes of these, or where a point has no error.
+        """
         found: dict[tuple[str, Quantity], PowerLaw] = {}
-        for tagger in self.taggers if len(self.sizes) > FREE else ():
-            places = [self.place(tagger, size) for size in self.sizes]
-            for quantity in QUANTITIES:
+        for tagger in self.taggers:
+            sizes = [size for size in self.sizes if (tagger, size) not in self.cut]
+            places = [self.place(tagger, size) for size in sizes]
+            for quantity in QUANTITIES if len(sizes) > FREE else ():
                 covariance = self.trials.covariance(places, quantity)
                 if np.linalg.eigvalsh(covariance)[0] > 1e-9 * covariance.max():
                     values = [self.trials.mean(place, quantity) for place in places]
-                    found[tagger, quantity] = fit_power_law(self.sizes, values, covariance)
+                    found[tagger, quantity] = fit_power_law(sizes, values, covariance)
         return found
 
 
@@ -75,7 +81,8 @@ def curves_section(grid: Grid, title: str, text: str) -> Section:
         "sizes",
         "Area under the ROC curve and background rejection at half of the signal: means over the trainings, with the "
         "errors of the test sample and of the scatter of trainings, which is taken to be the same share of the error "
-        "at all sizes of a tagger.",
+        "at all sizes of a tagger."
+        + (" Trainings that time has cut could have learned more: the laws leave them out." if grid.cut else ""),
         [_measured(grid, tagger, size) for tagger in grid.taggers for size in grid.sizes],
     )
     tables = ["sizes"]
@@ -121,6 +128,7 @@ def _measured(grid: Grid, tagger: str, size: int) -> dict[str, Any]:
         "trainings": len(grid.trials.values[place]),
         "AUC": grid.trials.auc(place),
         "R50": grid.trials.rejection(place),
+        **({"cut by time": "yes" if (tagger, size) in grid.cut else "no"} if grid.cut else {}),
     }
 
 

@@ -1,5 +1,7 @@
 """Pages of taggers against the number of jets: laws where they can be fitted, gains against the first tagger."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,18 @@ def test_the_page_shows_numbers_laws_and_gains(tmp_path):
     assert [row["training jets"] for row in gains] == [100, 1_000, 10_000, 100_000]
     assert gains[-1]["AUC difference"].value > 0.03
     assert gains[-1]["in standard deviations"] > 3
+
+
+def test_what_time_has_cut_is_marked_and_not_fitted(tmp_path):
+    whole = grid(tmp_path, (100, 1_000, 10_000, 100_000))
+    page = replace(whole, cut={("flat", 100_000), ("steep", 10_000), ("steep", 100_000)})
+    curves_section(page, "Title", "")
+    rows = page.result.tables["sizes"].rows
+    assert {(row["model"], row["training jets"]) for row in rows if row["cut by time"] == "yes"} == page.cut
+    assert {tagger for tagger, _ in page.laws} == {"flat"}
+    law, all_sizes = page.laws["flat", "area"], whole.laws["flat", "area"]
+    assert (law.freedom, all_sizes.freedom) == (0, 1)
+    assert law.pivot < all_sizes.pivot
 
 
 def test_two_sizes_have_no_law_and_one_tagger_no_pair(tmp_path):
