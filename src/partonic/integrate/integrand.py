@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -16,7 +17,7 @@ from partonic.core.errors import InputError, WorkerError
 from partonic.core.parallel import LOSSES, local_processes, one_thread, ordered
 
 Function = Callable[[Tensor], Any]
-CHUNK = 16_384
+CHUNK, LEAST_CHUNK = 16_384, 256
 
 
 def _itself(function: Function) -> Function:
@@ -31,7 +32,7 @@ class Integrand:
             must pickle: a function of a module, or an instance of a class of one.
         workers: processes.
         executor: where to work instead, as a cluster.
-        chunk: points that go to the function at once.
+        chunk: points that go to the function at once, at most; fewer where several processes share them.
 
     Raises:
         InputError: a number is below 1.
@@ -75,12 +76,14 @@ class Integrand:
             InputError: the values are not n real, finite numbers.
             WorkerError: worker processes died again and again.
         """
-        chunks = list(torch.split(y, self.chunk))
-        spread = self.workers > 1 or self.given is not None
+        workers = max(self.workers, int(getattr(self.given, "workers", 0)))
+        spread = workers > 1 or self.given is not None
+        share = max(LEAST_CHUNK, math.ceil(len(y) / workers)) if spread else self.chunk
+        chunks = list(torch.split(y, min(share, self.chunk)))
         clock = time.monotonic if spread else time.process_time
         began = clock()
         parts = self._spread(chunks) if spread else [self.function(part) for part in chunks]
-        self.seconds += (clock() - began) * (self.workers if spread else 1)
+        self.seconds += (clock() - began) * min(workers, len(chunks))
         values = torch.cat([_checked(value, part) for value, part in zip(parts, chunks, strict=True)])
         self.calls += len(y)
         return values

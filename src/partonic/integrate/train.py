@@ -151,7 +151,7 @@ def weights_of(rounds: Sequence[Asked]) -> Tensor:
     parts = []
     for one in rounds:
         w = one.weights.abs()
-        parts.append(w / w.sum() * effective(one) * len(one))
+        parts.append(w / w.sum().clamp_min(TINY) * effective(one) * len(one))
     weights = torch.cat(parts)
     return weights.clamp(max=float(weights.sum()) * HEAVIEST)
 
