@@ -3,7 +3,8 @@ r"""Can a generator give more than the sample it learned from? The amplification
 Space is cut into K cells of equal probability. The mean squared error of the shares of the cells,
 :math:`\frac 1 K \sum_j (s_j - \frac 1 K)^2`, is :math:`\frac 1 K (1 - \frac 1 K) / n` for a sample of n events. A
 generator with the error of more events than it learned from amplifies its sample; finer cells show more of it, as a
-generator smooths what a sample leaves to chance.
+generator smooths what a sample leaves to chance. A weighted sample counts as its effective number of events,
+:math:`(\sum w)^2 / \sum w^2`.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ from partonic.generation.coordinates import Columns
 from partonic.generation.flow import FlowOptions
 from partonic.generation.frame import Running, density_sample, fit_coordinates, given_of, train
 from partonic.generation.lines import Straight
-from partonic.generation.table import table
+from partonic.generation.table import Table, table
+from partonic.metrics.counting import effective_count
 from partonic.models.flows.density import ConditionalDensity
 from partonic.objectives.generative import negative_log_density
 
 Floats = NDArray[np.float64]
-Sampler = Callable[[int, np.random.Generator], Floats]
-Learner = Callable[[Floats, int], Sampler]
-"""From a sample (n, k) and a seed to what draws events (m, k)."""
+Sampler = Callable[[int, np.random.Generator], Table]
+"""Number of events and source of randomness -> events, weighted or not."""
+Learner = Callable[[Table, int], Sampler]
+"""From a sample and a seed to what draws events like it."""
 
 PEAK = 4.0  # place of the peaks of the camel and radius of the ring, whose widths are 1
 
@@ -42,7 +45,7 @@ class CutDensity:
     Args:
         name: of the density.
         dimensions: of an event.
-        sample: n and a random generator -> events (n, dimensions).
+        sample: draws its events.
         uniform: events (n, dimensions) -> independent uniform numbers (n, dimensions).
     """
 
@@ -51,25 +54,29 @@ class CutDensity:
     sample: Sampler
     uniform: Callable[[Floats], Floats]
 
-    def shares(self, values: Floats, quantiles: int) -> Floats:
-        """Share of the events (n, dimensions) in each of quantiles^dimensions cells.
+    def shares(self, events: Table, quantiles: int) -> tuple[Floats, float]:
+        """Share of the weight in each of quantiles^dimensions cells, and what chance adds to the sum of their squares.
 
         Raises:
-            InputError: the events have another shape, or one is not finite.
+            InputError: the events have another shape.
         """
-        if values.ndim != 2 or values.shape[1] != self.dimensions or not np.all(np.isfinite(values)):
-            raise InputError(f"events of the {self.name} are finite and (n, {self.dimensions}), not {values.shape}")
-        places = np.minimum((self.uniform(values) * quantiles).astype(np.int64), quantiles - 1)
+        if events.values.shape[1] != self.dimensions:
+            shape = events.values.shape
+            raise InputError(f"events of the {self.name} are (n, {self.dimensions}), not {shape}")
+        places = np.minimum((self.uniform(events.values) * quantiles).astype(np.int64), quantiles - 1)
         cell = places @ quantiles ** np.arange(self.dimensions)
-        return np.bincount(cell, minlength=quantiles**self.dimensions) / len(values)
+        weight = events.weight / len(events)
+        shares = np.bincount(cell, weight, minlength=quantiles**self.dimensions).astype(np.float64)
+        chance = float(np.sum(weight**2 * (1 - 2 * shares[cell] + shares @ shares)))
+        return shares, chance / (1 - float(weight @ weight))
 
 
 def two_humps() -> CutDensity:
     """The camel, two Gaussian peaks of width 1 at -4 and 4 in one dimension."""
 
-    def sample(n: int, rng: np.random.Generator) -> Floats:
+    def sample(n: int, rng: np.random.Generator) -> Table:
         """Events (n, 1)."""
-        return (np.where(rng.random(n) < 0.5, PEAK, -PEAK) + rng.standard_normal(n))[:, None]
+        return table(("x",), np.where(rng.random(n) < 0.5, PEAK, -PEAK) + rng.standard_normal(n))
 
     return CutDensity("camel", 1, sample, lambda x: 0.5 * (ndtr(x - PEAK) + ndtr(x + PEAK)))
 
@@ -77,10 +84,10 @@ def two_humps() -> CutDensity:
 def ring() -> CutDensity:
     """A ring in the plane: radius 4 with a Gaussian width of 1, any angle."""
 
-    def sample(n: int, rng: np.random.Generator) -> Floats:
+    def sample(n: int, rng: np.random.Generator) -> Table:
         """Events (n, 2)."""
         radius, angle = np.abs(PEAK + rng.standard_normal(n)), rng.uniform(-np.pi, np.pi, n)
-        return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+        return table(("x", "y"), np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1))
 
     def uniform(x: Floats) -> Floats:
         """The integrals of the densities of radius and angle, (n, 2)."""
@@ -97,18 +104,22 @@ class Amplification:
 
     Args:
         events: of a training sample.
-        factor: of amplification, equivalent over training events; above 1 where the generator knows more.
+        effective: number of these, fewer where they are weighted; the mean over the samples.
+        factor: of amplification, equivalent over effective training events; above 1 where the generator knows more.
+        truth: the same of the training samples themselves; 1 but for chance.
         equivalent: number of true events whose shares have the error of the generators'.
         generated_error: mean squared error of the generators' shares, mean over the seeds; the chance of the events
             that were drawn to find it is subtracted.
-        sample_error: the same expected of the training samples.
+        sample_error: the same of the training samples.
     """
 
     events: int
+    effective: float
     factor: Estimate
+    truth: Estimate
     equivalent: Estimate
     generated_error: Estimate
-    sample_error: float
+    sample_error: Estimate
 
 
 def amplification(
@@ -119,6 +130,7 @@ def amplification(
     quantiles: int = 50,
     seeds: int = 5,
     drawn: int = 200_000,
+    sample: Sampler | None = None,
     seed: int = 0,
 ) -> tuple[Amplification, ...]:
     """The amplification factor against the size of the training sample.
@@ -132,39 +144,64 @@ def amplification(
         quantiles: of each dimension, 2 or more.
         seeds: trainings for each size, 2 or more.
         drawn: events from each generator.
+        sample: draws what is learned from, weighted events that follow the density; its own ones if None.
         seed: of the samples, the trainings and the draws.
 
     Raises:
-        InputError: a number is too small, or a generator draws events of another shape or not finite.
+        InputError: a number is too small, or a generator draws events of another shape.
     """
     if min(sizes, default=0) < 2 or quantiles < 2 or seeds < 2 or drawn < 2:
         raise InputError(
             "an amplification needs training sizes, quantiles, seeds and draws of 2 or more, not "
             f"{list(sizes)}, {quantiles}, {seeds} and {drawn}"
         )
-    return tuple(_at(density, learn, size, quantiles, seeds, drawn, seed + i) for i, size in enumerate(sizes))
+    found = []
+    for i, size in enumerate(sizes):
+        rows = [
+            _errors(density, learn, sample or density.sample, size, quantiles, drawn, (seed + i, k))
+            for k in range(seeds)
+        ]
+        found.append(_amplified(size, quantiles**density.dimensions, np.array(rows)))
+    return tuple(found)
 
 
-def _at(
-    density: CutDensity, learn: Learner, size: int, quantiles: int, seeds: int, drawn: int, seed: int
-) -> Amplification:
-    cells = quantiles**density.dimensions
-    errors = []
-    for k in range(seeds):
-        draw = learn(density.sample(size, generator(seed, size, k)), seed + k)
-        shares = density.shares(draw(drawn, generator(seed, size, k, 1)), quantiles)
-        chance = np.sum(shares * (1 - shares)) / (drawn - 1)
-        errors.append(float(np.sum((shares - 1 / cells) ** 2) - chance) / cells)
-    mean, error = float(np.mean(errors)), float(np.std(errors, ddof=1) / np.sqrt(seeds))
-    expected = (1 - 1 / cells) / cells / size
-    relative = error / mean
-    factor = expected / mean
+def _errors(
+    density: CutDensity,
+    learn: Learner,
+    sample: Sampler,
+    size: int,
+    quantiles: int,
+    drawn: int,
+    seed: tuple[int, int],
+) -> tuple[float, float, float]:
+    """Mean squared errors of the shares of a generator and of its training sample, and effective events of this."""
+    events = sample(size, generator(seed[0], size, seed[1]))
+    draw = learn(events, sum(seed))
+    shares, chance = density.shares(draw(drawn, generator(seed[0], size, seed[1], 1)), quantiles)
+    own, _ = density.shares(events, quantiles)
+    cells = len(own)
+    square = (float(np.sum((one - 1 / cells) ** 2)) for one in (shares, own))
+    return (next(square) - chance) / cells, next(square) / cells, effective_count(events.weight)
+
+
+def _amplified(size: int, cells: int, rows: Floats) -> Amplification:
+    """From errors of generators and samples and effective events, (seeds, 3)."""
+    effective = float(rows[:, 2].mean())
+    (generated, own), (error, spread) = rows[:, :2].mean(axis=0), rows[:, :2].std(axis=0, ddof=1) / np.sqrt(len(rows))
+    expected = (1 - 1 / cells) / cells
+
+    def over(mean: float, spread: float, unit: float) -> Estimate:
+        """Number of true events with such an error, in a unit."""
+        return Estimate.symmetric(expected / mean / unit, expected / mean / unit * spread / mean, "seeds")
+
     return Amplification(
         size,
-        Estimate.symmetric(factor, factor * relative, "seeds"),
-        Estimate.symmetric(size * factor, size * factor * relative, "seeds"),
-        Estimate.symmetric(mean, error, "seeds"),
-        expected,
+        effective,
+        factor=over(generated, error, effective),
+        truth=over(own, spread, effective),
+        equivalent=over(generated, error, 1.0),
+        generated_error=Estimate.symmetric(float(generated), float(error), "seeds"),
+        sample_error=Estimate.symmetric(float(own), float(spread), "seeds"),
     )
 
 
@@ -187,10 +224,9 @@ def flow_learner(options: FlowOptions | None = None) -> Learner:
         patience=10,
     )
 
-    def learn(values: Floats, seed: int) -> Sampler:
-        """Train on events (n, k)."""
-        names = tuple(f"x{i}" for i in range(values.shape[1]))
-        events = table(names, values)
+    def learn(events: Table, seed: int) -> Sampler:
+        """Train on a sample."""
+        names = events.names
         fitted = fit_coordinates(events, Columns(names, tuple(Straight() for _ in names)), how.knots, circles=False)
         sample = density_sample(events, fitted, given_of(events))
         with torch.random.fork_rng(devices=[]):
@@ -199,11 +235,11 @@ def flow_learner(options: FlowOptions | None = None) -> Learner:
         network.learn(sample.values, sample.context)
         train(network, negative_log_density, sample, how, Running(seed, "cpu", None, "training the flow"))
 
-        def draw(n: int, rng: np.random.Generator) -> Floats:
-            """Events (n, k)."""
+        def draw(n: int, rng: np.random.Generator) -> Table:
+            """Events of the trained flow."""
             random = torch.Generator().manual_seed(int(rng.integers(2**31)))
             drawn = network.sample(torch.zeros(1, 0), n, random)[:, 0]
-            return fitted.inverse(drawn.double().numpy())
+            return table(names, fitted.inverse(drawn.double().numpy()))
 
         return draw
 

@@ -35,6 +35,8 @@ class TwoSample:
             that did not see them; its exponential is the weight that mends the generator. Tails show where it fails
             (arXiv:2305.16774).
         log_ratio_truth: (n,) the same at the events of the truth.
+        weight: (m,) share of the weight that each generated event has.
+        weight_truth: (n,) the same of the events of the truth.
         classifier: ``trees`` or ``mlp``.
     """
 
@@ -43,6 +45,8 @@ class TwoSample:
     p_value: float
     log_ratio: Floats
     log_ratio_truth: Floats
+    weight: Floats
+    weight_truth: Floats
     classifier: str
 
 
@@ -80,7 +84,8 @@ def two_sample(
         same = paired(first, second, *weights, fewest=10 * folds, signed=False)
         baseline = cross_fit(same, classifier=classifier, folds=folds, seed=seed).auc
     found = cross_fit(pair, classifier=classifier, folds=folds, seed=seed)
-    return TwoSample(found.auc, baseline, found.p_value, found.generated, found.truth, classifier)
+    shares = pair.weight_generated, pair.weight_truth
+    return TwoSample(found.auc, baseline, found.p_value, found.generated, found.truth, *shares, classifier)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.generation.clouds import JetClouds, as_events, clouds
-from partonic.generation.evaluate import Beside, two_sample
+from partonic.generation.evaluate import Beside, TwoSample, two_sample
 from partonic.metrics.distances import frechet, kernel_distance, wasserstein
 from partonic.represent.constituents import constituents
 from partonic.represent.efp import flow_polynomials
@@ -37,7 +37,7 @@ class JetQuality:
         flow: mean of those of the five energy flow polynomials of four vertices and four edges (W1EFP).
         frechet: Fréchet distance of all energy flow polynomials of up to four edges, each over its largest value.
         kernel: kernel distance of the same.
-        auc: of a classifier on substructure; 0.5 where it sees nothing.
+        test: of a classifier on substructure; None where none was trained.
         jets: in each of the compared samples.
     """
 
@@ -46,8 +46,16 @@ class JetQuality:
     flow: Beside
     frechet: Beside
     kernel: Beside
-    auc: Beside
+    test: TwoSample | None
     jets: int
+
+    @property
+    def auc(self) -> Beside:
+        """Area under the curve of the classifier; 0.5 where it sees nothing, NaN where none was trained."""
+        if self.test is None:
+            nothing = Estimate(np.nan, -np.inf, np.inf, "none", "no classifier was trained")
+            return Beside(nothing, nothing)
+        return Beside(self.test.auc, self.test.baseline)
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows of a table: ``measure``, ``generated``, ``truth`` (against truth)."""
@@ -96,12 +104,11 @@ def compare_jets(
     shown = (*zip((first, second, ours), flows, strict=True),)
     with_truth, with_ours = (_distances(shown[0], other, seed) for other in shown[1:])
     both = {name: Beside(with_ours[name], value) for name, value in with_truth.items()}
-    told = Beside(_unknown(), _unknown())
+    told = None
     if classify:
         features = [observables(as_events(jets), radius) for jets in (true, ours)]
-        seen = two_sample(*features, weight_truth=true.weight, weight_generated=ours.weight, seed=seed)
-        told = Beside(seen.auc, seen.baseline)
-    return JetQuality(**both, auc=told, jets=half)
+        told = two_sample(*features, weight_truth=true.weight, weight_generated=ours.weight, seed=seed)
+    return JetQuality(**both, test=told, jets=half)
 
 
 def energy_flow(jets: JetClouds) -> Floats:
@@ -157,7 +164,3 @@ def _mean(distances: tuple[Estimate, ...]) -> Estimate:
     """Mean of distances; they hang together, so that their errors are averaged too."""
     value, error = (float(np.mean([getattr(one, name) for one in distances])) for name in ("value", "error"))
     return Estimate.symmetric(value, error, "standard error")
-
-
-def _unknown() -> Estimate:
-    return Estimate(np.nan, -np.inf, np.inf, "none", "no classifier was trained")

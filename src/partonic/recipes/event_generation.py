@@ -17,6 +17,7 @@ from partonic.core.registry import register_recipe
 from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.recipes.common import check_numbers
+from partonic.recipes.generated_common import amplification_section, reweighted_section, weights_section
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ LABELS = {
     "mass": "Mass of the pair [GeV]",
 }
 STEEP = ("pt1", "pt2", "dphi")
+MENDED = ("mass", "pt1", "dphi")  # in the figure of reweighted events
 MASS, WIDTH, DRAWS, BINS, PARTS = 91.19, 2.5, 20, 30, 4
+FEWEST = 30  # events of which a flow can learn anything
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -52,15 +55,19 @@ PRESETS: dict[str, dict[str, Any]] = {
         "events": 1_000,
         "kept": 400,
         "updates": 6,
+        "amplified": (60,),
+        "repeats": 2,
     },
     "quick": {
         "generators": ("coupling-flow", "bayesian-flow", "flow-matching", "diffusion"),
         "events": 12_000,
         "kept": 12_000,
         "updates": 150,
+        "amplified": (100, 300, 1_000),
+        "repeats": 4,
     },
     "default": {},
-    "benchmark": {"events": 200_000, "kept": 100_000, "updates": 4_000},
+    "benchmark": {"events": 200_000, "kept": 100_000, "updates": 4_000, "repeats": 20},
 }
 
 
@@ -75,6 +82,8 @@ class EventGeneration:
         events: to learn from.
         kept: that no generator sees, to compare with; as many are generated.
         updates: of the weights of a flow; the others train about as long.
+        amplified: sizes of small samples by which the amplification of flows is measured.
+        repeats: trainings of each of these sizes.
         seed: of everything random.
     """
 
@@ -91,10 +100,14 @@ class EventGeneration:
     events: int = 60_000
     kept: int = 40_000
     updates: int = 800
+    amplified: tuple[int, ...] = (100, 200, 500, 1_000, 2_000)
+    repeats: int = 10
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_numbers(self, events=100, kept=100, updates=1, seed=0)
+        check_numbers(self, events=100, kept=100, updates=1, repeats=2, seed=0)
+        if min(self.amplified, default=FEWEST) < FEWEST:
+            raise InputError(f"samples to amplify need {FEWEST} events or more, not {list(self.amplified)}")
         if self.source not in SOURCES:
             raise unknown("source of muon pairs", self.source, SOURCES)
         if not self.generators or len(set(self.generators)) < len(self.generators):
@@ -122,11 +135,12 @@ class EventGeneration:
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
-        trained = len(self.generators) * self.updates * 0.07
+        trained = len(self.generators) * self.updates * 0.07 + 4e-3 * self.repeats * sum(self.amplified)
         return (
             f"event-generation: {self.events + self.kept:,} muon pairs"
             f"{' to simulate where the cache has none' if self.source == 'pythia' else ''}, then "
-            f"{len(self.generators)} trainings of some {trained:,.0f} processor seconds together; everything goes to "
+            f"{len(self.generators)} generators and their measures, some {trained:,.0f} processor seconds together; "
+            f"everything goes to "
             f"{context.result.path}"
         )
 
@@ -141,7 +155,8 @@ class EventGeneration:
         learned, truth = self._samples(context)
         names = (*NAMES, "mass")
         drawn: dict[str, NDArray[np.float64]] = {}
-        rows, bands, tests, baseline = [], [], {}, None
+        tests: dict[str, TwoSample] = {}
+        rows, bands, baseline = [], [], None
         for number, name in enumerate(self.generators):
             made = self._train(context, name, learned, coordinates)
             values, rate = _timed(made, self.kept, generator(self.seed, 10, number))
@@ -160,15 +175,19 @@ class EventGeneration:
                 bands.append(_draw_band(result, name, seen, truth[:, 5]))
         result.add_table("generators", TABLE, rows)
         _draw(result, names, truth, drawn)
-        _draw_weights(result, tests)
+        seen_most = max(tests, key=lambda name: tests[name].auc.value)
+        columns = {LABELS[name]: names.index(name) for name in MENDED}
+        mended = reweighted_section(result, truth, drawn[seen_most], columns, tests[seen_most], seen_most, self.seed)
         result.facts["title"] = "Event generation"
         result.facts["abstract"] = TEXT
         result.facts["citations"] = CITATIONS
         sections = [
             Section("Generators", "", (), ("generators",)),
             Section("Distributions", "The band is the error of the truth.", ("generated",), ()),
-            Section("What a classifier would mend", WEIGHTS, ("weights",), ()),
+            weights_section(result, tests),
+            mended,
             *([Section("What the weights leave open", BANDS, tuple(bands), ())] if bands else []),
+            *([amplification_section(result, self.amplified, self.repeats, self.seed)] if self.amplified else []),
             Section("Every measure", MEASURES, (), tuple(drawn)),
         ]
         write_page(result, sections)
@@ -215,16 +234,20 @@ BANDS = (
     f"A Bayesian generator draws its weights anew {DRAWS} times: the band is how far the share of each bin moves with "
     "them, less what the number of events does."
 )
-WEIGHTS = (
-    "A classifier that tells generated events from those of the truth gives each the ratio of the two densities. A "
-    "faithful generator has a narrow peak at 1: generated events of small weight should not be there, and true events "
-    "of large weight are what it misses."
-)
 MEASURES = (
-    "Fréchet distances are of features in units of their widths. The kernel distance, a fourth power, sees each feature "
-    "in units of its quantiles, and at most 5 of these from its median, so that it does not hang on one far event."
+    "Fréchet distances are of features in units of their widths. The kernel distance, a fourth power, sees each "
+    "feature in units of its quantiles, and at most 5 of these from its median, so that it does not hang on one far "
+    "event."
 )
-CITATIONS = ["partonic", "arXiv:2110.13632", "arXiv:1906.04032", "arXiv:2104.04543", "arXiv:2210.02747"]
+CITATIONS = [
+    "partonic",
+    "arXiv:2110.13632",
+    "arXiv:1906.04032",
+    "arXiv:2104.04543",
+    "arXiv:2210.02747",
+    "arXiv:1907.08209",
+    "arXiv:2008.06545",
+]
 
 
 def _coordinates() -> Pair:
@@ -290,15 +313,6 @@ def _draw(
     right = float(np.subtract(*np.percentile(truth[:, -1], [75, 25])))
     said = ", ".join(f"{one} {value:.3g}" for one, value in wide.items())
     save_figure(result, "generated", figure, caption, f"Distance of the mass quartiles: truth {right:.3g} GeV, {said}.")
-
-
-def _draw_weights(result: Result, tests: Mapping[str, TwoSample]) -> None:
-    from partonic.report.plots_generation import classifier_weights
-    from partonic.report.style import save_figure
-
-    caption = "Weights that a classifier gives to events of each generator (left) and of the truth (right)."
-    areas = ", ".join(f"{name} {test.auc}" for name, test in tests.items())
-    save_figure(result, "weights", classifier_weights(tests), caption, f"{caption} Areas under curves: {areas}.")
 
 
 def _draw_band(result: Result, name: str, seen: Any, masses: NDArray[np.float64]) -> str:

@@ -20,6 +20,7 @@ from partonic.core.registry import register_recipe
 from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.recipes.common import check_numbers
+from partonic.recipes.generated_common import weights_section
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ BINS = 6  # in energy
 REPEATS = 3  # of each measurement of a rate
 TRAINING, TEST, DRAWN = range(3)  # streams of random numbers
 
+SEEN = "The classifier sees the energy, centre, widths and sparsity of each layer, and those of the whole shower."
 TEXT = (
     "A documented parametrisation of showers in a cylinder of voxels is the truth. Networks learn from it what is "
     "read of a particle, how layers share it, and how each layer is shared out to rings and these to their sectors, "
@@ -153,7 +155,8 @@ class FastCalorimeter:
             _pictures(result, samples, simulator.geometry),
             _profiles(result, samples, simulator.geometry),
             _response(result, samples),
-            _classified(result, samples, simulator.geometry, tests, self.features),
+            _shown(result, samples, simulator.geometry, self.features),
+            weights_section(result, tests, what="showers", words=SEEN),
         ]
         result.facts["title"] = f"Fast simulation of {self.particle} showers"
         result.facts["abstract"] = TEXT
@@ -321,16 +324,10 @@ def _beside(
     save_figure(result, slug, shower_curves(drawn), caption, alt)
 
 
-def _classified(
-    result: Result,
-    samples: Mapping[str, Showers],
-    cylinder: Cylinder,
-    tests: Mapping[str, TwoSample],
-    shown: tuple[str, ...],
-) -> Section:
-    """Some features, and the weights that a classifier gives."""
+def _shown(result: Result, samples: Mapping[str, Showers], cylinder: Cylinder, shown: tuple[str, ...]) -> Section:
+    """Some features."""
     from partonic.generation.shower_features import feature_names, features
-    from partonic.report.plots_generation import Quantity, beside_truth, classifier_weights
+    from partonic.report.plots_generation import Quantity, beside_truth
     from partonic.report.plots_jets import Observable
     from partonic.report.style import save_figure
 
@@ -344,8 +341,4 @@ def _classified(
         quantities.append(Quantity(Observable(label, values.pop("simulator")), values))
     caption = "Features of the showers, beside the simulator."
     save_figure(result, "features", beside_truth(quantities), caption, f"{caption} Means: {'; '.join(means)}.")
-    caption = "Weights by which a classifier would mend the showers; tails show where they fail."
-    areas = ", ".join(f"{name} {test.auc}" for name, test in tests.items())
-    save_figure(result, "weights", classifier_weights(tests), caption, f"{caption} Areas under curves: {areas}.")
-    words = "The classifier sees the energy, centre, widths and sparsity of each layer, and those of the whole shower."
-    return Section("Features", words, ("features", "weights"), ())
+    return Section("Features", "", ("features",), ())

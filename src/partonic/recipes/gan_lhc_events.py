@@ -16,12 +16,14 @@ from partonic.core.registry import register_recipe
 from partonic.core.result import Result
 from partonic.core.rng import generator
 from partonic.recipes.common import check_numbers
+from partonic.recipes.generated_common import weights_section
 from partonic.report.page import Section, write_page
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from partonic.generation.coordinates import Coordinates
+    from partonic.generation.evaluate import TwoSample
     from partonic.generation.gan import GanGenerator, Peaks
     from partonic.generation.rest_frames import RestFrames
     from partonic.metrics.peak import Peak
@@ -145,7 +147,7 @@ class GanLhcEvents:
         masses = {name: _masses(values) for name, values in {"truth": truth, **drawn}.items()}
         widths = _tabulate_peaks(result, masses)
         _summarise(result, widths)
-        _tabulate_whole(result, truth, drawn, facts)
+        tests = _tabulate_whole(result, truth, drawn, facts)
         _draw_masses(result, masses)
         _draw_others(result, truth, drawn)
         result.facts["title"] = "Top quark pairs by an adversarial network"
@@ -154,6 +156,7 @@ class GanLhcEvents:
         sections = [
             Section("Resonances", METHODS_TEXT, ("masses",), ("peaks",)),
             Section("Everything else", "", ("momenta",), ("generators",)),
+            weights_section(result, tests, words="The classifier sees the 18 momenta."),
         ]
         write_page(result, sections)
         return result
@@ -285,16 +288,17 @@ def _tabulate_whole(
     truth: NDArray[np.float64],
     drawn: dict[str, NDArray[np.float64]],
     facts: dict[str, dict[str, Any]],
-) -> None:
-    """What a classifier sees, and the worst of the momenta."""
+) -> dict[str, TwoSample]:
+    """What a classifier sees, by name, and the worst of the momenta."""
     from partonic.generation.evaluate import two_sample
     from partonic.metrics.distances import wasserstein
 
+    tests: dict[str, TwoSample] = {}
     rows, baseline = [], None
     names = _chain().names
     for name, values in drawn.items():
         test = two_sample(truth, values, baseline=baseline)
-        baseline = test.baseline
+        tests[name], baseline = test, test.baseline
         distances = wasserstein(truth, values)
         worst = max(range(len(names)), key=lambda i: distances[i].value)
         spreads = _spreads(truth, values)
@@ -317,6 +321,7 @@ def _tabulate_whole(
         "distance of a momentum, in GeV."
     )
     result.add_table("generators", caption, rows)
+    return tests
 
 
 def _spreads(truth: NDArray[np.float64], values: NDArray[np.float64]) -> list[Estimate]:

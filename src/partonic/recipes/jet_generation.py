@@ -21,6 +21,7 @@ from partonic.events.events import Events
 from partonic.io.parquet import write
 from partonic.io.splits import split_files
 from partonic.recipes.common import check_numbers, need_jets, simulated_cost
+from partonic.recipes.generated_common import weights_section
 from partonic.report.page import Section, write_page
 from partonic.simulators.options import SimulationOptions
 from partonic.simulators.samples import samples
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from partonic.generation.clouds import JetClouds
+    from partonic.generation.evaluate import TwoSample
     from partonic.generation.jet_quality import JetQuality
     from partonic.generation.jets import JetGenerator, JetOptions
 
@@ -126,6 +128,7 @@ class JetGeneration:
 
         result, parts = context.result, self._samples(context)
         made = self._trained(context, {kind: part["train"] for kind, part in parts.items()})
+        tests: dict[str, TwoSample] = {}
         sections, rows, rates = [], [], []
         for number, (kind, part) in enumerate(parts.items()):
             truth = part["test"]
@@ -133,6 +136,8 @@ class JetGeneration:
             write(result.path / f"{kind}.parquet", drawn)
             quality = compare_jets(truth, drawn, self.particles, radius=self.radius, seed=self.seed)
             sections.append(self._section(result, kind, truth, drawn))
+            if quality.test is not None:
+                tests[f"{kind} jets"] = quality.test
             rows += [{"kind": kind, **row} for row in quality.rows()]
             rates.append({"kind": kind, "jets": len(drawn), "jets per processor second": rate})
             _headline(result, kind, quality)
@@ -144,9 +149,10 @@ class JetGeneration:
         )
         result.add_table("rates", "How fast jets are drawn on one thread, mean and scatter of three parts.", rates)
         self._describe(result, parts, made)
+        mended = weights_section(result, tests, what="jets", words="The classifier sees masses and substructure.")
         history = self._history(result, made)
         text = "Closer than the truth to itself no generator can be measured to be."
-        write_page(result, [Section("How close", text, (), ("distances", "rates")), *sections, history])
+        write_page(result, [Section("How close", text, (), ("distances", "rates")), *sections, mended, history])
         return result
 
     def _options(self) -> JetOptions:

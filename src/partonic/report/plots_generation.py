@@ -20,6 +20,7 @@ from partonic.report.style import (
     dashes_of,
     histogram,
     legend_above,
+    marker_of,
     plain,
     same_lengths,
     styled,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+    from partonic.generation.amplification import Amplification
     from partonic.generation.evaluate import Evaluation, TwoSample
 
 BINS = 50  # of the weights of a classifier
@@ -143,18 +145,44 @@ def classifier_weights(tests: Mapping[str, TwoSample]) -> Canvas:
     reach = max(float(np.abs(np.quantile(one.log_ratio, [1e-3, 1 - 1e-3])).max()) for one in tests.values())
     reach = float(np.clip(reach / np.log(10), 0.3, 4.0))
     edges = np.linspace(-reach, reach, BINS + 1)
-    for ax, key, title in zip(
-        axes[0], ("log_ratio", "log_ratio_truth"), ("Generated events", "Events of the truth"), strict=True
-    ):
+    for ax, of, title in zip(axes[0], ("", "_truth"), ("Generated", "Truth"), strict=True):
         for i, (name, test) in enumerate(tests.items()):
-            logs = np.clip(getattr(test, key) / np.log(10), edges[0], edges[-1])
-            shares = np.histogram(logs, edges)[0] / len(logs)
+            logs = np.clip(getattr(test, f"log_ratio{of}") / np.log(10), edges[0], edges[-1])
+            shares = np.histogram(logs, edges, weights=getattr(test, f"weight{of}"))[0]
             colour, dashes = colour_of(i), dashes_of(i)
             ax.stairs(shares, edges, color=colour, linestyle=dashes, label=f"{plain(name)}  AUC {test.auc}")
         ax.axvline(0.0, color=MUTED, linewidth=0.8)
         ax.set(title=title, xlabel="Weight of the classifier, log10", yscale="log")
-    axes[0, 0].set(ylabel="Share of the events")
+    axes[0, 0].set(ylabel="Share")
     legend_above(figure, axes[0, 0])
+    return figure
+
+
+@styled
+def amplification_by_size(found: Mapping[str, Sequence[Amplification]]) -> Canvas:
+    """Factors of amplification against the size of the training sample: generators (full), the samples (open).
+
+    Args:
+        found: name of a density -> one for each size.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not found or not all(found.values()):
+        raise InputError("a figure of amplification needs a density and a training size or more")
+    figure, axes = canvas(1, 1)
+    ax = axes[0, 0]
+    ax.axhline(1.0, color=MUTED, linewidth=0.8)
+    for i, (name, each) in enumerate(found.items()):
+        style = {"color": colour_of(i), "markersize": 4.5, "linewidth": 1.0, "fmt": marker_of(i)}
+        size = np.array([one.effective for one in each]) * (1 + 0.05 * i)
+        for kind, key, mark in (("flow", "factor", {}), ("truth", "truth", {"markerfacecolor": "none", "alpha": 0.6})):
+            values = [getattr(one, key) for one in each]
+            heights, errors = ([getattr(one, part) for one in values] for part in ("value", "error"))
+            shift = 1.02 if kind == "truth" else 1.0
+            ax.errorbar(size * shift, heights, errors, label=f"{plain(name)}, {kind}", **style, **mark)
+    ax.set(xscale="log", xlabel="Training events", ylabel="Equivalent over training events", ylim=(0, None))
+    legend_above(figure, ax)
     return figure
 
 

@@ -49,7 +49,7 @@ def test_jets_of_a_file_are_learned_and_drawn(tmp_path, monkeypatch):
     assert [row["kind"] for row in rows] == ["toy"] * 6
     assert all(np.isfinite(row[name].value) for row in rows for name in ("generated", "truth"))
     assert "learn from" in result.facts["warnings"][0]
-    assert "jets-toy" in result.figures
+    assert {"jets-toy", "weights"} == set(result.figures)
 
 
 def test_jetnet_files_are_clouds(tmp_path):

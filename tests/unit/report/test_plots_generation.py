@@ -5,9 +5,11 @@ import pytest
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
+from partonic.generation.amplification import Amplification
 from partonic.generation.evaluate import Beside, Evaluation, TwoSample
 from partonic.report.plots_generation import (
     Quantity,
+    amplification_by_size,
     band_beside_truth,
     beside_truth,
     classifier_weights,
@@ -21,7 +23,7 @@ HALF = Estimate(0.5, 0.49, 0.51, "DeLong")
 
 def evaluation(name="mass", value=0.1):
     distance = Beside(Estimate(value, 0.0, 0.2, "x"), Estimate(0.05, 0.0, 0.1, "x"))
-    test = TwoSample(HALF, HALF, 0.5, RNG.normal(size=50), RNG.normal(size=50), "trees")
+    test = TwoSample(HALF, HALF, 0.5, RNG.normal(size=50), RNG.normal(size=50), *2 * (np.full(50, 0.02),), "trees")
     same = dict.fromkeys(("frechet", "kernel", "precision", "recall", "density", "coverage"), distance)
     return Evaluation((name,), np.ones(1), {name: distance}, two_sample=test, **same)
 
@@ -68,11 +70,29 @@ def test_a_band_needs_as_many_bins_as_the_truth():
 
 
 def test_weights_of_two_generators():
-    bad = TwoSample(HALF, HALF, 0.5, RNG.normal(-1, 1, 100), RNG.normal(1, 1, 100), "trees")
+    logs, share = np.repeat([-3.0, 0.0, 3.0], [10, 80, 10]), np.repeat([0.01, 0.9 / 80, 0.0], [10, 80, 10])
+    bad = TwoSample(HALF, HALF, 0.5, RNG.normal(-1, 1, 100), logs, np.full(100, 0.01), share, "trees")
     left, right = classifier_weights({"flow": evaluation().two_sample, "GAN": bad}).axes
     assert left.get_legend_handles_labels()[1] == ["flow  AUC 0.500 +- 0.010", "GAN  AUC 0.500 +- 0.010"]
-    assert left.get_title(loc="left") == "Generated events"
-    assert sum(right.patches[1].get_data().values) == pytest.approx(1.0)
+    assert left.get_title(loc="left") == "Generated"
+    values, edges, _ = right.patches[1].get_data()
+    assert sum(values) == pytest.approx(1.0)
+    assert values[edges[:-1] < -1] @ np.ones(int((edges[:-1] < -1).sum())) == pytest.approx(0.1)
+    assert values[edges[1:] > 1].sum() == 0  # these events have no weight
+
+
+def test_amplification_of_generators_stands_beside_that_of_their_samples():
+    one = Estimate(1.0, 0.8, 1.2, "seeds")
+    each = [
+        Amplification(n, 0.5 * n, Estimate(g, g - 0.1, g + 0.1, "seeds"), one, one, one, one)
+        for n, g in ((100, 1.5), (400, 2.5))
+    ]
+    (axes,) = amplification_by_size({"camel": each}).axes
+    assert axes.get_legend_handles_labels()[1] == ["camel, flow", "camel, truth"]
+    flows, truth = axes.containers
+    assert flows.lines[0].get_xdata() == pytest.approx([50, 200])  # effective events
+    assert flows.lines[0].get_ydata() == pytest.approx([1.5, 2.5])
+    assert truth.lines[0].get_ydata() == pytest.approx([1, 1])
 
 
 def test_the_table_of_two_generators():
@@ -91,6 +111,8 @@ def test_what_cannot_be_drawn():
         beside_truth([Quantity(Observable("x", np.ones(3), np.array([5.0, 6.0])), {"flow": np.ones(3)})])
     with pytest.raises(InputError, match="a classifier test or more"):
         classifier_weights({})
+    with pytest.raises(InputError, match="a training size or more"):
+        amplification_by_size({"camel": []})
     with pytest.raises(InputError, match="needs one or more"):
         evaluation_table({})
     with pytest.raises(InputError, match="the same features"):
