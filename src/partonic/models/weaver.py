@@ -63,11 +63,12 @@ def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
     """Read the state dictionary of a ParticleNet or a Particle Transformer (version 1) of weaver, as it was published.
 
     The sizes are read off the weights. What they do not tell is as published: 16 neighbours (7 where the first layer
-    is 32 wide), and a GELU behind the network of pairs. The inputs must be the seven kinematic features.
+    is 32 wide), and a GELU behind the network of pairs. The inputs must be the seven kinematic features. Two outputs
+    become one logit, the second less the first: the score is the probability of the second class.
 
     Args:
         path: the ``.pt`` file; no code of it is run, and weights on a GPU are loaded to the processor.
-        classes: names of the classes in their order, numbers where they are not given.
+        classes: names of the classes in the order of the outputs, numbers where they are not given.
 
     Raises:
         FileError: the file is missing or damaged, holds something else, or a network of other inputs or parts.
@@ -88,10 +89,13 @@ def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
             f"the weights {strange[0]}" if strange else f"{options['features']} inputs of a particle, not {_FEATURES}"
         )
         raise FileError(f"{path} is a {kind} of weaver with {what}, which is not known here")
-    module.load_state_dict(fitting)
     names = tuple(classes) or tuple(f"class {number}" for number in range(options["outputs"]))
     if len(names) != options["outputs"]:
         raise InputError(f"{path} tells {options['outputs']} classes apart, and {len(names)} names are given")
+    if len(names) == 2:
+        fitting, options = _one_logit(kind, options, fitting), options | {"outputs": 1}
+        module = models.get(kind).cls(**options)
+    module.load_state_dict(fitting)
     inputs, facts = {"max_particles": 128}, {"source": Path(path).name}
     return Trained(kind, options, module.eval(), "packed", inputs, facts=facts, task=Task(names))
 
@@ -153,6 +157,12 @@ def _part(weights: Mapping[str, Tensor]) -> dict[str, Any]:
         "features": len(weights["embed.input_bn.weight"]),
         "outputs": len(weights["fc.0.weight"]),
     }
+
+
+def _one_logit(kind: str, options: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a network of two outputs with one, the second less the first: its sigmoid is their softmax."""
+    last = "head." if kind == "part" else f"dense.{len(options['dense'])}."
+    return {name: values[1:] - values[:1] if name.startswith(last) else values for name, values in state.items()}
 
 
 def _linear(weights: Mapping[str, Tensor], prefix: str) -> list[str]:

@@ -8,9 +8,14 @@ import torch
 from toy_jets import toy_jets
 
 from partonic.core.errors import FileError, InputError
+from partonic.io.formats import read, write
+from partonic.models.checkpoint import load, save
+from partonic.models.export import export
 from partonic.models.part import ParT
 from partonic.models.particlenet import ParticleNet
+from partonic.models.prediction import predict_file
 from partonic.models.weaver import load_weaver
+from partonic.represent.packed import Packed
 
 BACK = {
     "particlenet": [
@@ -79,7 +84,7 @@ def shaken(module):
 
 NETWORKS = {
     "particlenet": lambda: ParticleNet(((16, (64, 64)), (16, (96, 96))), (32,), outputs=10),
-    "particlenet-lite": lambda: ParticleNet(((7, (32, 32)), (7, (64, 64))), (128,), outputs=2, fusion=True),
+    "particlenet-lite": lambda: ParticleNet(((7, (32, 32)), (7, (64, 64))), (128,), outputs=4, fusion=True),
     "part": lambda: ParT((32, 48, 32), (16, 16), 4, 2, 1, outputs=3),
 }
 
@@ -89,7 +94,7 @@ def test_the_same_network_comes_back(name, tmp_path):
     module = shaken(NETWORKS[name]())
     kind = name.removesuffix("-lite")
     torch.save(weaver_state(kind, module), tmp_path / "net.pt")
-    outputs = {"particlenet": 10, "particlenet-lite": 2, "part": 3}[name]
+    outputs = {"particlenet": 10, "particlenet-lite": 4, "part": 3}[name]
     names = tuple("abcdefghij"[:outputs])
     trained = load_weaver(tmp_path / "net.pt", classes=names)
     assert trained.name == kind
@@ -101,6 +106,31 @@ def test_the_same_network_comes_back(name, tmp_path):
     probabilities = trained.scores(toy_jets(9))
     assert probabilities.shape == (9, outputs)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+OF_TWO = {
+    "particlenet": lambda: ParticleNet(((7, (32, 32)),), (16,), outputs=2, fusion=True),
+    "part": lambda: ParT((32, 48, 32), (16, 16), 4, 1, 1, outputs=2),
+}
+
+
+@pytest.mark.parametrize("kind", OF_TWO)
+def test_two_classes_are_one_logit_through_save_load_predict_and_export(kind, tmp_path):
+    module = shaken(OF_TWO[kind]())
+    torch.save(weaver_state(kind, module), tmp_path / "net.pt")
+    jets, scores = toy_jets(30), tmp_path / "scores.parquet"
+    save(tmp_path / "tagger.pt", load_weaver(tmp_path / "net.pt", classes=["top", "qcd"]))
+    trained = load(tmp_path / "tagger.pt")
+    assert trained.task.classes == ("top", "qcd")
+    with torch.no_grad():
+        wanted = module(Packed(max_particles=128)(jets)).double().softmax(dim=1)[:, 1].numpy()
+    np.testing.assert_allclose(trained.scores(jets), wanted, rtol=1e-5)
+    assert np.ptp(wanted) > 1e-3
+    write(tmp_path / "jets.parquet", jets)
+    predict_file(tmp_path / "tagger.pt", tmp_path / "jets.parquet", scores)
+    np.testing.assert_allclose(read(scores).column("score"), wanted, rtol=1e-5)
+    pytest.importorskip("onnxruntime")
+    assert "as the model to" in export(tmp_path / "tagger.pt", tmp_path / "tagger.onnx")
 
 
 @pytest.mark.parametrize(
