@@ -53,7 +53,7 @@ def export(model: Trained | Path | str, output: Path | str, *, overwrite: bool =
 
     Args:
         model: a trained model or its checkpoint.
-        output: file to write, ``.onnx``; the description goes to ``.json`` beside it.
+        output: file to write, ``.onnx``; the description goes to ``.onnx.json`` beside it.
         overwrite: replace existing files.
 
     Returns:
@@ -67,7 +67,7 @@ def export(model: Trained | Path | str, output: Path | str, *, overwrite: bool =
     onnx = require("onnx", "export")
     require("onnxruntime", "export")
     goal = check_writable(output, overwrite=overwrite)
-    beside = check_writable(goal.with_suffix(".json"), overwrite=overwrite)
+    beside = check_writable(goal.with_name(f"{goal.name}.json"), overwrite=overwrite)
     trained = load(model) if isinstance(model, Path | str) else model
     graph = graph_of(trained)
     difference = disagreement(trained, graph)

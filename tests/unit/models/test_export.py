@@ -41,7 +41,7 @@ def test_a_file_and_its_description(trained, tmp_path, capsys):
     assert left.value.code == 0
     said = capsys.readouterr().out
     assert "pfn takes features (jets, particles, 7), mask (jets, particles); as the model to" in said
-    told = json.loads((tmp_path / "pfn.json").read_text())
+    told = json.loads((tmp_path / "pfn.onnx.json").read_text())
     assert [one["name"] for one in told["inputs"]] == ["features", "mask"]
     assert told["inputs"][0]["columns"]["log_pt"] == "(ln pt / GeV - 1.7) 0.7"
     assert told["outputs"][1]["shape"] == ["jets", 3]
@@ -55,6 +55,15 @@ def test_a_file_and_its_description(trained, tmp_path, capsys):
     assert session.get_modelmeta().custom_metadata_map["facts"] == '{"seed": 4}'
     with pytest.raises(FileError, match=r"pfn\.onnx exists"):
         export(trained, tmp_path / "pfn.onnx")
+
+
+def test_beside_its_checkpoint_the_history_of_the_training_stays(trained, tmp_path):
+    history = tmp_path / "pfn-1.json"
+    history.write_text("of the training")
+    for overwrite in (False, True):
+        export(trained, tmp_path / "pfn-1.onnx", overwrite=overwrite)
+    assert history.read_text() == "of the training"
+    assert json.loads((tmp_path / "pfn-1.onnx.json").read_text())["model"] == "pfn"
 
 
 def test_probabilities_are_those_of_the_model(trained):
