@@ -44,7 +44,8 @@ class BadJetError(InputError):
     """
 
     NEEDS = (
-        "a jet needs at least one constituent, each with finite px py pz e, energy above 0 and some transverse momentum"
+        "a jet needs at least one constituent, each with finite px py pz e and other inputs, energy above 0 and some "
+        "transverse momentum"
     )
 
     def __init__(self, row: int, reason: str) -> None:

@@ -75,6 +75,7 @@ def fields(events: Events, inputs: str, names: Sequence[str]) -> list[NDArray[An
 
     Raises:
         InputError: there is no such field.
+        BadJetError: a value is not finite.
     """
     particles = events.collection(COLLECTION)
     lacking = [name for name in names if name not in particles.fields]
@@ -83,7 +84,20 @@ def fields(events: Events, inputs: str, names: Sequence[str]) -> list[NDArray[An
             f"the inputs '{inputs}' need {', '.join(lacking)} of each constituent, and this sample has only "
             f"{', '.join(particles.fields)}; choose the inputs 'kinematic'"
         )
-    return [particles[name] for name in names]
+    values = [particles[name] for name in names]
+    for name, each in zip(names, values, strict=True):
+        finite = np.isfinite(each)
+        if not finite.all():
+            item = int(np.argmin(finite))
+            row, place = _place(particles.offsets, item)
+            raise BadJetError(row, f"its constituent {place} has {name} = {each[item]:g}")
+    return values
+
+
+def _place(offsets: NDArray[np.int64], item: int) -> tuple[int, int]:
+    """Jet of a constituent of the sample, and its place in it."""
+    row = int(np.searchsorted(offsets, item, side="right")) - 1
+    return row, item - int(offsets[row])
 
 
 def _check(jets: Constituents) -> None:
@@ -94,9 +108,8 @@ def _check(jets: Constituents) -> None:
     bad = ~np.isfinite(jets.px + jets.py + jets.pz + jets.e) | (jets.e <= 0) | ((jets.px == 0) & (jets.py == 0))
     if bad.any():
         item = int(np.argmax(bad))
-        row = int(np.searchsorted(jets.offsets, item, side="right")) - 1
+        row, place = _place(jets.offsets, item)
         values = ", ".join(f"{values[item]:g}" for values in jets.arrays)
-        place = item - int(jets.offsets[row])
         raise BadJetError(row, f"its constituent {place} has (px, py, pz, e) = ({values}) GeV")
     if len(jets):
         start = jets.offsets[:-1]

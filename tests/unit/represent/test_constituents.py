@@ -2,10 +2,11 @@ import pickle
 
 import numpy as np
 import pytest
-from toy_jets import changed, from_cylinder, toy_jets
+from toy_jets import changed, from_cylinder, toy_jets, with_kinds
 
 from partonic.core.errors import InputError, UnknownNameError
 from partonic.events import Events, Ragged
+from partonic.represent import representation
 from partonic.represent.constituents import BadJetError, constituents
 
 NAN, INF = float("nan"), float("inf")
@@ -29,6 +30,19 @@ def test_a_bad_constituent_is_named(values):
         constituents(spoiled(4, **values))
     assert caught.value.row == 1
     assert "above 0" in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("charge", NAN), ("pid", NAN), ("d0", INF), ("dz_error", -INF)])
+def test_a_further_input_that_is_not_finite_is_named(name, value):
+    events = with_kinds(toy_jets(5))
+    offsets = events.collection("constituents").offsets
+    values = events.collection("constituents")[name].astype(float)
+    values[offsets[3] + 1] = value
+    with pytest.raises(BadJetError, match=rf"the jet in row 3: its constituent 1 has {name} = {value:g}; ") as caught:
+        representation("packed", inputs="full")(changed(events, **{name: values}))
+    assert caught.value.row == 3
+    assert "\n" not in str(caught.value)
+    representation("packed")(changed(events, **{name: values}))  # not among its inputs
 
 
 def test_an_empty_jet_is_named():
