@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from scipy import integrate, special
 from torch import Tensor
 
-from partonic.integrate.channels import CubeMap
-from partonic.integrate.maps import Separate
+from partonic.integrate.channels import CubeMap, Product
+from partonic.integrate.maps import Partons, Separate
 from partonic.phasespace.maps import BreitWigner, Flat, Power
 
 Function = Callable[[Tensor], Tensor]
@@ -103,19 +103,11 @@ def unmapped() -> Case:
 
 
 def mapped() -> Case:
-    """The same, with the squared mass of the pair along its Breit-Wigner and u1 over what this leaves."""
+    """The same integrand, with a channel that the library builds: the resonance of the pair, an even rapidity."""
     peak = BreitWigner(M, G, X_MIN**2 * S, S)
-
-    def function(r: Tensor) -> Tensor:
-        r = r.double()
-        s = peak.forward(r[:, 0]).clamp(X_MIN**2 * S, S)
-        total = torch.log(s / S) / LOG
-        low, high = (total - 1).clamp(min=0), total.clamp(max=1)
-        u1 = low + (high - low) * r[:, 1]
-        u = torch.cat([u1[:, None], (total - u1)[:, None], r[:, 2:]], 1)
-        return _drell_yan(u1, total - u1) * _rest(u) * (high - low) / (peak.density(s) * s * abs(LOG))
-
-    return Case(6, function, _exact_drell_yan())
+    partons = Partons(peak, math.sqrt(S), X_MIN, logarithmic=True)
+    channel = Product(((partons, (0, 1)), (Separate((Flat(0.0, 1.0),) * 4), (2, 3, 4, 5))))
+    return replace(unmapped(), channels=(channel,))
 
 
 RESONANCES = ((0, 1, 0.3, 0.003), (2, 3, 0.6, 0.01))
