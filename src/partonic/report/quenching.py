@@ -28,6 +28,7 @@ from partonic.simulators.medium import Medium, path_length, production_points
 BINS = 5
 MOST = 10_000  # jets of a class that average planes are made of
 LEAST_FREE = 5  # jets without loss that a two-sample test needs
+LOSSLESS = 1e-6  # lost share of a jet without loss: what rounding leaves of none
 GEOMETRY = 200_000  # drawn paths
 Floats = NDArray[np.float64]
 
@@ -42,7 +43,7 @@ def loss_section(result: Result, taggers: Sequence[Tagger], test: Events, labels
         labels: (jets,) 1 for jets of the medium.
     """
     loss = np.asarray(test.column("medium_loss"), float)
-    free = (labels == 1) & (np.asarray(test.column("medium_path")) == 0)
+    free = (labels == 1) & (np.asarray(test.column("medium_path")) == 0) & (loss <= LOSSLESS)
     lossy = (labels == 1) & ~free
     edges = np.quantile(loss[lossy], np.linspace(0, 1, BINS + 1))
     bins = np.clip(np.searchsorted(edges, loss, side="right") - 1, 0, BINS - 1)
@@ -65,7 +66,7 @@ def loss_section(result: Result, taggers: Sequence[Tagger], test: Events, labels
         "loss",
         profiles(curves, x_label="True share of the partons' energy that was lost", y_label="Mean score"),
         "Mean score of the medium's jets against what their partons have truly lost, the leftmost point those without "
-        "any path in the medium; dotted, the mean score of vacuum jets, where these should lie.",
+        "path and loss; dotted, the mean score of vacuum jets, where these should lie.",
         "Mean scores from no loss to the largest: "
         + "; ".join(f"{c.name} " + ", ".join(f"{v.value:.3f}" for v in c.values) for c in curves)
         + ".",
@@ -73,16 +74,18 @@ def loss_section(result: Result, taggers: Sequence[Tagger], test: Events, labels
     result.add_table("losses", "Scores of the medium's jets in bins of equal number of the true loss.", rows)
     result.add_table(
         "no-loss",
-        "Jets of the medium's sample without any path in it against vacuum jets: 0.5 where a tagger sees the medium "
+        "Jets of the medium's sample without path and loss against vacuum jets: the hardest parton of each had no path "
+        f"in the medium, and all partons together have lost nothing (at most {LOSSLESS:g} of their energy, the "
+        "rounding). 0.5 where a tagger sees the medium "
         "and nothing else. And whether the score rises with the true loss: rank correlation (Spearman) over the "
         "medium's jets, and steps from bin to bin that go down by more than one standard deviation.",
         tests,
     )
     text = (
         "The answer is known here: each jet carries what its partons lost. Jets of the medium's sample that had no "
-        "path in it have gone through the same program as vacuum jets and must look like them; a tagger that tells "
-        "them apart would have learned something else than the medium. And jets that lost more should look more "
-        "quenched."
+        "path in it and lost nothing have gone through the same program as vacuum jets and must look like them; a "
+        "tagger that tells them apart would have learned something else than the medium. And jets that lost more "
+        "should look more quenched."
     )
     return Section("Beside the true energy loss", text, ("loss",), ("no-loss", "losses"))
 
