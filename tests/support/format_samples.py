@@ -98,16 +98,13 @@ def energyflow(folder: Path) -> Path:
     return path
 
 
-def jetnet(folder: Path) -> Path:
-    """Top jets as JetNet publishes them, written with h5py."""
+def jetnet(folder: Path, n: int = 40, particles: int = 30, fewest: int = 1) -> Path:
+    """Top jets as JetNet publishes them, of 30 or 150 particles at most, written with h5py."""
     rng = np.random.default_rng(7)
-    there = np.arange(30) < rng.integers(1, 31, 40)[:, None]
-    features = np.stack(
-        [rng.normal(0, 0.1, (40, 30)), rng.normal(0, 0.1, (40, 30)), rng.random((40, 30)), there], axis=2
-    )
-    jets = np.stack(
-        [rng.normal(1000, 50, 40), rng.normal(0, 1, 40), rng.uniform(50, 200, 40), there.sum(axis=1)], axis=1
-    )
+    there = np.arange(particles) < rng.integers(fewest, particles + 1, n)[:, None]
+    size = there.shape
+    features = np.stack([rng.normal(0, 0.1, size), rng.normal(0, 0.1, size), rng.random(size), there], axis=2)
+    jets = np.stack([rng.normal(1000, 50, n), rng.normal(0, 1, n), rng.uniform(50, 200, n), there.sum(axis=1)], axis=1)
     path = folder / "t.hdf5"
     with h5py.File(path, "w") as file:
         file.create_dataset("particle_features", data=(features * there[:, :, None]).astype("f4"))

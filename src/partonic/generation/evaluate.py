@@ -126,9 +126,10 @@ class Evaluation:
         names: of the features.
         widths: standard deviations of the features of the truth, (d,).
         wasserstein: Wasserstein-1 distance of each feature, in its unit.
-        frechet: Fréchet distance for infinitely many events, features in units of their widths.
-        kernel: squared kernel distance, features in units of half the distance of their quantiles and at most 5 from
-            their median: the fourth power of the kernel would hang on a single far event.
+        frechet: Fréchet distance for infinitely many events, features in units of half the distance of their quantiles
+            and at most 5 from their median, see :meth:`~partonic.metrics.pair.SamplePair.scaled`: squares, and the
+            fourth power of the kernel, would hang on a single far event.
+        kernel: squared kernel distance, features in the same units.
         precision, recall, density, coverage: see :class:`partonic.metrics.neighbours.Overlap`.
         two_sample: the classifier's.
         peaks: the resonances.
@@ -274,7 +275,7 @@ def _distances(pair: SamplePair, names: tuple[str, ...], seed: int) -> dict[str,
     found = overlap(x, y, weight_truth=u, weight_generated=v, most=OVERLAP_SIZE, seed=seed)
     columns = zip(names, wasserstein(x, y, weight_truth=u, weight_generated=v), strict=True)
     return {
-        "frechet": frechet(x, y, weight_truth=u, weight_generated=v, seed=seed, unlimited=True),
+        "frechet": frechet(x, y, weight_truth=u, weight_generated=v, scale="quantiles", seed=seed, unlimited=True),
         "kernel": kernel_distance(
             x, y, weight_truth=u, weight_generated=v, scale="quantiles", size=KERNEL_SIZE, seed=seed
         ),

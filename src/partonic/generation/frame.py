@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from partonic.core.errors import InputError
-from partonic.fit.loop import FitResult, fit
+from partonic.fit.checked import fit_checked
+from partonic.fit.loop import FitResult
 from partonic.fit.options import FitOptions
 from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Coordinates, Fitted, check_names
@@ -218,7 +219,7 @@ def train(
     )
     batches = RowsOf(kept, options.size, seed)
     watched = RowsOf(held, 8 * options.size, shuffle=False)
-    done = fit(network, objective, batches, watched, fitting, where.directory, where.description)
+    done = fit_checked(network, objective, batches, watched, fitting, where.directory, where.description)
     network.cpu()
     return done
 

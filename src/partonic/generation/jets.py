@@ -20,7 +20,7 @@ from partonic.core.errors import InputError, unknown
 from partonic.core.rng import generator
 from partonic.events.events import Events
 from partonic.events.ragged import gather_rows, offsets_from_counts
-from partonic.fit.loop import fit
+from partonic.fit.checked import fit_checked
 from partonic.fit.options import FitOptions
 from partonic.generation import stored
 from partonic.generation.census import JetCensus
@@ -274,7 +274,8 @@ def train_jets(
     held = max(1, round(chosen.validation * len(jets)))
     train = CloudRows(_rows(sample, np.sort(order[held:])), chosen.size, seed)
     validation = CloudRows(_rows(sample, np.sort(order[:held])), chosen.size, None)
-    done = fit(network, cloud_matching, train, validation, chosen.fitting(seed, device), directory, "learning jets")
+    how = chosen.fitting(seed, device)
+    done = fit_checked(network, cloud_matching, train, validation, how, directory, "learning jets")
     facts = {
         "jets": len(jets),
         "seed": seed,

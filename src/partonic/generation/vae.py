@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from partonic.core.errors import InputError
-from partonic.fit.loop import fit
+from partonic.fit.checked import fit_checked
 from partonic.fit.options import FitOptions
 from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Coordinates
@@ -152,7 +152,7 @@ def train_vae(
     objective: Any = BetaBound(chosen.beta, math.ceil(WARMUP * chosen.epochs * len(batches)))
     if chosen.bayesian:
         objective = with_prior(VaeGenerator.bayesian_part(network), objective, kept.weight, chosen.prior)
-    done = fit(network, objective, batches, watched, fitting, directory, "training the VAE")
+    done = fit_checked(network, objective, batches, watched, fitting, directory, "training the VAE")
     check_spread(network.cpu(), network.latent + len(network.log_variance), kept, fitted.names)
     return VaeGenerator(
         network=network,

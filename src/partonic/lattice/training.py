@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any, Protocol, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, TrainingError
+from partonic.fit.checked import check_loss, mean_loss
 from partonic.fit.loop import FitResult, fit
 from partonic.fit.options import FitOptions
 
 EPOCHS = 10
+CHECKED = 64  # draws whose density is computed in two ways after a training
 Flow = TypeVar("Flow", bound=nn.Module)
 
 
@@ -127,7 +130,7 @@ def train_on_draws(
 
     Raises:
         InputError: a number is out of range.
-        TrainingError: the training diverged.
+        TrainingError: the training diverged, or the flow cannot be inverted any more.
     """
     if min(steps, size) < 1:
         raise InputError(f"training takes 1 step and 1 field or more, not {steps} and {size}")
@@ -137,8 +140,28 @@ def train_on_draws(
     if start is not None:
         flow.load_state_dict(start.state_dict())
     draws = Draws(cast(Any, flow), size, max(1, steps // options.epochs), seed)
-    said = "training the flow"
-    return flow, fit(flow, ReverseKL(theory), draws, options=options, directory=directory, description=said)
+    objective, said = ReverseKL(theory), "training the flow"
+    before = mean_loss(flow, objective, itertools.islice(draws, 1))
+    done = fit(flow, objective, draws, options=options, directory=directory, description=said)
+    check_loss(before, done.best_loss, options)
+    _check_inverse(cast(Any, flow), options)
+    return flow, done
+
+
+@torch.no_grad()
+def _check_inverse(flow: Any, options: FitOptions) -> None:
+    """Refuse a flow whose density is not that of its draws, as rounding makes it where weights have become too large.
+
+    Raises:
+        TrainingError: the logarithms of both differ by more than 1 on average.
+    """
+    fields, log_q = flow(flow.noise(CHECKED, torch.Generator().manual_seed(0)).to(options.device))
+    off = float((flow.log_prob(fields) - log_q).abs().mean())
+    if not off < 1:
+        raise TrainingError(
+            f"the training diverged: the density of the flow's draws is lost in rounding, its logarithm is off by "
+            f"{off:.3g} on average; lower the learning rate (now {options.learning_rate:g})"
+        )
 
 
 def usual_options(rate: float, seed: int, device: str = "cpu") -> FitOptions:

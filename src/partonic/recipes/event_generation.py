@@ -235,9 +235,8 @@ BANDS = (
     "them, less what the number of events does."
 )
 MEASURES = (
-    "Fréchet distances are of features in units of their widths. The kernel distance, a fourth power, sees each "
-    "feature in units of its quantiles, and at most 5 of these from its median, so that it does not hang on one far "
-    "event."
+    "Fréchet and kernel distances, of squares and fourth powers, see each feature in units of its quantiles and at "
+    "most 5 of these from its median, so that they do not hang on one far event."
 )
 CITATIONS = [
     "partonic",

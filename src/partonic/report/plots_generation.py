@@ -253,7 +253,7 @@ def evaluation_table(evaluations: Mapping[str, Evaluation], name: str = "evaluat
     )
     caption = (
         "Generated samples against the truth. The column truth has the same of one half of the truth against the "
-        "other; for a resonance, its own peak. Distances of features are in their units; the kernel distance sees "
-        "values of a feature up to 5 units of its quantiles from its median."
+        "other; for a resonance, its own peak. Distances of features are in their units; Fréchet and kernel distance "
+        "see values of a feature up to 5 units of its quantiles from its median."
     )
     return Table(name, caption, ("measure", *every, "truth", "ideal"), rows)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from partonic.core.errors import FileError, InputError, UnknownNameError
+from partonic.core.errors import FileError, InputError, TrainingError, UnknownNameError
 from partonic.core.rng import generator
 from partonic.generation.bayesian import band_of
 from partonic.generation.calorimeter import ShowerGenerator, stages, train_showers
@@ -207,6 +207,14 @@ def test_a_little_training_finds_the_response(method, options):
 def test_unfit_showers_are_refused(make, message):
     with pytest.raises((InputError, UnknownNameError), match=message):
         make()
+
+
+@pytest.mark.parametrize(("method", "options"), [("flow", FLOW), ("matching", MATCHING)])
+@pytest.mark.parametrize("step", ["layers", "splits"])
+def test_a_diverged_training_is_told(sample, method, options, step):
+    each = dict.fromkeys(("layers", "splits"), options) | {step: replace(options, epochs=3, learning_rate=1e30)}
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        train_showers(sample, method, **each)
 
 
 def test_a_calorimeter_of_one_layer():

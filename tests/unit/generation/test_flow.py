@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from partonic.core.errors import FileError, InputError, UnknownNameError
+from partonic.core.errors import FileError, InputError, TrainingError, UnknownNameError
 from partonic.core.rng import generator
 from partonic.generation.coordinates import Columns
 from partonic.generation.flow import KINDS, NETWORKS, FlowGenerator, FlowOptions, train_flow
@@ -110,3 +110,12 @@ def test_what_no_flow_can_learn_is_refused():
         FlowOptions(knots=1)
     with pytest.raises(InputError, match="draw 0 of the weights takes a generator trained with bayesian=True"):
         train_flow(sample, PLANE, FlowOptions(hidden=(4,), epochs=1)).sample(2, generator(0), draw=0)
+
+
+@pytest.mark.parametrize("bayesian", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_that_diverges_says_so(kind, bayesian):
+    for rate in (30.0, 1e30):
+        options = replace(TINY, kind=kind, learning_rate=rate, bayesian=bayesian)
+        with pytest.raises(TrainingError, match="lower the learning rate"):
+            train_flow(table(("x", "y"), ring(600)), PLANE, options)

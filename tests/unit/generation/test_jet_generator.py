@@ -3,8 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from format_samples import jetnet
 from toy_jets import from_cylinder, toy_jets
 
+import partonic as pn
 from partonic.core.errors import FileError, InputError, TrainingError, UnknownNameError
 from partonic.events import concatenate
 from partonic.generation.clouds import clouds
@@ -111,6 +113,32 @@ def test_an_interrupted_training_goes_on_to_the_same_jets(tmp_path, monkeypatch)
     resumed = train_jets(samples(60), quick, directory=tmp_path)
     for name, value in whole.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[name], value, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("particles", [30, 150])
+def test_jets_of_jetnet_files_are_learned(particles, tmp_path):
+    """Of their 30 or 150 particles; what is drawn has as many and as much mass."""
+    jets = pn.read(jetnet(tmp_path, 120, particles, particles // 2))
+    truth = clouds(jets, particles)
+    options = JetOptions(particles=particles, width=8, layers=1, size=40, epochs=2, steps=2)
+    drawn = train_jets({"t": jets}, options).sample(200, np.random.default_rng(1))
+    made = clouds(drawn, particles)
+    assert particles // 2 <= made.counts.min() < made.counts.max() <= particles
+    assert made.counts.mean() == pytest.approx(truth.counts.mean(), rel=0.05)
+    masses = [np.quantile(one.frame[:, 0] * one.width, (0.16, 0.5, 0.84)) for one in (made, truth)]
+    np.testing.assert_allclose(*masses, rtol=0.15)
+    assert np.median(made.frame[:, 0]) == pytest.approx(np.median(truth.frame[:, 0]), rel=0.1)
+    assert (drawn.column("jet_type") == "t").all()
+
+
+def test_the_hardest_particles_of_larger_jets_are_kept():
+    counts = np.array([200, 90])
+    rng = np.random.default_rng(2)
+    pt = rng.exponential(5, 290) + 0.1
+    large = from_cylinder(counts, pt, rng.normal(0, 0.1, 290), rng.normal(0, 0.1, 290))
+    kept = clouds(large, 150)
+    assert kept.counts.tolist() == [150, 90]
+    np.testing.assert_allclose(kept.frame[:, 0], [np.sort(pt[:200])[50:].sum(), pt[200:].sum()])
 
 
 def test_a_diverged_training_is_an_error():

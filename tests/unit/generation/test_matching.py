@@ -130,10 +130,11 @@ def test_weights_and_context_count():
     assert drawn.mean() == pytest.approx(3.5, abs=0.5)
 
 
-def test_a_training_that_diverges_says_so():
+@pytest.mark.parametrize("train", TRAIN.values())
+def test_a_training_that_diverges_says_so(train):
     sample, coordinates = table(("x",), generator(6).normal(size=(600, 1))), Columns(("x",), (Straight(),))
     with pytest.raises(TrainingError, match="lower the learning rate"):
-        train_matching(sample, coordinates, replace(TINY, learning_rate=1e30))
+        train(sample, coordinates, replace(TINY, learning_rate=1e30))
 
 
 def test_options_are_checked():

@@ -96,6 +96,25 @@ def test_the_truth_is_found_with_weights(tmp_path):
     assert generator.parameters == again_parameters(4, 3, 32)
 
 
+def test_a_context_moves_what_is_generated(tmp_path):
+    """y is a Gaussian about twice what is given; the number of events does not matter to it."""
+    rng = np.random.default_rng(4)
+    given = rng.uniform(-1, 1, 3_000)
+    values = np.stack([2 * given + rng.normal(0, 0.3, 3_000), rng.normal(size=3_000)], axis=1)
+    options = VaeOptions(hidden=(32,), size=128, epochs=10, learning_rate=1e-2, averaging=0.9)
+    made = train_vae(table(("y", "z"), values, context=given), Columns(("y", "z"), (Straight(), Straight())), options)
+    for at in (-0.7, 0.7):
+        drawn = made.sample(2_000, np.random.default_rng(5), np.full(2_000, at))
+        assert drawn[:, 0].mean() == pytest.approx(2 * at, abs=0.25)
+        assert drawn[:, 0].std() < 0.7  # without the context it would be 1.2
+        assert drawn[:, 1].mean() == pytest.approx(0, abs=0.25)
+    with pytest.raises(InputError, match=r"1 given values an event; give context"):
+        made.sample(10, np.random.default_rng(5))
+    made.save(tmp_path / "v.pt")
+    again = VaeGenerator.load(tmp_path / "v.pt").sample(5, np.random.default_rng(6), np.ones(5))
+    assert np.array_equal(again, made.sample(5, np.random.default_rng(6), np.ones(5)))
+
+
 def again_parameters(columns, latent, width):
     """Weights of both networks and the spreads."""
     encoder = columns * width + width + width * 2 * latent + 2 * latent

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, TrainingError
 from partonic.core.rng import generator
 from partonic.fit.options import FitOptions
 from partonic.lattice.chains import (
@@ -162,6 +162,12 @@ def test_autocorrelation_of_a_known_process():
     assert found.error < 0.3
     free = autocorrelation_time(rng.normal(size=5000))
     assert free.value == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_training_that_diverges_says_so():
+    options = FitOptions(epochs=3, learning_rate=1e30, weight_decay=0.0)
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        train_flow(Phi4(4), steps=12, size=16, layers=4, hidden=8, options=options)
 
 
 @pytest.mark.parametrize(

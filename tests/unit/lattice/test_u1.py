@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, TrainingError
 from partonic.core.rng import generator
 from partonic.fit.options import FitOptions
 from partonic.lattice.chains import independence_metropolis, mean_of_accepted, mean_of_chain
@@ -156,6 +156,12 @@ def test_training_brings_the_flow_nearer_and_chains_of_it_are_exact():
     still = FitOptions(epochs=1, learning_rate=1e-12, weight_decay=0.0)
     again, _ = train_gauge_flow(theory, steps=1, size=8, layers=8, hidden=16, bins=4, start=flow, options=still)
     torch.testing.assert_close(again.log_prob(links[:50]), flow.log_prob(links[:50]))
+
+
+def test_a_training_that_diverges_says_so():
+    options = FitOptions(epochs=3, learning_rate=1e30, weight_decay=0.0)
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        train_gauge_flow(U1(4), steps=12, size=16, layers=8, hidden=8, bins=4, options=options)
 
 
 @pytest.mark.parametrize(
