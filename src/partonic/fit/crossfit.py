@@ -176,7 +176,7 @@ def _train_network(
     centre = 0.5 * (low + high)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = DNN(x.shape[1], 64)
+        network = DNN(x.shape[1], (64, 64, 64), (0.0, 0.0, 0.0))
     held = generator(seed, 2).random(len(x)) < HELD
     batches = []
     for rows, shuffle in ((~held, True), (held, False)):

@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 SCALE = 100.0  # pixels of an image sum to 1; this brings the lit ones near 1
 
 
+class ImageNetwork(nn.Module):
+    """Logits of jet images.
+
+    Args:
+        convolutions: from (jets, channels, size, size) to what the head takes.
+        head: to (jets, outputs).
+    """
+
+    def __init__(self, convolutions: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.convolutions: nn.Module = convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.head = head
+
+    def forward(self, jets: Images) -> Tensor:
+        """Logits, (jets,) or (jets, outputs)."""
+        pixels = (jets.pixels * SCALE).contiguous(memory_format=torch.channels_last)  # (jets, channels, size, size)
+        return logits(self.head(self.convolutions(pixels)))
+
+
 @register_model(
     "cnn",
     paper="arXiv:1803.00107",
@@ -25,7 +44,7 @@ SCALE = 100.0  # pixels of an image sum to 1; this brings the lit ones near 1
     rate=3_900,
     training={"epochs": 6, "learning_rate": 2e-3, "weight_decay": 1e-3, "size": 256},
 )
-class CNN(nn.Module):
+class CNN(ImageNetwork):
     """Logits of a jet image; convolutions with stride stand for convolution and pooling, at an eighth of the cost.
 
     Args:
@@ -43,7 +62,6 @@ class CNN(nn.Module):
     """
 
     def __init__(self, size: int = 40, channels: int = 1, width: int = 16, outputs: int = 1) -> None:
-        super().__init__()
         if size < 8 or size % 8:
             raise InputError(f"the images of the model 'cnn' must have a size that is a multiple of 8, not {size}")
         layers = nn.Sequential(
@@ -54,12 +72,7 @@ class CNN(nn.Module):
             nn.Conv2d(2 * width, 2 * width, 4, stride=2, padding=1),
             nn.ReLU(),
         )
-        self.convolutions: nn.Module = layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.head = nn.Sequential(
+        head = nn.Sequential(
             nn.Flatten(), nn.Linear(2 * width * (size // 8) ** 2, 64), nn.ReLU(), nn.Linear(64, outputs)
         )
-
-    def forward(self, jets: Images) -> Tensor:
-        """Logits, (jets,) or (jets, outputs)."""
-        pixels = (jets.pixels * SCALE).contiguous(memory_format=torch.channels_last)  # (jets, channels, size, size)
-        return logits(self.head(self.convolutions(pixels)))
+        super().__init__(layers, head)

@@ -25,6 +25,10 @@ class GRU(LSTM):
         features: of a particle.
         outputs: 1 for one logit a jet, else so many.
         order: ``pt`` or ``given``, as of :class:`~partonic.models.lstm.LSTM`.
+
+    Example:
+        >>> sum(weight.numel() for weight in GRU().parameters())
+        83329
     """
 
     cell = nn.GRU

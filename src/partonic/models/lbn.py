@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,18 +39,26 @@ def boosted(particles: Tensor, frames: Tensor) -> Tensor:
     paper="arXiv:1812.09722",
     input="packed",
     invariant=("permutation",),
-    rate=5_300,
+    rate=2_800,
     training={"epochs": 12, "learning_rate": 1e-3, "weight_decay": 1e-4, "size": 128},
 )
 class LBN(nn.Module):
     """Logits of a jet from combinations of its hardest constituents, each boosted to the rest frame of another.
 
+    Of each boosted particle the dense layers see energy, momentum, mass, transverse momentum and the cosine of the
+    polar angle, and the cosines of the angles between any two. The numbers of particles and layers are chosen to come
+    within two in a hundred of the 705 thousand weights that the comparison of top taggers counts (arXiv:1902.09914).
+
     Args:
         particles: number of hardest constituents.
         pairs: learned particles, and learned frames.
-        width: of the dense layers.
+        widths: of the dense layers.
         features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
         outputs: 1 for one logit a jet, else so many.
+
+    Example:
+        >>> sum(weight.numel() for weight in LBN().parameters())
+        716023
     """
 
     upper: Tensor
@@ -57,8 +66,8 @@ class LBN(nn.Module):
     def __init__(
         self,
         particles: int = 60,
-        pairs: int = 24,
-        width: int = 256,
+        pairs: int = 50,
+        widths: Sequence[int] = (256,) * 6,
         features: int = KINEMATIC,
         outputs: int = 1,
     ) -> None:
@@ -67,7 +76,7 @@ class LBN(nn.Module):
         self.combine = nn.Parameter(torch.randn(2, pairs, particles))
         size = pairs * OBSERVABLES + pairs * (pairs - 1) // 2 + particles * (features - KINEMATIC)
         self.norm = nn.BatchNorm1d(size)
-        self.dense = mlp(size, width, width, width, outputs)
+        self.dense = mlp(size, *widths, outputs)
         self.register_buffer("upper", torch.triu_indices(pairs, pairs, 1), persistent=False)
 
     def forward(self, jets: PackedJets) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,53 @@ class Norm(nn.Module):
         return self.scalars(scalars), vectors * size[:, None, None]
 
 
+class Gates(nn.Module):
+    """A layer of the scalars and of invariants of the vectors, which also says how much of each vector goes on.
+
+    Args:
+        scalars: channels.
+        vectors: channels.
+    """
+
+    def __init__(self, scalars: int, vectors: int) -> None:
+        super().__init__()
+        self.products = nn.Linear(vectors, 2 * vectors, bias=False)
+        self.up = nn.Linear(scalars + vectors, 2 * scalars + vectors)
+        self.down = nn.Linear(2 * scalars, scalars)
+        self.turn = nn.Linear(vectors, vectors, bias=False)
+
+    def forward(self, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """(particles, scalars) and (particles, vectors, 4) to the same."""
+        left, right = self.products(vectors.mT).mT.chunk(2, dim=1)
+        hidden = self.up(torch.cat([scalars, dot(left, right)], dim=1))
+        more, gates = hidden.split([hidden.shape[1] - vectors.shape[1], vectors.shape[1]], dim=1)
+        return self.down(gelu(more)), self.turn((vectors * gelu(gates)[:, :, None]).mT).mT
+
+
+class GatedUnits(nn.Module):
+    """Gated linear units, of the scalars by other scalars and of the vectors by products of others.
+
+    Args:
+        scalars: channels.
+        vectors: channels.
+        ratio: of the units to the channels.
+    """
+
+    def __init__(self, scalars: int, vectors: int, ratio: int) -> None:
+        super().__init__()
+        self.up = Mixed((scalars, 2 * ratio * scalars), (vectors, 3 * ratio * vectors))
+        self.down = Mixed((ratio * scalars, scalars), (ratio * vectors, vectors))
+
+    def forward(self, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """(particles, scalars) and (particles, vectors, 4) to the same."""
+        hidden, arrows = self.up(scalars, vectors)
+        values, gates = hidden.chunk(2, dim=1)
+        arrows, left, right = arrows.chunk(3, dim=1)
+        return cast(
+            "tuple[Tensor, Tensor]", self.down(values * gelu(gates), arrows * gelu(dot(left, right))[:, :, None])
+        )
+
+
 class Block(nn.Module):
     """Attention by invariants, then gates by invariants, each beside a shortcut.
 
@@ -65,30 +112,24 @@ class Block(nn.Module):
         scalars: channels.
         vectors: channels.
         heads: of the attention, a divisor of both.
+        ratio: of the published gated units to the channels; 0 for gates that mix scalars and invariants of vectors.
     """
 
-    def __init__(self, scalars: int, vectors: int, heads: int) -> None:
+    def __init__(self, scalars: int, vectors: int, heads: int, ratio: int) -> None:
         super().__init__()
         self.heads = heads
         self.before_attention, self.before_gates = Norm(scalars), Norm(scalars)
         self.inside = Mixed((scalars, 3 * scalars), (vectors, 3 * vectors))
         self.outside = Mixed((scalars, scalars), (vectors, vectors))
-        self.products = nn.Linear(vectors, 2 * vectors, bias=False)
-        self.up = nn.Linear(scalars + vectors, 2 * scalars + vectors)
-        self.down = nn.Linear(2 * scalars, scalars)
-        self.turn = nn.Linear(vectors, vectors, bias=False)
+        self.gates = GatedUnits(scalars, vectors, ratio) if ratio else Gates(scalars, vectors)
 
     def forward(self, scalars: Tensor, vectors: Tensor, order: Plan) -> tuple[Tensor, Tensor]:
         """(particles, scalars) and (particles, vectors, 4), in the order of the plan."""
         both = self.inside(*self.before_attention(scalars, vectors))
-        seen = self.attend(both[0], both[1], order)
-        scalars, vectors = (old + new for old, new in zip((scalars, vectors), self.outside(*seen), strict=True))
-        inner, arrows = self.before_gates(scalars, vectors)
-        left, right = self.products(arrows.mT).mT.chunk(2, dim=1)
-        hidden = self.up(torch.cat([inner, dot(left, right)], dim=1))
-        gates = hidden[:, -vectors.shape[1] :]
-        scalars = scalars + self.down(gelu(hidden[:, : -vectors.shape[1]]))
-        return scalars, vectors + self.turn((arrows * gelu(gates)[:, :, None]).mT).mT
+        seen = self.outside(*self.attend(both[0], both[1], order))
+        scalars, vectors = scalars + seen[0], vectors + seen[1]
+        more = self.gates(*self.before_gates(scalars, vectors))
+        return scalars + more[0], vectors + more[1]
 
     def attend(self, scalars: Tensor, vectors: Tensor, order: Plan) -> tuple[Tensor, Tensor]:
         """Softmax of the products of scalars and, with the metric, of vectors."""
@@ -121,13 +162,14 @@ class Block(nn.Module):
     training={"epochs": 12, "learning_rate": 3e-3, "weight_decay": 1e-2, "size": 32},
 )
 class LGATrSlim(nn.Module):
-    """Logits of a jet.
+    """Logits of a jet from the mean over its particles; scalars and vectors have norms of their own.
 
     Args:
         blocks: number of blocks.
         scalars: channels.
         vectors: channels.
         heads: of the attention.
+        ratio: of the published gated units to the channels; 0 for gates that mix scalars and invariants of vectors.
         beams: whether the two beam directions stand beside the particles; without them the network is blind to the
             detector's axis.
         features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
@@ -135,6 +177,10 @@ class LGATrSlim(nn.Module):
 
     Attributes:
         references: the vectors beside the particles, (2, 4) or (0, 4).
+
+    Example:
+        >>> sum(weight.numel() for weight in LGATrSlim().parameters())
+        82961
     """
 
     references: Tensor
@@ -145,6 +191,7 @@ class LGATrSlim(nn.Module):
         scalars: int = 48,
         vectors: int = 8,
         heads: int = 4,
+        ratio: int = 0,
         beams: bool = True,
         features: int = KINEMATIC,
         outputs: int = 1,
@@ -152,7 +199,7 @@ class LGATrSlim(nn.Module):
         super().__init__()
         self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
         self.enter = Mixed((SCALARS + features - KINEMATIC, scalars), (1, vectors))
-        self.blocks = nn.ModuleList(Block(scalars, vectors, heads) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(scalars, vectors, heads, ratio) for _ in range(blocks))
         self.norm = Norm(scalars)
         self.products = nn.Linear(vectors, 2 * vectors, bias=False)
         self.head = nn.Linear(scalars + vectors, outputs)

@@ -40,6 +40,10 @@ class LSTM(nn.Module):
 
     Raises:
         UnknownNameError: there is no such order.
+
+    Example:
+        >>> sum(weight.numel() for weight in LSTM().parameters())
+        108161
     """
 
     cell: type[nn.LSTM | nn.GRU] = nn.LSTM

@@ -1,4 +1,4 @@
-"""A residual network on jet images, after the ResNeXt of the top-tagging comparison (arXiv:1512.03385, 1902.09914)."""
+"""A residual network on jet images, the small kin of ResNeXt for a laptop (arXiv:1512.03385, 1902.09914)."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class ResNet(nn.Module):
         widths: channels of each stage of two residual blocks; every stage halves the pixels.
         channels: of the image.
         outputs: 1 for one logit a jet, else so many.
+
+    Example:
+        >>> sum(weight.numel() for weight in ResNet().parameters())
+        171873
     """
 
     def __init__(self, widths: Sequence[int] = (16, 32, 64), channels: int = 1, outputs: int = 1) -> None:

@@ -15,8 +15,9 @@ def jets():
     return toy_jets(600, seed=1), toy_jets(100, seed=2), toy_jets(300, seed=3)
 
 
-# Slow here; the light networks beside them are of the same classes.
+# Slow here; the light networks beside them are of the same classes, or of the same family.
 FULL = {"lgatr", "part", "particlenet", "lorentznet", "lundnet", "pelican"}
+FULL |= {"deeptop", "resnext", "pcnn", "lola", "lbn", "lstm", "gru", "lgatr-slim-large"}
 
 
 OF_TRACKS = {"deepjet"}  # learns from displaced tracks, of which these jets have none

@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from partonic.core.errors import InputError
 from partonic.models.folding import LinearNorm
-from partonic.models.residual import Residual
+from partonic.models.residual import ConvNorm, Residual
 
 if TYPE_CHECKING:
     from partonic.represent.padded import PaddedJets
@@ -79,6 +79,8 @@ def _folded(module: nn.Module) -> nn.Module:
         linear = nn.Linear(weight.shape[1], weight.shape[0])
         linear.weight, linear.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
         return linear
+    if isinstance(module, ConvNorm):
+        return fuse_conv_bn_eval(cast("nn.Conv2d", module[0]), cast("nn.BatchNorm2d", module[1]))
     if isinstance(module, Residual):
         for name, norm in zip(("first", "second"), module.norms, strict=True):
             setattr(module, name, fuse_conv_bn_eval(getattr(module, name), cast("nn.BatchNorm2d", norm)))

@@ -10,7 +10,7 @@ from torch.nn.functional import gelu, linear, pad
 
 from partonic.models.dense.form import dense
 from partonic.models.heads import logits
-from partonic.models.lgatr_slim import SCALE, SMALL, Block, LGATrSlim, Mixed, Norm
+from partonic.models.lgatr_slim import SCALE, SMALL, Block, GatedUnits, Gates, LGATrSlim, Mixed, Norm
 from partonic.represent.padded import PaddedJets
 from partonic.represent.references import dot
 
@@ -51,12 +51,24 @@ def _block(block: Block, scalars: Tensor, vectors: Tensor, there: Tensor) -> tup
     seen = _attend(block, *_mix(block.inside, *_norm(block.before_attention, scalars, vectors)), there)
     more = _mix(block.outside, *seen)
     scalars, vectors = scalars + more[0], vectors + more[1]
-    inner, arrows = _norm(block.before_gates, scalars, vectors)
-    left, right = block.products(arrows).chunk(2, dim=3)
-    hidden = block.up(torch.cat([inner, _dot(left, right)], dim=2))
+    normed = _norm(block.before_gates, scalars, vectors)
+    gates = block.gates
+    more = _units(gates, *normed) if isinstance(gates, GatedUnits) else _gates(gates, *normed)
+    return scalars + more[0], vectors + more[1]
+
+
+def _gates(gates: Gates, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    left, right = gates.products(vectors).chunk(2, dim=3)
+    hidden = gates.up(torch.cat([scalars, _dot(left, right)], dim=2))
     channels = vectors.shape[3]
-    scalars = scalars + block.down(gelu(hidden[:, :, :-channels]))
-    return scalars, vectors + block.turn(arrows * gelu(hidden[:, :, None, -channels:]))
+    return gates.down(gelu(hidden[:, :, :-channels])), gates.turn(vectors * gelu(hidden[:, :, None, -channels:]))
+
+
+def _units(units: GatedUnits, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    hidden, arrows = _mix(units.up, scalars, vectors)
+    values, gates = hidden.chunk(2, dim=2)
+    arrows, left, right = arrows.chunk(3, dim=3)
+    return _mix(units.down, values * gelu(gates), arrows * gelu(_dot(left, right))[:, :, None])
 
 
 def _attend(block: Block, scalars: Tensor, vectors: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
