@@ -34,7 +34,7 @@ MEMBERS: tuple[dict[str, Any], ...] = tuple(
 
 
 @register_model(
-    NAME,
+    "ensemble",
     paper="arXiv:1902.09914",
     input=INPUT,
     composite=True,

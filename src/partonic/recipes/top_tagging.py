@@ -63,8 +63,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "window": "faithful",
         "other_minutes": 10.0,
         "others": (
-            *("dnn", "resnet", "pcnn", "lstm", "gru", "recursive", "treenin", "lola", "lbn", "efn", "particlenet"),
-            *("part", "lorentznet", "pelican", "lgatr-slim", "lundnet", "lundnet-light", "lund-lstm"),
+            *("dnn", "resnet", "resnext", "deeptop", "pcnn", "pcnn-light", "lstm", "lstm-light", "gru", "gru-light"),
+            *("recursive", "treenin", "lola", "lola-light", "lbn", "lbn-light", "efn", "particlenet", "part"),
+            *("lorentznet", "pelican", "lgatr-slim", "lgatr-slim-large", "lundnet", "lundnet-light", "lund-lstm"),
         ),
     },
 }

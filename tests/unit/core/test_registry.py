@@ -1,5 +1,6 @@
 """Registries: listing imports nothing, choosing imports one file, anyone's file can join."""
 
+import ast
 import importlib.metadata
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import get_type_hints
 
 import pytest
 
+import partonic
 from partonic.core.errors import FileError, InputError, MissingPackageError, UnknownNameError
 from partonic.core.registry import Registry
 
@@ -134,6 +136,15 @@ def recipes(monkeypatch):
     registry = Registry("recipe", "partonic.recipes")
     monkeypatch.setattr("partonic.core.registry.register_recipe", registry.register)
     return registry
+
+
+def test_names_are_written_out_where_they_are_registered():
+    """The listing reads them from the text: a name that stands in a variable would not be found."""
+    for file in Path(partonic.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            for call in getattr(node, "decorator_list", []):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "").startswith("register_"):
+                    assert isinstance(call.args[0], ast.Constant), f"{file.name} registers a name in a variable"
 
 
 def test_a_file_of_ones_own_is_loaded(tmp_path, recipes):
