@@ -11,8 +11,9 @@ import datetime as dt
 import json
 import os
 import platform
+import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,38 @@ def run(file: str, doc: str | None, cases: Mapping[str, Case]) -> int:
     if not arguments.quick:
         print("\n" + table(path.name, in_order))
     return 0 if all(result["holds"] is not False for result in results.values()) else 1
+
+
+def medians(rows: Sequence[Mapping[str, Any]], names: Sequence[str], digits: int = 3) -> dict[str, Any]:
+    """Median over the seeds of each number, and all of them where there are several.
+
+    Args:
+        rows: one for each seed.
+        names: of the numbers.
+        digits: behind the point.
+    """
+    measured: dict[str, Any] = {}
+    for name in names:
+        values = [row[name] for row in rows]
+        measured[name] = round(statistics.median(values), digits)
+        if len(rows) > 1:
+            measured[f"{name}, seeds"] = [round(value, digits) for value in values]
+    return measured
+
+
+def length_within(seconds: float, train: Callable[[int], object], pilot: int) -> int:
+    """How long a training may be to take so many CPU-seconds here, a tenth left in reserve.
+
+    Args:
+        seconds: of the training.
+        train: trains for so many steps or passes.
+        pilot: of these, 1 or more, that are timed, once they have been run to warm up.
+    """
+    for _ in range(2):
+        began = time.process_time()
+        train(pilot)
+        spent = time.process_time() - began
+    return max(pilot, int(0.9 * seconds * pilot / spent))
 
 
 def table(name: str, results: Mapping[str, Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 Measured: area under the curve of boosted trees that see 65 high-level features (energies, centres, widths and sparsity
 of layers, and those of the whole; two folds; simulator against itself beside it), CPU-seconds of the training, showers
 a CPU-second of the network and of the simulator. No rate is a bar: the simulator is a parametrisation, fast itself.
+Three seeds of the training in full: the medians count, and all are shown.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from harness import medians
 
 from partonic.core.rng import generator
 from partonic.generation.calorimeter import LAYER_OPTIONS, SPLIT_OPTIONS, train_showers
@@ -34,7 +36,7 @@ def simulated(simulator: CalorimeterShowers, n: int, seed: int) -> Showers:
 
 
 def learned(particle: str, method: str, quick: bool) -> dict[str, Any]:
-    """One generator of showers."""
+    """One generator of showers, trained from three seeds in full."""
     simulator = CalorimeterShowers(particle)
     sample = simulated(simulator, SHOWERS[quick], 1)
     began = time.process_time()
@@ -42,22 +44,22 @@ def learned(particle: str, method: str, quick: bool) -> dict[str, Any]:
     own = TEST[quick] / (time.process_time() - began)
     layers = replace(LAYER_OPTIONS[method], epochs=LAYER_EPOCHS[method][quick])
     splits = replace(SPLIT_OPTIONS[method], epochs=EPOCHS[method][quick])
-    began = time.process_time()
-    made = train_showers(sample, method, layers=layers, splits=splits)
-    spent = time.process_time() - began
-    began = time.process_time()
-    drawn = made.sample(np.clip(truth.energy, *made.energies), generator(3))
-    rate = TEST[quick] / (time.process_time() - began)
-    test = two_sample(*(features(one, simulator.geometry) for one in (truth, drawn)))
-    measured = {
-        "AUC": str(test.auc),
-        "simulator against itself": str(test.baseline),
-        "CPU s": round(spent, 1),
-        "showers/CPU s": round(rate),
-        "simulator/CPU s": round(own),
-    }
+    seen, rows = features(truth, simulator.geometry), []
+    for seed in range(1 if quick else 3):
+        began = time.process_time()
+        made = train_showers(sample, method, layers=layers, splits=splits, seed=seed)
+        spent = time.process_time() - began
+        began = time.process_time()
+        drawn = made.sample(np.clip(truth.energy, *made.energies), generator(3, seed))
+        rate = TEST[quick] / (time.process_time() - began)
+        test = two_sample(seen, features(drawn, simulator.geometry), seed=seed)
+        rows.append({"AUC": test.auc.value, "CPU s": spent, "showers/CPU s": rate, "test": test})
+    measured = medians(rows, ("AUC", "CPU s", "showers/CPU s"))
+    measured["AUC, errors"] = [str(row["test"].auc) for row in rows]
+    measured["simulator against itself"] = [str(row["test"].baseline) for row in rows]
+    measured["simulator/CPU s"] = round(own)
     bar = {"AUC": AUC[quick], "CPU s": SECONDS[quick]}
-    return {"measured": measured, "bar": bar, "holds": bool(test.auc.value <= bar["AUC"] and spent <= bar["CPU s"])}
+    return {"measured": measured, "bar": bar, "holds": all(measured[name] <= bar[name] for name in bar)}
 
 
 def calorimeter(quick: bool) -> dict[str, Any]:

@@ -4,15 +4,18 @@ Measured on jets that were not trained on, one half of them against as many gene
 Fréchet distance of energy flow polynomials of up to four edges (each over its largest value) and its ratio to that of
 the truth, both medians over 41 ways to halve the jets, as that of the truth scatters by more than its size; Wasserstein
 distance of mass over momentum, AUC of a classifier, jets drawn a CPU-second, CPU-seconds of the training, whose number
-of epochs is fixed. Only in the full run; the simulation of the jets does not count.
+of epochs is fixed. Only in the full run, from three seeds of the training: the median of the larger ratio of both kinds
+counts, and all are shown; the simulation of the jets does not count.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from harness import medians
 from numpy.typing import NDArray
 
 from partonic.core.rng import generator
@@ -32,32 +35,38 @@ BAR = {"ratio": 5.0, "CPU s": 1_800}
 
 
 def jets(quick: bool) -> dict[str, Any]:
-    """Both kinds by one network; the ratio that counts is the larger one."""
+    """Both kinds by one network."""
     if quick:
         return {"measured": {}, "bar": BAR, "holds": None, "why": "only in the full run"}
     parts = {kind: _parts(events) for kind, events in _simulated().items()}
+    rows = [_trained(parts, seed) for seed in (1, 2, 3)]
+    counted = ("ratio", "CPU s", *(name for name in rows[0] if name.endswith(("ratio", "jets a CPU s"))))
+    measured = {"passes": OPTIONS.epochs} | medians(rows, tuple(dict.fromkeys(counted)), 2)
+    measured |= {f"{name}, seeds": [row[name] for row in rows] for name in rows[0] if name not in counted}
+    return {"measured": measured, "bar": BAR, "holds": all(measured[name] <= BAR[name] for name in BAR)}
+
+
+def _trained(parts: Mapping[str, tuple[Events, Events]], seed: int) -> dict[str, Any]:
+    """What one training gives."""
     began = time.process_time()
-    made = train_jets({kind: train for kind, (train, _) in parts.items()}, OPTIONS, seed=1)
-    spent = time.process_time() - began
-    measured: dict[str, Any] = {"passes": OPTIONS.epochs, "CPU s": round(spent)}
-    ratios = []
+    made = train_jets({kind: train for kind, (train, _) in parts.items()}, OPTIONS, seed=seed)
+    row: dict[str, Any] = {"CPU s": time.process_time() - began}
     for number, (kind, (_, test)) in enumerate(parts.items()):
         began = time.process_time()
-        drawn = made.sample(len(test), generator(1, number), kind)
+        drawn = made.sample(len(test), generator(seed, number), kind)
         rate = len(drawn) / (time.process_time() - began)
-        quality = compare_jets(test, drawn, PARTICLES, seed=1)
+        quality = compare_jets(test, drawn, PARTICLES, seed=seed)
         generated, truth = _halved(test, drawn)
-        ratios.append(float(np.median(generated) / np.median(truth)))
-        measured |= {
+        row |= {
             f"{kind}: Fréchet": _from_to(generated),
             f"{kind}: truth": _from_to(truth),
-            f"{kind}: ratio": round(ratios[-1], 2),
+            f"{kind}: ratio": float(np.median(generated) / np.median(truth)),
             f"{kind}: W1 of m / pT": str(quality.mass.generated),
             f"{kind}: truth's W1": str(quality.mass.truth),
             f"{kind}: AUC": str(quality.auc.generated),
-            f"{kind}: jets a CPU s": round(rate),
+            f"{kind}: jets a CPU s": rate,
         }
-    return {"measured": measured, "bar": BAR, "holds": bool(max(ratios) <= BAR["ratio"] and spent <= BAR["CPU s"])}
+    return row | {"ratio": max(row[f"{kind}: ratio"] for kind in parts)}
 
 
 def _halved(test: Events, drawn: Events) -> NDArray[np.float64]:
