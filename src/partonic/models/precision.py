@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import warnings
 from typing import TYPE_CHECKING
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("float32", "bfloat16", "bfloat16-emulated")
 COMPILERS = ("c++", "g++", "clang++")
+# What works on arrays of NumPy: torch would trace these as tensors, and cannot where no gradients are recorded.
+KERNELS = {
+    "represent": ("edges", "neighbours", "pairs", "plan", "tree"),
+    "models": ("deep_sets", "dropout", "matrix_pass", "norm_relu", "pair_messages", "trees"),
+}
+# What torch says of steps that it leaves as they are, and of a cache in the package lgatr.
+QUIET = ("Dynamo does not know how to trace", "Dynamo detected a call to a `functools.lru_cache`")
 
 
 def check_precision(precision: str, device: str = "cpu") -> None:
@@ -88,12 +96,22 @@ def compiled_by_torch(module: nn.Module, compile: bool) -> Iterator[None]:  # no
         yield
         return
     check_compiler()
+    _leave_kernels()
     module.compile(dynamic=True)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Dynamo does not know how to trace"
-            )  # such steps stay as they are
+            for message in QUIET:
+                warnings.filterwarnings("ignore", message=message)
             yield
     finally:
         module._compiled_call_impl = None
+
+
+@functools.cache
+def _leave_kernels() -> None:
+    """From now on torch leaves the files of :data:`KERNELS` as they are when it compiles."""
+    from torch._dynamo import trace_rules
+
+    for folder, names in KERNELS.items():
+        for name in names:
+            trace_rules.add(f"partonic.{folder}.{name}")
