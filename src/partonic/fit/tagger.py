@@ -106,8 +106,7 @@ def train_tagger(
         frozen: train the last layer only; needs ``initial``.
         seed: of the initial weights and the order of the jets.
         device: where to train.
-        epochs: at most so many passes over the jets, instead of the model's own number. Where they are no whole number
-            they are cut into equal epochs: 1.5 passes are two epochs of three quarters of the jets each.
+        epochs: at most so many, instead of the model's own number; 1.5 are two of three quarters of the jets each.
 
     Raises:
         UnknownNameError: there is no such model or representation.
