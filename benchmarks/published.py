@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from harness import run
+from numpy.typing import NDArray
 
 from partonic.io import parquet
 from partonic.metrics.tagging import auc
@@ -26,6 +27,13 @@ from partonic.simulators.samples import sample
 
 CLASSES = ("QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl")
 TRUE = {"top": "Tbqq", "qcd": "QCD", "w": "Wqq", "z": "Zqq", "hbb": "Hbb"}
+
+
+def row(scores: NDArray[np.float64], true: str) -> str:
+    """Shares of jets of one class, probabilities (jets, 10), by their most probable class, the largest first."""
+    shares = np.bincount(scores.argmax(axis=1), minlength=len(CLASSES)) / len(scores)
+    each = ", ".join(f"{CLASSES[i]} {shares[i]:.3f}" for i in np.argsort(-shares, kind="stable"))
+    return f"{shares[CLASSES.index(true)]:.3f} right ({each})"
 
 
 def jetclass(quick: bool) -> dict[str, Any]:
@@ -46,9 +54,7 @@ def jetclass(quick: bool) -> dict[str, Any]:
         probabilities[process] = network.scores(parquet.read(sample(options)), 256)
     measured: dict[str, Any] = {}
     for process, scores in probabilities.items():
-        shares = np.bincount(scores.argmax(axis=1), minlength=len(CLASSES)) / n
-        most = ", ".join(f"{CLASSES[i]} {shares[i]:.3f}" for i in np.argsort(-shares)[:4])
-        measured[process] = f"{shares[CLASSES.index(TRUE[process])]:.3f} right ({most})"
+        measured[process] = row(scores, TRUE[process])
     both = np.concatenate([probabilities["top"], probabilities["qcd"]])
     tbqq, qcd = both[:, CLASSES.index("Tbqq")], both[:, CLASSES.index("QCD")]
     area = auc(tbqq / (tbqq + qcd), np.repeat([1, 0], n))
