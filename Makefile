@@ -27,7 +27,7 @@ $(VENV)/.simulate: constraints.txt pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.simulate
-	$(PIP) -e '.[simulate,cluster,export,dev,docs]'
+	$(PIP) -e '.[simulate,cluster,export,lgatr,dev,docs]'
 	@touch $@
 
 demo: $(VENV)/.simulate
@@ -52,7 +52,7 @@ unit: $(VENV)/.dev
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.dev
-	$(PIP) -e '.[simulate,cluster,export,dev,docs,peers]'
+	$(PIP) -e '.[simulate,cluster,export,lgatr,dev,docs,peers]'
 	$(BIN)/python benchmarks/simulate.py
 	$(BIN)/python benchmarks/io.py
 	$(BIN)/python benchmarks/scale.py

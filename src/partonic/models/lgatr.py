@@ -36,13 +36,14 @@ class LGATr(nn.Module):
     """Logits of a jet: the mean scalar part of one multivector for each output; needs the extra ``[lgatr]``.
 
     The defaults suit a processor. The published tagger has 12 blocks of 16 multivectors and 32 scalars:
-    ``LGATr(blocks=12, multivectors=16, scalars=32, heads=8)``.
+    ``LGATr(blocks=12, multivectors=16, scalars=32, heads=8, attention=2)``, with 1.1 million parameters.
 
     Args:
         blocks: number of blocks.
         multivectors: channels.
         scalars: channels.
         heads: of the attention, a divisor of both.
+        attention: how many times more channels all heads have together.
         expansion: how many times more channels the inner layers have.
         beams: whether the two beam directions and that of time stand beside the particles; without them the network is
             blind to the detector's axis and rest frame.
@@ -64,6 +65,7 @@ class LGATr(nn.Module):
         multivectors: int = 4,
         scalars: int = 16,
         heads: int = 2,
+        attention: int = 1,
         expansion: int = 2,
         beams: bool = True,
         features: int = KINEMATIC,
@@ -79,7 +81,7 @@ class LGATr(nn.Module):
             in_s_channels=SCALARS + features - KINEMATIC,
             out_s_channels=0,
             hidden_s_channels=scalars,
-            attention={"num_heads": heads},
+            attention={"num_heads": heads, "attn_ratio": attention},
             mlp={"mlp_ratio": expansion},
             primitives={"sparse_gp": False},  # on a processor the dense product is a third faster
         )
