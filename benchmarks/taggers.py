@@ -8,6 +8,8 @@ neighbours and lengths of each batch is built inside the timing. The peers' padd
 ``gflops`` is what our training step does to its own matrix products, counted from their sizes, over its time, and
 ``share_of_peak`` that over the rate of one large matrix product in the same run.
 
+``part-bf16`` has no peer: it is our Particle Transformer in bfloat16 beside itself in float32, scoring 512 jets.
+
     python benchmarks/taggers.py [--quick] [--case NAME]
 
 It needs the packages of ``pip install 'partonic[peers]'`` for ParT, ParticleNet and PELICAN, and says so.
@@ -33,13 +35,16 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
+from partonic.core.errors import InputError
 from partonic.events import Events, Ragged
 from partonic.models.folding import LinearNorm
 from partonic.models.lorentznet import LorentzNet
 from partonic.models.part import ParT
+from partonic.models.part_light import ParTLight
 from partonic.models.particlenet import ParticleNet
 from partonic.models.pelican import PELICAN
 from partonic.models.pfn import PARTICLES, PFN
+from partonic.models.precision import check_precision, computing
 from partonic.models.weaver import RENAMED, renamed
 from partonic.represent.batch import PackedJets
 from partonic.represent.edges import edges
@@ -219,12 +224,17 @@ def without_peer(package: str) -> dict[str, Any]:
     return {"measured": {}, "bar": {}, "holds": None, "why": why}
 
 
-def take_weights(kind: str, ours: nn.Module, peer: nn.Module) -> None:
-    """Shake the peer's weights and statistics, then copy them into our network."""
+def shake(module: nn.Module) -> None:
+    """Move all weights away from their start."""
     torch.manual_seed(1)
     with torch.no_grad():
-        for values in peer.parameters():
+        for values in module.parameters():
             values.add_(0.05 * torch.randn_like(values))
+
+
+def take_weights(kind: str, ours: nn.Module, peer: nn.Module) -> None:
+    """Shake the peer's weights, then copy them and its statistics into our network."""
+    shake(peer)
     state = {renamed(name, RENAMED[kind]): values for name, values in peer.state_dict().items()}
     ours.load_state_dict({name: state[name].reshape(values.shape) for name, values in ours.state_dict().items()})
 
@@ -248,6 +258,35 @@ def part(quick: bool) -> dict[str, Any]:
     take_weights("part", ours, peer)
     bars = (2.0, 1.6)
     return measure(ours, peer, packed_forward, lambda m, d: m(d.features, v=d.p4, mask=d.mask), bars, quick, True)
+
+
+def part_bf16(quick: bool) -> dict[str, Any]:
+    """Our Particle Transformer, published and light: scores and their speed in bfloat16 beside float32."""
+    bar = {"part infer_ratio": ">= 1.0"}
+    try:
+        check_precision("bfloat16")
+    except InputError as error:
+        return {"measured": {}, "bar": bar, "holds": None, "why": str(error)}
+    data, measured = sample(BATCH if quick else 512), {}
+    for name, module in (("part", ParT()), ("part-light", ParTLight())):
+        shake(module)
+        steps = {precision: in_precision(module.eval(), precision, data) for precision in ("float32", "bfloat16")}
+        exact, rounded = (step().float().sigmoid() for step in steps.values())
+        spent = seconds(steps, 5)
+        measured[f"{name} infer_ratio"] = round(spent["float32"] / spent["bfloat16"], 2)
+        measured[f"{name} score_diff"] = round(float((exact - rounded).abs().max()), 4)
+    return {"measured": measured, "bar": bar, "holds": measured["part infer_ratio"] >= 1.0}
+
+
+def in_precision(module: nn.Module, precision: str, data: Sample) -> Callable[[], Tensor]:
+    """A step without gradients in a precision, which gives the logits."""
+
+    def step() -> Tensor:
+        """One pass."""
+        with torch.inference_mode(), computing(precision):
+            return packed_forward(module, data)
+
+    return step
 
 
 def particlenet(lite: bool, quick: bool) -> dict[str, Any]:
@@ -425,6 +464,7 @@ def pixelate(quick: bool) -> dict[str, Any]:
 
 CASES = {
     "part": part,
+    "part-bf16": part_bf16,
     "particlenet": partial(particlenet, False),
     "particlenet-lite": partial(particlenet, True),
     "lorentznet": lorentznet,

@@ -81,8 +81,8 @@ class Trained:
             events: jets with the collection ``constituents``, or what else the representation reads.
             batch_size: jets at a time, 1 or more; has no influence on the scores.
             device: where to compute.
-            precision: ``float32``, ``bfloat16`` (faster for many networks, scores to about a hundredth) or
-                ``bfloat16-emulated``, see :mod:`partonic.models.precision`.
+            precision: ``float32``, ``bfloat16`` (faster for networks of large layers, scores to about a hundredth)
+                or ``bfloat16-emulated``, see :mod:`partonic.models.precision`.
 
         Raises:
             BadJetError: a jet that cannot be represented.
