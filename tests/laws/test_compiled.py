@@ -40,6 +40,7 @@ def test_scores_stay(name, monkeypatch):
     events = jets_for(trained, 9)
     wanted = trained.scores(events)
     torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
     with compiled_by_torch(trained.module, compile=True):
         found = trained.scores(events, batch_size=5)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.ptp(wanted))

@@ -42,7 +42,7 @@ def fit_checked(
     Raises:
         TrainingError: the best loss is above that before the training by more than 1 and a tenth of it; or as there.
     """
-    before = mean_loss(network, objective, validation)
+    before = mean_loss(network, objective, validation, options.seed)
     done = fit(network, objective, data, validation, options, directory, description)
     check_loss(before, done.best_loss, options)
     return done
@@ -61,11 +61,18 @@ def check_loss(before: float, best: float, options: FitOptions) -> None:
         )
 
 
-def mean_loss(network: nn.Module, objective: Callable[[Any, Any], Tensor], batches: Iterable[Any]) -> float:
-    """Mean over batches of the loss of a network in evaluation mode; torch's random numbers stay as they were."""
+def mean_loss(
+    network: nn.Module, objective: Callable[[Any, Any], Tensor], batches: Iterable[Any], seed: int = 0
+) -> float:
+    """Mean over batches of the loss of a network in evaluation mode, with the random numbers of a fit of this seed.
+
+    An objective that draws noise sees the same before the fit and in its validation. Torch's own random numbers stay as
+    they were.
+    """
     training = network.training
     network.eval()
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
         losses = [float(objective(network, batch)) for batch in batches]
     network.train(training)
     return sum(losses) / max(1, len(losses))

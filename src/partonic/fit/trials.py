@@ -77,7 +77,7 @@ def epochs_for(model: str, jets: int, minutes: float = math.inf, *, steps: int =
     if wanted * (jets + MEASURED * validation) <= seen:
         return wanted
     epochs = math.ceil(seen / (jets + MEASURED * validation))
-    return max((seen - epochs * MEASURED * validation) / jets, size / jets)
+    return max((seen - epochs * MEASURED * validation) / jets, epochs - 1, size / jets)
 
 
 def kept_scores(file: Path, trained: Trained, jets: Events, device: str = "cpu") -> NDArray[np.float64]:

@@ -74,16 +74,17 @@ def band(
     """
     if events < 1:
         raise InputError(f"a band needs one event of each draw or more, not {events}")
-    return band_of(lambda k: quantity(generator.sample(events, rng, context, draw=k)), edges, draws)
+    return band_of(lambda k: quantity(generator.sample(events, rng, context, draw=k)), edges, draws, events)
 
 
-def band_of(made: Callable[[int], ArrayLike], edges: ArrayLike, draws: int = 20) -> Band:
+def band_of(made: Callable[[int], ArrayLike], edges: ArrayLike, draws: int = 20, events: int | None = None) -> Band:
     """The band of anything that draws of the weights make, as of showers or of what becomes of events.
 
     Args:
-        made: number of a draw -> the quantity of events with its weights, (n,), the same number of events each time.
+        made: number of a draw -> the quantity of events with its weights, (n,).
         edges: of the bins, rising.
         draws: of the weights, 2 or more.
+        events: number of which the bins hold shares; all that ``made`` gives if None.
 
     Raises:
         InputError: there are too few draws, or the edges do not rise.
@@ -91,8 +92,9 @@ def band_of(made: Callable[[int], ArrayLike], edges: ArrayLike, draws: int = 20)
     bounds = np.asarray(edges, dtype=np.float64)
     if draws < 2 or bounds.ndim != 1 or len(bounds) < 2 or not np.all(np.diff(bounds) > 0):
         raise InputError(f"a band needs 2 draws and edges that rise, not {draws} and {edges!r}")
-    rows = np.stack([np.asarray(made(k), dtype=np.float64) for k in range(draws)])
-    shares = np.stack([np.histogram(row, bounds)[0] for row in rows]) / rows.shape[1]
+    rows = [np.asarray(made(k), dtype=np.float64) for k in range(draws)]
+    totals = np.array([len(row) if events is None else events for row in rows], dtype=np.float64)
+    shares = np.stack([np.histogram(row, bounds)[0] for row in rows]) / totals[:, None]
     mean = shares.mean(axis=0)
-    finite = mean * (1 - mean) / rows.shape[1]
+    finite = mean * (1 - mean) * np.mean(1 / totals)
     return Band(bounds, mean, np.sqrt(np.maximum(shares.var(axis=0, ddof=1) - finite, 0.0)), draws)

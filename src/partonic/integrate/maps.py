@@ -89,7 +89,7 @@ class Partons:
         \mathrm{d}x_1\,\mathrm{d}x_2 = \mathrm{d}s\,\mathrm{d}y / E^2.
 
     Args:
-        square: map of s in GeV^2, within ``least``^2 E^2 and E^2.
+        square: map of s in GeV^2, from (E ``least``)^2 to E^2.
         energy: E, of the two beams, in GeV.
         least: smallest fraction, between 0 and 1.
         logarithmic: whether points are :math:`\ln x/\ln(\text{least})`, numbers of the unit square that are 0 at

@@ -141,7 +141,7 @@ def train_on_draws(
         flow.load_state_dict(start.state_dict())
     draws = Draws(cast(Any, flow), size, max(1, steps // options.epochs), seed)
     objective, said = ReverseKL(theory), "training the flow"
-    before = mean_loss(flow, objective, itertools.islice(draws, 1))
+    before = mean_loss(flow, objective, itertools.islice(draws, 1), options.seed)
     done = fit(flow, objective, draws, options=options, directory=directory, description=said)
     check_loss(before, done.best_loss, options)
     _check_inverse(cast(Any, flow), options)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     paper="arXiv:2106.08869",
     input="lund",
     invariant=("permutation", "azimuth", "boost"),
+    rate=2_000,
     training={"epochs": 15, "learning_rate": 3e-3, "weight_decay": 1e-3, "size": 64},
 )
 class LundLSTM(nn.Module):

@@ -46,7 +46,7 @@ CLASSES = ("QCD", "top")
 JETS_PER_SECOND = {"top": 100.0, "qcd": 140.0}  # simulated on one core, to say beforehand what a run will take
 SLOWER = 2.0  # the simulation of the faithful window
 KNOWN = PoissonJets()
-JETS, KNOWN_JETS = "jets", "known"  # samples to learn from, beside those of the other taggers, named after them
+JETS, KNOWN_JETS, FEW_JETS = "jets", "known", "few"  # samples to learn from; the further taggers learn from few
 REMOVALS = 4_000  # jets of the removal test
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -239,7 +239,7 @@ class TopTagging:
         ]
         if self.truth_jets:
             jobs += [self._job(context, name, f"{KNOWN_JETS}-{name}-1", KNOWN_JETS, known) for name in self.models]
-        jobs += [self._job(context, name, f"{name}-1", name, few) for name in self.others]
+        jobs += [self._job(context, name, f"{name}-1", FEW_JETS, few) for name in self.others]
         done = train_jobs(jobs, partial(self._parts, context), context.workers, context.device)
         found: dict[str, list[Training]] = {}
         for job, training in zip(jobs, done, strict=True):
@@ -291,8 +291,8 @@ class TopTagging:
         sizes = {part: len(jets) for part, jets in few.items()}
         for name in self.others:
             one = scored(result, name, trained[name], test, context.device)
-            seen = min(self._passes(name, sizes), 1) * sizes["train"]
-            taggers.append(replace(one, jets=round(seen)))
+            shown = sum(int(record["items"]) for record in trained[name][0].history) or sizes["train"]  # or trees
+            taggers.append(replace(one, jets=min(shown, sizes["train"])))
         rows = drawn(labels_of(parts["test"]), self.other_test, 1, self.seed)
         taggers.append(replace(reference, scores=reference.scores[:, rows], jets=len(parts["train"])))
         weights = scaled_weight(test.weight(), labels, balance=True)

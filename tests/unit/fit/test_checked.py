@@ -38,6 +38,18 @@ def test_a_useless_network_is_refused_and_a_good_one_is_not():
         fit_checked(Bounded(), distance, GOALS, GOALS, wild)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_noise_of_the_objective_is_no_divergence(seed):
+    """The loss of few events scatters far more than a training moves it: both are taken with the same noise."""
+
+    def noisy(model, goal):
+        return distance(model, goal) + 100 * torch.rand(()) ** 8
+
+    torch.manual_seed(seed)
+    options = FitOptions(epochs=1, learning_rate=1e-3, seed=seed)
+    fit_checked(Bounded(), noisy, GOALS, GOALS, options)
+
+
 def test_the_loss_before_leaves_random_numbers_and_mode_alone():
     model = Bounded().train()
     torch.manual_seed(1)

@@ -50,13 +50,14 @@ def test_time_limits_the_passes_and_never_adds_any():
     assert epochs_for("pfn", 10**7, minutes=1e-9) == pytest.approx(size / 10**7)
 
 
-@pytest.mark.parametrize("minutes", [0.4, 1.0, 2.7, 3.1, 8.2])
+@pytest.mark.parametrize("minutes", [0.4, 1.0, 2.32, 2.34, 2.7, 3.1, 8.2])
 def test_the_time_of_validation_counts(minutes):
     rate = models.get("pfn").facts["rate"]
     jets, held_out = 60 * rate, 30 * rate
     passes = epochs_for("pfn", jets, minutes, validation=held_out)
     taken = passes * jets / rate + math.ceil(passes) * held_out / rate / 3
     assert 0.5 * minutes < taken / 60 <= minutes + 1e-9
+    assert epochs_for("pfn", jets, 1.01 * minutes, validation=held_out) >= passes
 
 
 def test_scores_are_made_once(tmp_path):

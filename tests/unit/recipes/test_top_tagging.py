@@ -43,6 +43,6 @@ def test_further_background_and_taggers_on_fewer_jets(tmp_path):
     rows = {row["model"]: row for row in result.tables["taggers"].rows}
     assert list(rows) == ["trees"]
     others = {row["model"]: row["training jets"] for row in result.tables["other-taggers"].rows}
-    assert others == {"pfn": 128, "trees": 200}  # one batch, all there is time for
+    assert others == {"pfn": 70, "trees": 200}  # one of two batches, all there is time for
     assert result.facts["data"]["test jets"] == 200
     assert [row["model"] for row in result.tables["other-pairs"].rows] == ["pfn against trees"]
