@@ -33,7 +33,7 @@ def test_further_background_and_taggers_on_fewer_jets(tmp_path):
         test_background=100,
         models=("trees",),
         others=("pfn",),
-        other_jets=140,
+        other_jets=190,
         other_test=160,
         minutes=0.01,
         other_minutes=1e-5,
@@ -43,6 +43,6 @@ def test_further_background_and_taggers_on_fewer_jets(tmp_path):
     rows = {row["model"]: row for row in result.tables["taggers"].rows}
     assert list(rows) == ["trees"]
     others = {row["model"]: row["training jets"] for row in result.tables["other-taggers"].rows}
-    assert others == {"pfn": 70, "trees": 200}  # one of two batches, all there is time for
+    assert others == {"pfn": 95, "trees": 200}  # one of two batches, all there is time for
     assert result.facts["data"]["test jets"] == 200
     assert [row["model"] for row in result.tables["other-pairs"].rows] == ["pfn against trees"]
