@@ -163,7 +163,8 @@ class Trained:
     def _outputs(self, batch: Batch, device: str) -> torch.Tensor:
         """What the network gives, logits over the temperature, (jets,) or (jets, outputs)."""
         module = self.module.to(device).eval()
-        with torch.inference_mode():
+        # What torch compiles may see arrays of NumPy, which it knows as tensors with gradients switched off only.
+        with torch.inference_mode() if module._compiled_call_impl is None else torch.no_grad():
             outputs: torch.Tensor = module(batch.to(device)).double().cpu()
         return self.task.cooled(outputs, self.temperature)
 

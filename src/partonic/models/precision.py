@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("float32", "bfloat16", "bfloat16-emulated")
 COMPILERS = ("c++", "g++", "clang++")
-# What works on arrays of NumPy: torch would trace these as tensors, and cannot where no gradients are recorded.
+# What works on arrays of NumPy: torch would trace these as tensors, which takes minutes, and not in inference mode.
 KERNELS = {
     "represent": ("edges", "neighbours", "pairs", "plan", "tree"),
     "models": ("deep_sets", "dropout", "matrix_pass", "norm_relu", "pair_messages", "trees"),
@@ -109,9 +109,10 @@ def compiled_by_torch(module: nn.Module, compile: bool) -> Iterator[None]:  # no
 
 @functools.cache
 def _leave_kernels() -> None:
-    """From now on torch leaves the files of :data:`KERNELS` as they are when it compiles."""
+    """From now on torch leaves the files of :data:`KERNELS` as they are when it compiles, and what compiles them."""
     from torch._dynamo import trace_rules
 
+    trace_rules.add("numba")
     for folder, names in KERNELS.items():
         for name in names:
             trace_rules.add(f"partonic.{folder}.{name}")
