@@ -15,7 +15,7 @@ from partonic.events.ragged import Array
 from partonic.io.base import reading
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-CHUNK_BYTES = 2**28  # no file in use compresses more at once
+CHUNK_BYTES = 2**30  # blosc2 compresses as much at once as the last cache of the writing processor holds
 CACHE_BYTES = 2**20  # that HDF5 takes by itself
 
 
