@@ -288,11 +288,11 @@ class TopTagging:
         """The further taggers beside one of the others."""
         result, taggers, few = context.result, [], self._fewer(parts)
         test, labels = few["test"], labels_of(few["test"])
-        sizes = {part: len(jets) for part, jets in few.items()}
+        most = len(few["train"])
         for name in self.others:
             one = scored(result, name, trained[name], test, context.device)
-            shown = sum(int(record["items"]) for record in trained[name][0].history) or sizes["train"]  # or trees
-            taggers.append(replace(one, jets=min(shown, sizes["train"])))
+            shown = sum(int(record["items"]) for record in trained[name][0].history) or most  # or trees
+            taggers.append(replace(one, jets=min(shown, most)))
         rows = drawn(labels_of(parts["test"]), self.other_test, 1, self.seed)
         taggers.append(replace(reference, scores=reference.scores[:, rows], jets=len(parts["train"])))
         weights = scaled_weight(test.weight(), labels, balance=True)
