@@ -137,7 +137,7 @@ def fit(
 
 
 def predict(
-    model: Trained | nn.Module | Path | str, events: Events, *, batch_size: int = 1024, device: str = "cpu"
+    model: Trained | nn.Module | Path | str, events: Events, *, batch_size: int = 128, device: str = "cpu"
 ) -> NDArray[np.float64]:
     """Probability of signal for each jet, (jets,), in the order of the events.
 

@@ -280,7 +280,7 @@ def predict(
     output: Output,
     tree: str = "scores",
     map: Path | None = None,  # noqa: A002
-    batch_size: int = 1024,
+    batch_size: int = 128,
     device: Device = "cpu",
     precision: str = "float32",
     compile: bool = False,  # noqa: A002

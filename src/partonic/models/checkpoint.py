@@ -70,7 +70,7 @@ class Trained:
             raise InputError(f"the temperature of a model must be above 0, not {self.temperature}")
 
     def scores(
-        self, events: Events, batch_size: int = 1024, device: str = "cpu", precision: str = "float32"
+        self, events: Events, batch_size: int = 128, device: str = "cpu", precision: str = "float32"
     ) -> NDArray[np.float64]:
         """Probability of signal for each jet, (jets,), in the order of the events; of each class, (jets, classes).
 
@@ -93,7 +93,7 @@ class Trained:
         return self.predicted(events, batch_size, device, precision)["score"]
 
     def predicted(
-        self, events: Events, batch_size: int = 1024, device: str = "cpu", precision: str = "float32"
+        self, events: Events, batch_size: int = 128, device: str = "cpu", precision: str = "float32"
     ) -> dict[str, NDArray[np.float64]]:
         """The ``score`` of each jet and, of each target of the task, ``estimated_TARGET``, in one pass over the jets.
 
@@ -121,7 +121,7 @@ class Trained:
             f"estimated_{name}": estimates[:, column] for column, name in enumerate(self.task.targets)
         }
 
-    def regressed(self, events: Events, batch_size: int = 1024, device: str = "cpu") -> dict[str, NDArray[np.float64]]:
+    def regressed(self, events: Events, batch_size: int = 128, device: str = "cpu") -> dict[str, NDArray[np.float64]]:
         """What the network estimates of each target, (jets,) in the units of its column.
 
         Args:
@@ -144,6 +144,7 @@ class Trained:
             raise InputError(f"batch_size must be 1 or more, not {batch_size}")
         represent = representation(self.input, **self.input_options)
         jets = needed(represent, events)
+        self._ready(device)
         parts = []
         for start in range(0, len(events), batch_size):
             rows = slice(start, min(start + batch_size, len(events)))
@@ -158,11 +159,16 @@ class Trained:
 
     def probabilities(self, batch: Batch, device: str = "cpu") -> NDArray[np.float64]:
         """Probability of signal for each jet of a batch, (jets,), or of each of several classes, (jets, classes)."""
+        self._ready(device)
         return self.task.probabilities(self._outputs(batch, device)).numpy()
+
+    def _ready(self, device: str) -> None:
+        """The module on the device, in evaluation mode: walking through its parts takes as long as some jets."""
+        self.module.to(device).eval()
 
     def _outputs(self, batch: Batch, device: str) -> torch.Tensor:
         """What the network gives, logits over the temperature, (jets,) or (jets, outputs)."""
-        module = self.module.to(device).eval()
+        module = self.module
         # What torch compiles may see arrays of NumPy, which it knows as tensors with gradients switched off only.
         with torch.inference_mode() if module._compiled_call_impl is None else torch.no_grad():
             outputs: torch.Tensor = module(batch.to(device)).double().cpu()

@@ -149,7 +149,7 @@ def members_of(ensemble: Trained) -> tuple[Trained, ...]:
     )
 
 
-def member_scores(ensemble: Trained, events: Events, batch_size: int = 1024) -> NDArray[np.float64]:
+def member_scores(ensemble: Trained, events: Events, batch_size: int = 128) -> NDArray[np.float64]:
     """Scores of each member, (members, jets) or (members, jets, classes): their spread says how sure the mean is.
 
     Args:

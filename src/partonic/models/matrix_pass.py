@@ -1,16 +1,18 @@
-"""A PELICAN of few channels, jet by jet: the matrices of one jet go through all layers while they are in the cache.
+"""A PELICAN of few channels, jet by jet: the matrices of one jet go through a layer while they are in the cache.
 
-The matrices of a whole batch do not fit into one, and torch takes some sixty passes over them. On the way back those of
-a jet are made once more, so that nothing is kept between the two.
+The matrices of a whole batch do not fit into one, and torch takes some sixty passes over them; here are four a block,
+between which the batch norm waits for the mean and variance of all jets.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from partonic.core.compiled import compiled
 from partonic.represent.neighbours import compiles
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDEST = 16  # channels beyond which torch's matrix products are faster
+AT_ONCE = 32  # jets whose matrices are made together where nothing is kept for a way back
 SLOPE = 0.01  # of the leaky ReLU
 # The 15 maps by what they are made of and where they end; the first two are the matrix and its transpose.
 ROWS, COLUMNS, LOOPS = (3, 7, 9), (4, 8, 10), (2, 5, 6)  # of the diagonal, the columns' means, the rows' means
@@ -35,56 +38,129 @@ def in_one_pass(matrix: Tensor, channels: int, dropout: float) -> bool:
     return usual and channels <= WIDEST and not dropout
 
 
-def totals(matrix: Tensor, offsets: Tensor, enter: Tensor, blocks: Sequence[Tensor], eps: float) -> Tensor:
+def totals(
+    matrix: Tensor,
+    offsets: Tensor,
+    enter: Tensor,
+    layers: Sequence[nn.Linear],
+    norms: Sequence[nn.BatchNorm1d],
+    mixtures: Sequence[Tensor],
+) -> Tensor:
     """Sums over each jet's matrix, and over its diagonal, behind all blocks, (jets, 2 C).
 
     Args:
         matrix: (edges, inputs), jet by jet and row by row.
         offsets: (jets + 1,) where the particles of each jet begin.
         enter: (15, C, inputs) weights of the first mixture of maps.
-        blocks: of all blocks together the weights (B, C, C) and biases (B, C) of the layer, the gains (B, C) of the
-            norm, and the weights (B, 15, C, C) of the mixture.
-        eps: of the norm.
+        layers: of each block, C to C.
+        norms: of each block, behind the leaky ReLU of its layer; in training or evaluation.
+        mixtures: of each block, (15, C, C) weights.
     """
-    return cast("Tensor", _Totals.apply(matrix, offsets, eps, enter, *blocks))  # type: ignore[no-untyped-call]
+    training, known = norms[0].training, None
+    if not training:
+        known = tuple(torch.stack([getattr(norm, of) for norm in norms]) for of in ("running_mean", "running_var"))
+    pairs = [(one.weight, one.bias) for one in layers], [(norm.weight, norm.bias) for norm in norms]
+    weights = [torch.stack(one) for both in pairs for one in zip(*both, strict=True)] + [torch.stack(list(mixtures))]
+    eps = norms[0].eps
+    if known is not None and not torch.is_grad_enabled() and len(offsets) > AT_ONCE + 1:
+        ends = [0, *((offsets[1:] - offsets[:-1]) ** 2).cumsum(0).tolist()]
+        cuts = [*range(0, len(offsets) - 1, AT_ONCE), len(offsets) - 1]
+        parts = [
+            _totals(matrix[ends[a] : ends[b]], offsets[a : b + 1], eps, known, enter, *weights)[0]
+            for a, b in pairwise(cuts)
+        ]
+        return torch.cat(parts)
+    out, mean, variance = _totals(matrix, offsets, eps, known, enter, *weights)
+    if training:
+        spread = len(matrix) / max(len(matrix) - 1, 1)
+        with torch.no_grad():
+            for norm, one, two in zip(norms, mean, variance, strict=True):
+                cast("Tensor", norm.num_batches_tracked).add_(1)
+                cast("Tensor", norm.running_mean).lerp_(one, cast("float", norm.momentum))
+                cast("Tensor", norm.running_var).lerp_(two * spread, cast("float", norm.momentum))
+    return out
+
+
+def _totals(*given: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums, means and variances of :class:`_Totals`."""
+    return cast("tuple[Tensor, Tensor, Tensor]", _Totals.apply(*given))  # type: ignore[no-untyped-call]
 
 
 class _Totals(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, matrix: Tensor, offsets: Tensor, eps: float, *weights: Tensor) -> Tensor:
-        """Sums over matrices and diagonals."""
-        given, *layers = (values.detach().contiguous().numpy() for values in (matrix, *weights))
-        ends, least, whole = offsets.numpy(), given.dtype.type(eps), tuple(layers)
-        ctx.given = given, ends, least, whole
-        out = np.zeros((len(ends) - 1, 2 * layers[0].shape[1]), given.dtype)
-        _forward(given, ends, least, whole, _room(ends, layers), out)
-        return torch.from_numpy(out)
+    def forward(
+        ctx: Any, matrix: Tensor, offsets: Tensor, eps: float, known: tuple[Tensor, Tensor] | None, *weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Sums over matrices and diagonals; mean and variance (blocks, C) of what enters the norms."""
+        given, enter, weight, bias, gain, shift, mixed = (
+            one.detach().contiguous().numpy() for one in (matrix, *weights)
+        )
+        ends, channels = offsets.numpy(), enter.shape[1]
+        room = _room(ends, max(enter.shape[1:]))
+        kept = np.empty((len(weight) + 1, len(given) * channels), given.dtype)
+        moments = np.zeros((2, *bias.shape)) if known is None else np.stack([one.numpy() for one in known])
+        lines = np.empty((2, *bias.shape), given.dtype)
+        _enter(given, ends, enter, room, kept[0])
+        for b in range(len(weight)):
+            layer = weight[b], bias[b]
+            if known is None:
+                _moments(kept[b], ends, layer, room, moments[:, b])
+            lines[0, b] = gain[b] / np.sqrt(moments[1, b] + eps)
+            lines[1, b] = shift[b] - moments[0, b] * lines[0, b]
+            _block(kept[b], ends, layer, lines[:, b], mixed[b], room, kept[b + 1])
+        out = np.zeros((len(ends) - 1, 2 * channels), given.dtype)
+        _sum_up(kept[-1], ends, out)
+        ctx.given = given, ends, kept, moments, lines, room, (enter, weight, bias, mixed)
+        ctx.eps, ctx.training = eps, known is None
+        statistics = [torch.from_numpy(one.astype(given.dtype)) for one in moments]
+        ctx.mark_non_differentiable(*statistics)
+        return torch.from_numpy(out), statistics[0], statistics[1]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of the matrix and of all weights."""
-        given, offsets, eps, layers = ctx.given
-        back, drawn = tuple(np.zeros_like(layer) for layer in layers), np.empty_like(given)
-        out = gradients[0].contiguous().numpy()
-        _backward(given, offsets, eps, layers, _room(offsets, layers), out, back, drawn)
-        return torch.from_numpy(drawn), None, None, *map(torch.from_numpy, back)
+        given, ends, kept, moments, lines, room, (enter, weight, bias, mixed) = ctx.given
+        kind, inverse = given.dtype, 1 / np.sqrt(moments[1] + ctx.eps)
+        of_enter, of_weight, of_bias, of_mixed = (np.zeros_like(one) for one in (enter, weight, bias, mixed))
+        of_norm, drawn = np.zeros((2, *bias.shape)), np.empty(kept.shape[1], kind)
+        _turn(gradients[0].contiguous().numpy(), ends, drawn)
+        for b in range(len(weight) - 1, -1, -1):
+            layer, line = (weight[b], bias[b]), lines[:, b]
+            mean, sums = moments[0, b].astype(kind), of_norm[:, b]
+            _back_mix(kept[b : b + 2], ends, layer, line, mean, mixed[b], room, drawn, of_mixed[b], sums)
+            sums[0] *= inverse[b]
+            pull = np.zeros((2, len(mean)), kind)
+            if ctx.training:
+                pull[:] = inverse[b] * sums[0] / len(given), sums[1] / len(given)
+            _back_layer(kept[b], ends, layer, line[0], mean, pull, room, drawn, (of_weight[b], of_bias[b]))
+        edges = np.empty_like(given)
+        _back_enter(given, ends, enter, room, drawn, of_enter, edges)
+        back = edges, None, None, None, of_enter, of_weight, of_bias, *of_norm.astype(kind), of_mixed
+        return tuple(None if one is None else torch.from_numpy(one) for one in back)
 
 
-def _room(offsets: NDArray[np.int64], layers: Sequence[Array]) -> Arrays:
-    """Room for the matrices of the longest jet, and for the sums along them."""
-    _, channels, inputs = layers[0].shape
-    longest, kind = int(np.diff(offsets).max(initial=0)), layers[0].dtype
-    blocks, widest = len(layers[1]), max(channels, inputs)
-    kept = inputs + blocks * (3 * channels + 1) + channels + 3 * widest + 1
-    return np.empty(kept * longest**2, kind), np.empty((blocks + 1) * widest * 9 * longest, kind)
+def _room(offsets: NDArray[np.int64], widest: int) -> Arrays:
+    """Room for three times the matrices of the longest jet and one more, and for the sums along them."""
+    longest = int(np.diff(offsets).max(initial=0))
+    return np.empty((3 * widest + 1) * longest**2, np.float32), np.empty(widest * 9 * longest, np.float32)
 
 
 @compiled
-def _mix(weight: Array, given: Array, n: int, turned: Array, sums: Array, out: Array) -> None:
-    """The mixture of the 15 maps of the matrices (inputs, n n), into (C, n n); ``sums`` stay for the way back."""
-    kind, inputs, channels = given.dtype.type, len(given), len(out)
+def _rooms(room: Arrays, channels: int, n: int) -> tuple[Array, Array, Array, Array, Array]:
+    """Three times matrices (channels, n n), one (n n,), and sums (channels, 9, n)."""
+    size = channels * n * n
+    one, two = room[0][:size].reshape(channels, n * n), room[0][size : 2 * size].reshape(channels, n * n)
+    three, last = room[0][2 * size : 3 * size].reshape(channels, n * n), room[0][3 * size : 3 * size + n * n]
+    return one, two, three, last, room[1][: channels * 9 * n].reshape(channels, 9, n)
+
+
+@compiled
+def _along(given: Array, n: int, sums: Array) -> None:
+    """Diagonals, means of the columns and of the rows of matrices (inputs, n n)."""
+    kind = given.dtype.type
     zero, share = kind(0), kind(1) / kind(n)
-    for c in range(inputs):
+    for c in range(len(given)):
         diagonal, columns, rows = sums[c, 0], sums[c, 1], sums[c, 2]
         columns[:] = zero
         for i in range(n):
@@ -96,6 +172,14 @@ def _mix(weight: Array, given: Array, n: int, turned: Array, sums: Array, out: A
         for i in range(n):
             rows[i] *= share
             columns[i] *= share
+
+
+@compiled
+def _mix(weight: Array, given: Array, n: int, turned: Array, sums: Array, out: Array) -> None:
+    """The mixture of the 15 maps of the matrices (inputs, n n), into (C, n n)."""
+    kind, inputs, channels = given.dtype.type, len(given), len(out)
+    zero, share = kind(0), kind(1) / kind(n)
+    _along(given, n, sums)
     one, two, three = sums[0, 3], sums[0, 4], sums[0, 5]
     for o in range(channels):
         level = fall = zero
@@ -192,81 +276,98 @@ def _unmix(
 
 
 @compiled
-def _matrices(room: Arrays, shape: tuple[int, int, int], n: int) -> tuple[Array, Array, Array, Array, Array]:
-    """Of one jet the matrices that enter, those of each block, those that leave, room for others, sums along them.
-
-    Those of a block are its inputs, what its layer makes of them, what its norm makes of that, and the norm's factor.
-    """
-    inputs, channels, blocks = shape
-    widest, square = max(inputs, channels), n * n
-    enter = room[0][: inputs * square].reshape(inputs, square)
-    at = inputs * square
-    inner = room[0][at : at + blocks * (3 * channels + 1) * square].reshape(blocks, 3 * channels + 1, square)
-    at += blocks * (3 * channels + 1) * square
-    leave = room[0][at : at + channels * square].reshape(channels, square)
-    at += channels * square
-    other = room[0][at : at + (3 * widest + 1) * square].reshape(3 * widest + 1, square)
-    return enter, inner, leave, other, room[1][: (blocks + 1) * widest * 9 * n].reshape(blocks + 1, widest, 9, n)
-
-
-@compiled
-def _through(layers: Arrays, eps: float, n: int, matrices: Arrays, sums: Array) -> None:
-    """The matrices of one jet through all layers, everything kept for the way back."""
-    weights, weight, bias, gain, mixed = layers
-    enter, inner, leave, other = matrices
-    kind, channels, blocks = enter.dtype.type, len(leave), len(weight)
+def _layer(given: Array, layer: Arrays, hidden: Array) -> None:
+    """Leaky ReLU of a linear layer over matrices (C, n n)."""
+    weight, bias = layer
+    kind = given.dtype.type
     zero, slope = kind(0), kind(SLOPE)
-    _mix(weights, enter, n, other[0], sums[0], inner[0, :channels])
-    for b in range(blocks):
-        given, hidden = inner[b, :channels], inner[b, channels : 2 * channels]
-        normal, factor = inner[b, 2 * channels : 3 * channels], inner[b, 3 * channels]
-        factor[:] = eps
-        for o in range(channels):
-            hidden[o] = bias[b, o]
-            for c in range(channels):
-                share = weight[b, o, c]
-                for k in range(n * n):
-                    hidden[o, k] += share * given[c, k]
-            for k in range(n * n):
-                value = hidden[o, k]
-                value = value if value > zero else slope * value
-                hidden[o, k] = value
-                factor[k] += value * value / kind(channels)
-        for k in range(n * n):
-            factor[k] = kind(1) / np.sqrt(factor[k])
-        for o in range(channels):
-            for k in range(n * n):
-                normal[o, k] = gain[b, o] * hidden[o, k] * factor[k]
-        out = inner[b + 1, :channels] if b + 1 < blocks else leave
-        _mix(mixed[b], normal, n, other[0], sums[b + 1], out)
-        for o in range(channels):
-            for k in range(n * n):
-                out[o, k] = out[o, k] if out[o, k] > zero else slope * out[o, k]
+    for o in range(len(hidden)):
+        hidden[o] = bias[o]
+        for c in range(len(given)):
+            share = weight[o, c]
+            for k in range(given.shape[1]):
+                hidden[o, k] += share * given[c, k]
+        for k in range(given.shape[1]):
+            hidden[o, k] = hidden[o, k] if hidden[o, k] > zero else slope * hidden[o, k]
 
 
 @compiled
-def _made(edges: Array, n: int, eps: float, layers: Arrays, room: Arrays) -> tuple[Array, Array, Array, Array, Array]:
-    """All matrices of one jet and the sums along them, from its edges (n n, inputs)."""
-    shape = layers[0].shape[2], layers[0].shape[1], len(layers[1])
-    enter, inner, leave, other, sums = _matrices(room, shape, n)
-    for k in range(enter.shape[1]):
-        for c in range(len(enter)):
-            enter[c, k] = edges[k, c]
-    _through(layers, eps, n, (enter, inner, leave, other), sums)
-    return enter, inner, leave, other, sums
-
-
-@compiled
-def _forward(matrix: Array, offsets: NDArray[np.int64], eps: float, layers: Arrays, room: Arrays, out: Array) -> None:
-    channels, edge = layers[0].shape[1], 0
+def _enter(matrix: Array, offsets: NDArray[np.int64], weight: Array, room: Arrays, out: Array) -> None:
+    """The first mixture, from edges (edges, inputs) to matrices (C, n n) of each jet, one behind the other."""
+    channels, edge = weight.shape[1], 0
+    inputs = matrix.shape[1]
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        if n == 0:
-            continue
-        leave = _made(matrix[edge : edge + n * n], n, eps, layers, room)[2]
+        given, _, _, turned, sums = _rooms(room, max(inputs, channels), n)
+        for k in range(n * n):
+            for c in range(inputs):
+                given[c, k] = matrix[edge + k, c]
+        made = out[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        _mix(weight, given[:inputs], n, turned, sums, made)
+        edge += n * n
+
+
+@compiled
+def _moments(kept: Array, offsets: NDArray[np.int64], layer: Arrays, room: Arrays, out: Array) -> None:
+    """Mean and variance (2, C) over all edges of what enters the norm."""
+    channels, edge = out.shape[1], 0
+    for jet in range(len(offsets) - 1):
+        n = offsets[jet + 1] - offsets[jet]
+        given = kept[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        hidden = _rooms(room, channels, n)[0]
+        _layer(given, layer, hidden)
+        for c in range(channels):
+            one = two = kept.dtype.type(0)
+            for k in range(n * n):
+                one += hidden[c, k]
+                two += hidden[c, k] * hidden[c, k]
+            out[0, c] += one
+            out[1, c] += two
+        edge += n * n
+    for c in range(channels):
+        out[0, c] /= max(edge, 1)
+        out[1, c] = max(out[1, c] / max(edge, 1) - out[0, c] * out[0, c], 0.0)
+
+
+@compiled
+def _normal(hidden: Array, line: Array, out: Array) -> None:
+    """Matrices behind the norm, a line (2, C) of slopes and heights."""
+    for c in range(len(hidden)):
+        slope, height = line[0, c], line[1, c]
+        for k in range(hidden.shape[1]):
+            out[c, k] = slope * hidden[c, k] + height
+
+
+@compiled
+def _block(
+    kept: Array, offsets: NDArray[np.int64], layer: Arrays, line: Array, mixed: Array, room: Arrays, out: Array
+) -> None:
+    """The matrices of all jets through a block."""
+    kind, channels, edge = kept.dtype.type, line.shape[1], 0
+    zero, slope = kind(0), kind(SLOPE)
+    for jet in range(len(offsets) - 1):
+        n = offsets[jet + 1] - offsets[jet]
+        start, end = edge * channels, (edge + n * n) * channels
+        given, made = kept[start:end].reshape(channels, n * n), out[start:end].reshape(channels, n * n)
+        hidden, _, _, turned, sums = _rooms(room, channels, n)
+        _layer(given, layer, hidden)
+        _normal(hidden, line, hidden)
+        _mix(mixed, hidden, n, turned, sums, made)
+        for c in range(channels):
+            for k in range(n * n):
+                made[c, k] = made[c, k] if made[c, k] > zero else slope * made[c, k]
+        edge += n * n
+
+
+@compiled
+def _sum_up(kept: Array, offsets: NDArray[np.int64], out: Array) -> None:
+    channels, edge = out.shape[1] // 2, 0
+    for jet in range(len(offsets) - 1):
+        n = offsets[jet + 1] - offsets[jet]
+        leave = kept[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
         for c in range(channels):
             for i in range(n):
-                row = matrix.dtype.type(0)  # row by row: one sum over thousands of numbers loses digits
+                row = kept.dtype.type(0)  # row by row: one sum over thousands of numbers loses digits
                 for j in range(n):
                     row += leave[c, i * n + j]
                 out[jet, c] += row
@@ -275,73 +376,115 @@ def _forward(matrix: Array, offsets: NDArray[np.int64], eps: float, layers: Arra
 
 
 @compiled
-def _back_through(layers: Arrays, n: int, matrices: Arrays, sums: Array, back: Arrays) -> None:
-    """From the gradients of the matrices that leave a jet, in ``other``, to those of the ones that enter."""
-    weights, weight, _, gain, mixed = layers
-    enter, inner, leave, other = matrices
-    kind, channels, blocks, inputs = enter.dtype.type, len(leave), len(weight), len(enter)
-    zero, slope, widest = kind(0), kind(SLOPE), max(len(leave), len(enter))
-    drawn, wanted, turned = other[:channels], other[widest : widest + channels], other[2 * widest]
-    for b in range(blocks - 1, -1, -1):
-        given, hidden = inner[b, :channels], inner[b, channels : 2 * channels]
-        normal, factor = inner[b, 2 * channels : 3 * channels], inner[b, 3 * channels]
-        after = inner[b + 1, :channels] if b + 1 < blocks else leave
-        for o in range(channels):
-            for k in range(n * n):
-                drawn[o, k] = drawn[o, k] if after[o, k] > zero else slope * drawn[o, k]
-        _unmix(mixed[b], normal, n, turned, sums[b + 1], drawn, back[4][b], wanted)
-        turned[:] = zero
-        for o in range(channels):
-            slant = zero
-            for k in range(n * n):
-                slant += wanted[o, k] * hidden[o, k] * factor[k]
-                turned[k] += wanted[o, k] * gain[b, o] * hidden[o, k]
-            back[3][b, o] += slant
-        for k in range(n * n):
-            turned[k] *= factor[k] * factor[k] * factor[k] / kind(channels)
-        drawn[:] = zero
-        for o in range(channels):
-            level = zero
-            for k in range(n * n):
-                value = gain[b, o] * factor[k] * wanted[o, k] - turned[k] * hidden[o, k]
-                value = value if hidden[o, k] > zero else slope * value
-                level += value
-                wanted[o, k] = value
-            back[2][b, o] += level
-            for c in range(channels):
-                tilt, share = zero, weight[b, o, c]
-                for k in range(n * n):
-                    tilt += wanted[o, k] * given[c, k]
-                    drawn[c, k] += share * wanted[o, k]
-                back[1][b, o, c] += tilt
-    for o in range(channels):
-        wanted[o] = drawn[o]
-    _unmix(weights, enter, n, turned, sums[0], wanted, back[0], other[:inputs])
+def _turn(given: Array, offsets: NDArray[np.int64], drawn: Array) -> None:
+    """Gradients of the matrices that leave the last block, from those of the sums."""
+    channels, edge = given.shape[1] // 2, 0
+    for jet in range(len(offsets) - 1):
+        n = offsets[jet + 1] - offsets[jet]
+        matrices = drawn[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        for c in range(channels):
+            matrices[c] = given[jet, c]
+            for i in range(n):
+                matrices[c, i * n + i] += given[jet, channels + c]
+        edge += n * n
 
 
 @compiled
-def _backward(
-    matrix: Array,
+def _back_mix(
+    kept: Array,
     offsets: NDArray[np.int64],
-    eps: float,
-    layers: Arrays,
+    layer: Arrays,
+    line: Array,
+    mean: Array,
+    mixed: Array,
     room: Arrays,
-    given: Array,
-    back: Arrays,
-    out: Array,
+    drawn: Array,
+    back: Array,
+    sums_of_norm: Array,
 ) -> None:
-    channels, edge = layers[0].shape[1], 0
+    """From the gradients of what leaves a block to those of what its norm makes, and what the norm's weights need."""
+    kind, channels, edge = kept.dtype.type, line.shape[1], 0
+    zero, slope = kind(0), kind(SLOPE)
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        if n == 0:
-            continue
-        enter, inner, leave, other, sums = _made(matrix[edge : edge + n * n], n, eps, layers, room)
+        start, end = edge * channels, (edge + n * n) * channels
+        given, after = kept[0, start:end].reshape(channels, n * n), kept[1, start:end].reshape(channels, n * n)
+        gradient = drawn[start:end].reshape(channels, n * n)
+        hidden, normal, wanted, turned, sums = _rooms(room, channels, n)
         for c in range(channels):
-            other[c] = given[jet, c]
-            for i in range(n):
-                other[c, i * n + i] += given[jet, channels + c]
-        _back_through(layers, n, (enter, inner, leave, other), sums, back)
+            for k in range(n * n):
+                gradient[c, k] = gradient[c, k] if after[c, k] > zero else slope * gradient[c, k]
+        _layer(given, layer, hidden)
+        _normal(hidden, line, normal)
+        _along(normal, n, sums)
+        _unmix(mixed, normal, n, turned, sums, gradient, back, wanted)
+        for c in range(channels):
+            one = two = zero
+            for k in range(n * n):
+                one += wanted[c, k] * (hidden[c, k] - mean[c])
+                two += wanted[c, k]
+                gradient[c, k] = wanted[c, k]
+            sums_of_norm[0, c] += one
+            sums_of_norm[1, c] += two
+        edge += n * n
+
+
+@compiled
+def _back_layer(
+    kept: Array,
+    offsets: NDArray[np.int64],
+    layer: Arrays,
+    scale: Array,
+    mean: Array,
+    pull: Array,
+    room: Arrays,
+    drawn: Array,
+    back: Arrays,
+) -> None:
+    """From the gradients of what a norm makes to those of what enters its block; ``pull`` is zero in evaluation."""
+    kind, channels, edge = kept.dtype.type, len(scale), 0
+    zero, slope = kind(0), kind(SLOPE)
+    for jet in range(len(offsets) - 1):
+        n = offsets[jet + 1] - offsets[jet]
+        start, end = edge * channels, (edge + n * n) * channels
+        given, gradient = kept[start:end].reshape(channels, n * n), drawn[start:end].reshape(channels, n * n)
+        hidden, wanted = _rooms(room, channels, n)[:2]
+        _layer(given, layer, hidden)
+        for o in range(channels):
+            level = zero
+            for k in range(n * n):
+                value = scale[o] * (gradient[o, k] - pull[1, o] - pull[0, o] * (hidden[o, k] - mean[o]))
+                value = value if hidden[o, k] > zero else slope * value
+                level += value
+                wanted[o, k] = value
+            back[1][o] += level
+        gradient[:] = zero
+        for o in range(channels):
+            for c in range(channels):
+                tilt, share = zero, layer[0][o, c]
+                for k in range(n * n):
+                    tilt += wanted[o, k] * given[c, k]
+                    gradient[c, k] += share * wanted[o, k]
+                back[0][o, c] += tilt
+        edge += n * n
+
+
+@compiled
+def _back_enter(
+    matrix: Array, offsets: NDArray[np.int64], weight: Array, room: Arrays, drawn: Array, back: Array, out: Array
+) -> None:
+    """From the gradients of the first mixture to those of its weights (added) and of the edges."""
+    inputs, channels, edge = matrix.shape[1], weight.shape[1], 0
+    for jet in range(len(offsets) - 1):
+        n = offsets[jet + 1] - offsets[jet]
+        given, wanted, _, turned, sums = _rooms(room, max(inputs, channels), n)
         for k in range(n * n):
-            for c in range(len(enter)):
-                out[edge + k, c] = other[c, k]
+            for c in range(inputs):
+                given[c, k] = matrix[edge + k, c]
+        _along(given[:inputs], n, sums)
+        gradient = drawn[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        _unmix(weight, given[:inputs], n, turned, sums, gradient, back, wanted[:inputs])
+        for k in range(n * n):
+            for c in range(inputs):
+                out[edge + k, c] = wanted[c, k]
         edge += n * n

@@ -70,11 +70,13 @@ class Block(nn.Module):
     Args:
         channels: of an edge.
         dropout: behind the layer.
+        batch_norm: over all edges, or else the root mean square over the channels of each.
     """
 
-    def __init__(self, channels: int, dropout: float) -> None:
+    def __init__(self, channels: int, dropout: float, batch_norm: bool) -> None:
         super().__init__()
-        self.layer, self.norm, self.dropout = nn.Linear(channels, channels), nn.RMSNorm(channels), nn.Dropout(dropout)
+        self.layer, self.dropout = nn.Linear(channels, channels), nn.Dropout(dropout)
+        self.norm = nn.BatchNorm1d(channels) if batch_norm else nn.RMSNorm(channels)
         self.mix = MatrixMap(channels, channels)
 
     def forward(self, matrix: Tensor, graph: Edges, jet: Tensor, size: Tensor) -> Tensor:
@@ -105,6 +107,8 @@ class PELICAN(nn.Module):
             detector's axis.
         features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
         outputs: 1 for one logit a jet, else so many.
+        batch_norm: in the blocks over all edges, and behind them over the jets, whose means over edges are small; or
+            else the root mean square over the channels of each edge.
 
     Attributes:
         references: the vectors beside the particles, (2, 4) or (0, 4).
@@ -124,13 +128,15 @@ class PELICAN(nn.Module):
         beams: bool = True,
         features: int = KINEMATIC,
         outputs: int = 1,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.channels, self.dropout = channels, dropout
+        self.channels, self.dropout, self.batch_norm = channels, dropout, batch_norm
         self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
         self.scalars = slice(0 if beams else 1, None)  # without references there is nothing to tell them from
         self.enter = MatrixMap(1 + beams + features - KINEMATIC, channels)
-        self.blocks = nn.ModuleList(Block(channels, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(channels, dropout, batch_norm) for _ in range(blocks))
+        self.last_norm = nn.BatchNorm1d(2 * channels) if batch_norm else nn.Identity()
         self.leave = nn.Linear(2 * channels, outputs, bias=False)
 
     def forward(self, jets: PackedJets) -> Tensor:
@@ -146,15 +152,15 @@ class PELICAN(nn.Module):
     def of_matrix(self, matrix: Tensor, graph: Edges) -> Tensor:
         """Logits from invariants on the edges, (edges, inputs)."""
         size = lengths(graph.offsets)[:, None].to(matrix)
-        return logits(self.leave(self._totals(matrix, graph, size) / size**2))
+        return logits(self.leave(self.last_norm(self._totals(matrix, graph, size) / size**2)))
 
     def _totals(self, matrix: Tensor, graph: Edges, size: Tensor) -> Tensor:
         """Sums over each jet's matrix and its diagonal behind all blocks, (jets, 2 channels)."""
         blocks = cast("list[Block]", list(self.blocks))
-        if in_one_pass(matrix, self.channels, self.dropout if self.training else 0.0):
-            weights = [(block.layer.weight, block.layer.bias, block.norm.weight, block.mix.weight) for block in blocks]
-            stacked = [torch.stack(one) for one in zip(*weights, strict=True)]
-            return totals(matrix, graph.offsets, self.enter.weight, stacked, torch.finfo(matrix.dtype).eps)
+        if self.batch_norm and in_one_pass(matrix, self.channels, self.dropout if self.training else 0.0):
+            layers, norms = [block.layer for block in blocks], [cast("nn.BatchNorm1d", block.norm) for block in blocks]
+            mixtures = [block.mix.weight for block in blocks]
+            return totals(matrix, graph.offsets, self.enter.weight, layers, norms, mixtures)
         jet = segments(graph.offsets)
         matrix = self.enter(matrix, graph, jet, size)
         for block in blocks:

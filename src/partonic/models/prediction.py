@@ -52,7 +52,7 @@ def predict_file(
     file: Path | str,
     output: Path | str,
     *,
-    batch_size: int = 1024,
+    batch_size: int = 128,
     device: str = "cpu",
     precision: str = "float32",
     compile: bool = False,  # noqa: A002

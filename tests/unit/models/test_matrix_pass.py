@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from partonic.models import pelican
+from partonic.models import matrix_pass, pelican
 from partonic.models.pelican import PELICAN
 from partonic.represent.edges import edges
 
@@ -15,28 +15,47 @@ CLOSE = 2e-5
 
 def network(channels, blocks, features):
     torch.manual_seed(4)
-    made = PELICAN(blocks, channels, 0.0, features=features, outputs=2)
+    made = PELICAN(blocks, channels, 0.0, features=features, outputs=2, batch_norm=True)
     for block in made.blocks:
         torch.nn.init.normal_(block.norm.weight)
+        torch.nn.init.normal_(block.norm.bias)
     return made
 
 
+def outputs_and_gradients(made, matrix, graph):
+    given = matrix.clone().requires_grad_()
+    out = made.of_matrix(given, graph)
+    (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
+    return [out.detach(), given.grad, *(weight.grad for weight in made.parameters())]
+
+
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("channels", "blocks", "features"), [(5, 2, 7), (3, 1, 13)])
-def test_outputs_and_gradients_are_those_of_torch(channels, blocks, features, monkeypatch):
-    ours = network(channels, blocks, features)
+def test_outputs_gradients_and_means_are_those_of_torch(channels, blocks, features, training, monkeypatch):
+    ours = network(channels, blocks, features).train(training)
     theirs = copy.deepcopy(ours)
     graph = edges(torch.tensor([0, *COUNTS]).cumsum(0), loops=True)
     matrix = torch.randn(len(graph), 2 + features - 7)
-    found = []
-    for made, possible in ((ours, None), (theirs, lambda *_: False)):
-        if possible is not None:
-            monkeypatch.setattr(pelican, "in_one_pass", possible)
-        given = matrix.clone().requires_grad_()
-        out = made.of_matrix(given, graph)
-        (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
-        found.append([out.detach(), given.grad, *(weight.grad for weight in made.parameters())])
+    found = [outputs_and_gradients(ours, matrix, graph)]
+    monkeypatch.setattr(pelican, "in_one_pass", lambda *_: False)
+    found.append(outputs_and_gradients(theirs, matrix, graph))
+    for made, values in zip((ours, theirs), found, strict=True):
+        values.extend(made.state_dict().values())
     for mine, other in zip(*found, strict=True):
-        torch.testing.assert_close(mine, other, rtol=CLOSE, atol=CLOSE * max(1.0, float(other.abs().max())))
+        close = CLOSE * max(1.0, float(other.abs().max()))
+        torch.testing.assert_close(mine, other, rtol=CLOSE, atol=close)
+
+
+def test_without_gradients_jets_are_taken_some_at_a_time(monkeypatch):
+    made = network(5, 2, 7)
+    graph = edges(torch.tensor([0, *COUNTS]).cumsum(0), loops=True)
+    matrix = torch.randn(len(graph), 2)
+    made.of_matrix(matrix, graph)
+    whole = made.eval().of_matrix(matrix, graph).detach()
+    monkeypatch.setattr(matrix_pass, "AT_ONCE", 3)
+    with torch.no_grad():
+        torch.testing.assert_close(made.of_matrix(matrix, graph), whole, rtol=0, atol=0)
+        assert made.of_matrix(matrix[:0], edges(torch.zeros(1, dtype=torch.int64), loops=True)).shape == (0, 2)
 
 
 def test_wide_networks_and_those_that_drop_stay_with_torch():

@@ -65,13 +65,16 @@ def pelican(net: PELICAN, jets: PaddedJets) -> Tensor:
         matrix = _block(cast("Block", block), matrix, slots)
     rows, _, diagonal = _sums(matrix, slots)
     means = torch.cat([rows.sum(dim=1), diagonal.sum(dim=1)], dim=1) / slots.size**2
-    return logits(net.leave(means))
+    return logits(net.leave(net.last_norm(means)))
 
 
 def _block(block: Block, matrix: Tensor, slots: _Slots) -> Tensor:
     hidden = leaky_relu(block.layer(matrix), SLOPE)
-    square = hidden.square().mean(dim=-1, keepdim=True) + torch.finfo(hidden.dtype).eps
-    hidden = hidden * square.rsqrt() * block.norm.weight
+    if isinstance(block.norm, nn.RMSNorm):
+        square = hidden.square().mean(dim=-1, keepdim=True) + torch.finfo(hidden.dtype).eps
+        hidden = hidden * square.rsqrt() * block.norm.weight
+    else:  # a batch norm of fixed statistics
+        hidden = block.norm(hidden)
     return leaky_relu(_mixed(block.mix, hidden, slots), SLOPE)
 
 
