@@ -30,6 +30,7 @@ from partonic.fit.trials import drawn, epochs_for, kept_scores, scores_file
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
+from partonic.models.precision import check_precision
 from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost
 from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
@@ -118,6 +119,8 @@ class TopTagging:
             faithful a tenth.
         epochs: at most so many in each training (each model has its own number).
         truth_jets: jets of known likelihood on which every tagger is checked too; 0 for none.
+        precision: of the matrix products in training, see :class:`~partonic.fit.options.FitOptions`.
+        compile: whether torch compiles each network first, which takes a C++ compiler and up to some minutes.
     """
 
     jets: int = 40_000
@@ -136,6 +139,8 @@ class TopTagging:
     window: Literal["fast", "faithful"] = "fast"
     epochs: int | None = None
     truth_jets: int = 20_000
+    precision: Literal["float32", "bfloat16", "bfloat16-emulated"] = "float32"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         check_numbers(self, jets=100, seeds=1, seed=0, test_background=0, other_jets=100, other_test=100)
@@ -179,6 +184,7 @@ class TopTagging:
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""
         result = context.result
+        check_precision(self.precision, context.device)
         with ranks.first_alone():
             parts = self._samples(context)
         labels = {name: labels_of(part) for name, part in parts.items()}
@@ -250,7 +256,8 @@ class TopTagging:
         self, context: Context, name: str, title: str, sample: str, sizes: Mapping[str, int], number: int = 1
     ) -> Job:
         """A training within its time on samples of these sizes."""
-        options = {"seed": self.seed + number - 1, "epochs": self._passes(name, sizes)}
+        training = {"precision": self.precision, "compile": self.compile}
+        options = {"seed": self.seed + number - 1, "epochs": self._passes(name, sizes), "training": training}
         return Job(name, context.result.checkpoint(title), sizes["train"], sample, options)
 
     def _passes(self, name: str, sizes: Mapping[str, int]) -> float:

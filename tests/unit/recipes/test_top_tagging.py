@@ -1,11 +1,15 @@
 """Options of top-tagging: sizes of the samples, further background, taggers that are trained once, limited time."""
 
+import numpy as np
 import pytest
 
 from partonic.core.errors import PartonicError
 from partonic.core.result import Result
-from partonic.recipes import launch
+from partonic.io import formats
+from partonic.models import precision
+from partonic.recipes import launch, top_tagging
 from partonic.recipes.top_tagging import TopTagging
+from partonic.simulators.poisson_jets import PoissonJets
 
 
 @pytest.mark.parametrize(
@@ -46,3 +50,28 @@ def test_further_background_and_taggers_on_fewer_jets(tmp_path):
     assert others == {"pfn": 95, "trees": 200}  # one of two batches, all there is time for
     assert result.facts["data"]["test jets"] == 200
     assert [row["model"] for row in result.tables["other-pairs"].rows] == ["pfn against trees"]
+
+
+def test_trainings_take_the_precision_that_the_run_was_given(tmp_path, monkeypatch):
+    class SeenError(Exception):
+        """The trainings are known; they need not be made."""
+
+    def seen(jobs, *_):
+        given.extend(job.options["training"] for job in jobs)
+        raise SeenError
+
+    given = []
+    monkeypatch.setattr(top_tagging, "train_jobs", seen)
+    source = tmp_path / "jets.parquet"
+    formats.write(source, PoissonJets().simulate(np.arange(200) % 2, 200, np.random.default_rng(1)))
+    recipe = TopTagging(models=("pfn",), data=(source,), truth_jets=0, precision="bfloat16-emulated", compile=True)
+    with pytest.raises(SeenError):
+        launch.start("top-tagging", recipe, tmp_path / "run", workers=1)
+    assert given == [{"precision": "bfloat16-emulated", "compile": True}]
+
+
+def test_a_precision_that_the_processor_lacks_is_refused_before_any_jet_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "_has_bfloat16", lambda _: False)
+    monkeypatch.setattr(top_tagging, "samples", None)
+    with pytest.raises(PartonicError, match="no instructions for bfloat16"):
+        launch.start("top-tagging", TopTagging(precision="bfloat16"), tmp_path / "run", workers=1)
