@@ -93,7 +93,8 @@ def table(name: str, results: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     for case, result in results.items():
         measured, bar = (", ".join(f"{k} {v}" for k, v in result[key].items()) for key in ("measured", "bar"))
-        holds = {True: "yes", False: "**no**", None: "not measured"}[result["holds"]]
+        without = "no bar" if result["measured"] else "not measured"
+        holds = {True: "yes", False: "**no**", None: without}[result["holds"]]
         holds += f" ({result['why']})" if "why" in result else ""
         lines.append(f"| {case} | {measured} | {bar} | {holds} | {result['date']}, {result['machine']} |")
     return f"Command: `python benchmarks/{name}`\n\n" + "\n".join(lines)

@@ -34,6 +34,7 @@ import torch
 from harness import run
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from partonic.core.errors import InputError
@@ -62,6 +63,16 @@ LENGTH, FEATURES = 128, 7
 CHECKED = 256  # jets on which outputs are compared
 BATCH = 48
 CLASSES = 2
+OPERATORS = {  # of torch in a training step of ParT, by what they do
+    "matrix products": ("mm", "addmm", "bmm", "baddbmm"),
+    "GELU": ("gelu", "gelu_backward"),
+    "batch norm of pairs": ("native_batch_norm", "native_batch_norm_backward"),
+    "layer norm": ("native_layer_norm", "native_layer_norm_backward"),
+    "softmax": ("_softmax", "_softmax_backward_data"),
+    "dropout": ("_Masked", "_MaskedBackward"),
+    "copies": ("copy_", "cat", "index_copy_", "index", "index_select", "_index_put_impl_"),
+    "sums and products": ("sum", "mul", "add", "add_"),
+}
 Step = Callable[[], Any]
 
 
@@ -263,6 +274,22 @@ def part(quick: bool) -> dict[str, Any]:
     take_weights("part", ours, peer)
     bars = (2.0, 1.6)
     return measure(ours, peer, packed_forward, lambda m, d: m(d.features, v=d.p4, mask=d.mask), bars, quick, True)
+
+
+def part_profile(quick: bool) -> dict[str, Any]:
+    """What the time of a training step of the Particle Transformer goes into, by torch's own profiler."""
+    network = ParT(outputs=CLASSES).train()
+    step = training(network, partial(packed_forward, network), sample(BATCH))
+    step()
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        for _ in range(2 if quick else 5):
+            step()
+    spent = {event.key.removeprefix("aten::"): event.self_cpu_time_total for event in seen.key_averages()}
+    whole, measured = sum(spent.values()), {}
+    for kind, operators in OPERATORS.items():
+        measured[kind] = sum(spent.pop(operator, 0.0) for operator in operators) / whole
+    measured["all else"] = sum(spent.values()) / whole
+    return {"measured": {kind: round(share, 3) for kind, share in measured.items()}, "bar": {}, "holds": None}
 
 
 def part_bf16(quick: bool) -> dict[str, Any]:
@@ -489,6 +516,7 @@ def pixelate(quick: bool) -> dict[str, Any]:
 
 CASES = {
     "part": part,
+    "part-profile": part_profile,
     "part-bf16": part_bf16,
     "particlenet": partial(particlenet, False),
     "particlenet-lite": partial(particlenet, True),
