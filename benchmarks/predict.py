@@ -30,7 +30,7 @@ from partonic.models.prediction import predict_file
 from partonic.represent import representation
 
 READ, RATIO = 20_000, 0.7
-JETS, QUICK_JETS = 8_000, 4_000
+JETS, QUICK_JETS = 24_000, 8_000
 BATCH = 128
 FILES = {"parquet": ("jets.parquet", None), "landscape": ("jets.h5", "landscape"), "root": ("jets.root", "jetclass")}
 NETWORKS = ("pfn", "particlenet-lite")

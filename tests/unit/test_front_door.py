@@ -31,7 +31,7 @@ SIGNATURES = {
         " -> 'FitResult'"
     ),
     "predict": (
-        "(model: 'Trained | nn.Module | Path | str', events: 'Events', *, batch_size: 'int' = 1024, "
+        "(model: 'Trained | nn.Module | Path | str', events: 'Events', *, batch_size: 'int' = 128, "
         "device: 'str' = 'cpu') -> 'NDArray[np.float64]'"
     ),
     "run": (

@@ -320,15 +320,11 @@ def _file(file: Path | str) -> Iterator[Any]:
     import uproot
 
     options: dict[str, Any] = {"handler": uproot.HTTPSource} if str(file).startswith("http") and is_remote(file) else {}
-    usual, uproot.ZLIB.library = uproot.ZLIB.library, "isal"  # the same bytes in half the time
-    try:
-        with _guarded()(str(file), **options).root_directory as found:
-            end = int(found.file.fEND)
-            if isinstance(file, Path) and file.stat().st_size < end:
-                raise FileError(f"{file} is truncated: it has {file.stat().st_size:,} of its {end:,} bytes")
-            yield found
-    finally:
-        uproot.ZLIB.library = usual
+    with _guarded()(str(file), **options).root_directory as found:
+        end = int(found.file.fEND)
+        if isinstance(file, Path) and file.stat().st_size < end:
+            raise FileError(f"{file} is truncated: it has {file.stat().st_size:,} of its {end:,} bytes")
+        yield found
 
 
 def _sources(opened: Any) -> dict[str, Any]:

@@ -163,16 +163,17 @@ def _features(
         sign = -1.0 if eta < 0 else 1.0
         log_pt, log_energy = np.log(pt), np.log(energy)
         for i in range(start, stop):
-            own_pt = np.hypot(px[i], py[i])
-            own_log, own_log_energy = np.log(own_pt), np.log(e[i])
-            delta_eta = (np.arcsinh(pz[i] / own_pt) - eta) * sign
+            square = px[i] * px[i] + py[i] * py[i]
+            own_log, own_log_energy = 0.5 * np.log(square), np.log(e[i])
+            steep = np.log(abs(pz[i]) + np.sqrt(square + pz[i] * pz[i])) - own_log  # of arcsinh(abs(pz) / pt)
+            delta_eta = ((steep if pz[i] >= 0 else -steep) - eta) * sign
             turn = np.arctan2(py[i], px[i]) - phi
             turn -= 2 * np.pi * np.rint(turn / (2 * np.pi))
             out[i, 0] = (own_log - 1.7) * 0.7
             out[i, 1] = (own_log_energy - 2.0) * 0.7
             out[i, 2] = (own_log - log_pt + 4.7) * 0.7
             out[i, 3] = (own_log_energy - log_energy + 4.7) * 0.7
-            out[i, 4] = (np.hypot(delta_eta, turn) - 0.2) * 4
+            out[i, 4] = (np.sqrt(delta_eta * delta_eta + turn * turn) - 0.2) * 4
             out[i, 5] = delta_eta
             out[i, 6] = turn
             for k in range(7):
