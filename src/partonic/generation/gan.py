@@ -15,6 +15,7 @@ from torch import Tensor
 
 from partonic.core.errors import InputError
 from partonic.fit.adversarial import Game, Opponents, fit_adversarial
+from partonic.fit.checked import check_loss, mean_loss
 from partonic.fit.options import FitOptions
 from partonic.generation.batches import RowsOf, held_out
 from partonic.generation.coordinates import Columns, Coordinates, Fitted
@@ -239,7 +240,9 @@ def train_gan(
         device=device,
     )
     batches, watched = RowsOf(kept, chosen.size, seed), RowsOf(held, WATCHED, shuffle=False)
+    before = mean_loss(opponents, game.measure, watched, seed)
     done = fit_adversarial(opponents, game, batches, watched, fitting, directory, "training the GAN")
+    check_loss(before, done.best_loss, fitting)
     check_spread(network.cpu(), network.latent, kept, fitted.names)
     return GanGenerator(
         network=network, sizes=maker, coordinates=fitted, given=given, facts=facts_of(table, done, seed)

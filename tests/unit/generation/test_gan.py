@@ -212,6 +212,13 @@ def test_a_diverged_training_is_told():
         train_gan(sample(), MAPS, GanOptions(**SMALL), peaks=Peaks(exploding, (1.0,)))
 
 
+@pytest.mark.parametrize("rate", [30.0, 1e4])
+def test_a_training_that_diverges_without_a_nan_is_told(rate):
+    events = table(("x",), np.random.default_rng(6).normal(size=600))
+    with pytest.raises(TrainingError, match=r"its best loss is .* before the first step; lower the learning rate"):
+        train_gan(events, Columns(("x",), (Straight(),)), GanOptions(**SMALL, learning_rate=rate))
+
+
 def test_a_collapsed_generator_is_told():
     torch.manual_seed(3)
     network = NoiseGenerator(2, 0, 0, 4, (8,))
