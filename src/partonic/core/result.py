@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from partonic.core.config import read_yaml, to_tree, write_yaml
-from partonic.core.errors import FileError, InputError
+from partonic.core.config import from_tree, read_yaml, to_tree, write_yaml
+from partonic.core.errors import FileError, InputError, PartonicError
 from partonic.core.estimate import Estimate
 from partonic.core.files import append, read_json, write_json, write_text
 from partonic.core.leftovers import clear
@@ -163,7 +163,7 @@ class Result:
                 raise FileError(
                     f"{folder} holds a run; go on with: partonic resume {folder}, or choose another --output"
                 )
-            if before != {"recipe": recipe, **tree}:
+            if before.pop("recipe", None) != recipe or _completed(type(config), before) != tree:
                 raise FileError(f"{folder} holds a run with other options; choose another --output")
         elif folder.is_dir() and not _bare(folder):
             raise FileError(f"{folder} is not empty and not a run; choose another --output")
@@ -285,6 +285,14 @@ class Result:
         """Append a line of JSON to ``run.log``."""
         line = json.dumps({"time": now(), "event": event, **facts}, default=str)
         append(self.path / "run.log", line + "\n")
+
+
+def _completed(cls: type[Any], tree: dict[str, Any]) -> dict[str, Any] | None:
+    """Options with the defaults of those that came later; none where they are of another kind."""
+    try:
+        return to_tree(from_tree(cls, tree))
+    except PartonicError:
+        return None
 
 
 def _bare(folder: Path) -> bool:

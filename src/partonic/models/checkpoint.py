@@ -223,7 +223,7 @@ def load(path: Path | str) -> Trained:
     except PartonicError as error:
         raise FileError(f"{path} does not fit the model '{entry.name}': {error}") from error
     except (TypeError, ValueError, RuntimeError, AttributeError, MemoryError) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(":")
+        reason = " ".join(line.strip() for line in str(error).strip().split("\n")[:2]).rstrip(":. ")
         raise FileError(
             f"{path} does not fit the model '{entry.name}' of this installation ({reason}); "
             f"load it with the version of partonic that wrote it, or train again"

@@ -1,7 +1,7 @@
 """A PELICAN of few channels, jet by jet: the matrices of one jet go through a layer while they are in the cache.
 
-The matrices of a whole batch do not fit into one, and torch takes some sixty passes over them; here are four a block,
-between which the batch norm waits for the mean and variance of all jets.
+The matrices of a whole batch do not fit into one, and torch takes some sixty passes over them; here are four a block
+in training, between which the batch norm waits for the mean and variance of all jets, and one in evaluation.
 """
 
 from __future__ import annotations
@@ -27,15 +27,26 @@ AT_ONCE = 32  # jets whose matrices are made together where nothing is kept for 
 SLOPE = 0.01  # of the leaky ReLU
 # The 15 maps by what they are made of and where they end; the first two are the matrix and its transpose.
 ROWS, COLUMNS, LOOPS = (3, 7, 9), (4, 8, 10), (2, 5, 6)  # of the diagonal, the columns' means, the rows' means
-ALL_ROWS, ALL_LOOPS = (11, 13), (12, 14)  # of the means of the diagonal and of all
 Array = np.ndarray[Any, Any]
 Arrays = tuple[Array, ...]
 
 
-def in_one_pass(matrix: Tensor, channels: int, dropout: float) -> bool:
-    """Whether :func:`totals` pays and can be: few channels, single precision on a processor, nothing dropped."""
+def in_one_pass(matrix: Tensor, channels: int, dropout: float, norms: Sequence[nn.Module]) -> bool:
+    """Whether :func:`totals` pays and can be: few channels, single precision on a processor, nothing dropped.
+
+    The norms are to be batch norms in the same mode, of one process and with running means.
+    """
     usual = compiles(matrix) and matrix.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return usual and channels <= WIDEST and not dropout
+    return (
+        usual
+        and channels <= WIDEST
+        and not dropout
+        and len({norm.training for norm in norms}) == 1
+        and all(
+            isinstance(norm, nn.BatchNorm1d) and norm.momentum is not None and "forward" not in norm.__dict__
+            for norm in norms
+        )
+    )
 
 
 def totals(
@@ -298,6 +309,8 @@ def _enter(matrix: Array, offsets: NDArray[np.int64], weight: Array, room: Array
     inputs = matrix.shape[1]
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
+        if n == 0:
+            continue
         given, _, _, turned, sums = _rooms(room, max(inputs, channels), n)
         for k in range(n * n):
             for c in range(inputs):
@@ -311,22 +324,28 @@ def _enter(matrix: Array, offsets: NDArray[np.int64], weight: Array, room: Array
 def _moments(kept: Array, offsets: NDArray[np.int64], layer: Arrays, room: Arrays, out: Array) -> None:
     """Mean and variance (2, C) over all edges of what enters the norm."""
     channels, edge = out.shape[1], 0
+    near = np.zeros(channels, kept.dtype)  # a value of each channel: gaps to it lose no digits
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
+        if n == 0:
+            continue
         given = kept[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
         hidden = _rooms(room, channels, n)[0]
         _layer(given, layer, hidden)
         for c in range(channels):
+            near[c] = hidden[c, 0] if edge == 0 else near[c]
             one = two = kept.dtype.type(0)
             for k in range(n * n):
-                one += hidden[c, k]
-                two += hidden[c, k] * hidden[c, k]
+                gap = hidden[c, k] - near[c]
+                one += gap
+                two += gap * gap
             out[0, c] += one
             out[1, c] += two
         edge += n * n
     for c in range(channels):
-        out[0, c] /= max(edge, 1)
-        out[1, c] = max(out[1, c] / max(edge, 1) - out[0, c] * out[0, c], 0.0)
+        offset = out[0, c] / max(edge, 1)
+        out[0, c] = near[c] + offset
+        out[1, c] = max(out[1, c] / max(edge, 1) - offset * offset, 0.0)
 
 
 @compiled
@@ -347,6 +366,8 @@ def _block(
     zero, slope = kind(0), kind(SLOPE)
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
+        if n == 0:
+            continue
         start, end = edge * channels, (edge + n * n) * channels
         given, made = kept[start:end].reshape(channels, n * n), out[start:end].reshape(channels, n * n)
         hidden, _, _, turned, sums = _rooms(room, channels, n)
@@ -407,6 +428,8 @@ def _back_mix(
     zero, slope = kind(0), kind(SLOPE)
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
+        if n == 0:
+            continue
         start, end = edge * channels, (edge + n * n) * channels
         given, after = kept[0, start:end].reshape(channels, n * n), kept[1, start:end].reshape(channels, n * n)
         gradient = drawn[start:end].reshape(channels, n * n)
@@ -446,6 +469,8 @@ def _back_layer(
     zero, slope = kind(0), kind(SLOPE)
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
+        if n == 0:
+            continue
         start, end = edge * channels, (edge + n * n) * channels
         given, gradient = kept[start:end].reshape(channels, n * n), drawn[start:end].reshape(channels, n * n)
         hidden, wanted = _rooms(room, channels, n)[:2]
@@ -477,6 +502,8 @@ def _back_enter(
     inputs, channels, edge = matrix.shape[1], weight.shape[1], 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
+        if n == 0:
+            continue
         given, wanted, _, turned, sums = _rooms(room, max(inputs, channels), n)
         for k in range(n * n):
             for c in range(inputs):

@@ -131,7 +131,7 @@ class PELICAN(nn.Module):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.channels, self.dropout, self.batch_norm = channels, dropout, batch_norm
+        self.channels, self.dropout = channels, dropout
         self.register_buffer("references", torch.tensor(BEAMS if beams else ()).view(-1, 4), persistent=False)
         self.scalars = slice(0 if beams else 1, None)  # without references there is nothing to tell them from
         self.enter = MatrixMap(1 + beams + features - KINEMATIC, channels)
@@ -157,10 +157,11 @@ class PELICAN(nn.Module):
     def _totals(self, matrix: Tensor, graph: Edges, size: Tensor) -> Tensor:
         """Sums over each jet's matrix and its diagonal behind all blocks, (jets, 2 channels)."""
         blocks = cast("list[Block]", list(self.blocks))
-        if self.batch_norm and in_one_pass(matrix, self.channels, self.dropout if self.training else 0.0):
-            layers, norms = [block.layer for block in blocks], [cast("nn.BatchNorm1d", block.norm) for block in blocks]
+        layers, norms = [block.layer for block in blocks], [block.norm for block in blocks]
+        if in_one_pass(matrix, self.channels, self.dropout if self.training else 0.0, norms):
             mixtures = [block.mix.weight for block in blocks]
-            return totals(matrix, graph.offsets, self.enter.weight, layers, norms, mixtures)
+            given = matrix, graph.offsets, self.enter.weight, layers, cast("list[nn.BatchNorm1d]", norms), mixtures
+            return totals(*given)
         jet = segments(graph.offsets)
         matrix = self.enter(matrix, graph, jet, size)
         for block in blocks:

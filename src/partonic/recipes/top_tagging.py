@@ -25,12 +25,12 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.batches import scaled_weight
 from partonic.fit.jobs import Job, train_jobs
-from partonic.fit.tagger import Training, features_of, labels_of
+from partonic.fit.tagger import Training, features_of, finished, labels_of
 from partonic.fit.trials import drawn, epochs_for, kept_scores, scores_file
 from partonic.io.splits import FRACTIONS, split_files
 from partonic.metrics.importance import permutation_importance, removal_test
 from partonic.models.checkpoint import Trained
-from partonic.models.precision import check_precision
+from partonic.models.precision import check_compiler, check_precision
 from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost
 from partonic.report.jets import data_section, images_section, jet_momentum
 from partonic.report.page import Section, write_page
@@ -169,9 +169,12 @@ class TopTagging:
 
         Raises:
             FileError: a file is missing or of no known format.
-            MissingPackageError: the simulation needs a package that is not installed.
+            MissingPackageError: the simulation needs a package that is not installed, or the networks are to be
+                compiled and there is no C++ compiler.
         """
         need_jets(self.data)
+        if self.compile:
+            check_compiler()
 
     def cost(self, context: Context) -> str:
         """One line that says what the run will take on this machine."""
@@ -184,7 +187,8 @@ class TopTagging:
     def run(self, context: Context) -> Result:
         """Do the study; called again after an interruption it goes on where it stopped."""
         result = context.result
-        check_precision(self.precision, context.device)
+        if not all(finished(context.result.checkpoint(title)) for _, title, _, _ in self._trainings()):
+            check_precision(self.precision, context.device)
         with ranks.first_alone():
             parts = self._samples(context)
         labels = {name: labels_of(part) for name, part in parts.items()}
@@ -236,25 +240,32 @@ class TopTagging:
     def _trained(self, context: Context, parts: Mapping[str, Events]) -> dict[str, list[Training]]:
         """All trainings: of the models by their names, on jets of known likelihood, of the others by theirs."""
         sizes = {name: len(parts[name]) for name in ("train", "validation")}
-        known = {name: round(self.truth_jets * FRACTIONS[name]) for name in sizes}
-        few = {name: min(number, sizes[name]) for name, number in self._few().items() if name in sizes}
+        numbers = {
+            JETS: sizes,
+            KNOWN_JETS: {name: round(self.truth_jets * FRACTIONS[name]) for name in sizes},
+            FEW_JETS: {name: min(number, sizes[name]) for name, number in self._few().items() if name in sizes},
+        }
         jobs = [
-            self._job(context, name, f"{name}-{number}", JETS, sizes, number)
-            for name in self.models
-            for number in range(1, self.seeds + 1)
+            self._job(context, name, title, sample, numbers[sample], number)
+            for name, title, sample, number in self._trainings()
         ]
-        if self.truth_jets:
-            jobs += [self._job(context, name, f"{KNOWN_JETS}-{name}-1", KNOWN_JETS, known) for name in self.models]
-        jobs += [self._job(context, name, f"{name}-1", FEW_JETS, few) for name in self.others]
         done = train_jobs(jobs, partial(self._parts, context), context.workers, context.device)
         found: dict[str, list[Training]] = {}
         for job, training in zip(jobs, done, strict=True):
             found.setdefault(job.directory.name.rpartition("-")[0], []).append(training)
         return found
 
-    def _job(
-        self, context: Context, name: str, title: str, sample: str, sizes: Mapping[str, int], number: int = 1
-    ) -> Job:
+    def _trainings(self) -> list[tuple[str, str, str, int]]:
+        """Of each training the model, its title, the sample and the number, from 1."""
+        numbers = range(1, self.seeds + 1)
+        known = [(name, f"{KNOWN_JETS}-{name}-1", KNOWN_JETS, 1) for name in self.models] if self.truth_jets else []
+        return [
+            *((name, f"{name}-{number}", JETS, number) for name in self.models for number in numbers),
+            *known,
+            *((name, f"{name}-1", FEW_JETS, 1) for name in self.others),
+        ]
+
+    def _job(self, context: Context, name: str, title: str, sample: str, sizes: Mapping[str, int], number: int) -> Job:
         """A training within its time on samples of these sizes."""
         training = {"precision": self.precision, "compile": self.compile}
         options = {"seed": self.seed + number - 1, "epochs": self._passes(name, sizes), "training": training}

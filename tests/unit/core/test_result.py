@@ -48,6 +48,16 @@ def test_csv_has_the_interval(tmp_path):
         make(tmp_path, resume=True).add_table("empty", "c", [])
 
 
+def test_a_run_goes_on_with_the_defaults_of_options_that_came_later(tmp_path):
+    make(tmp_path).close("done")
+    (tmp_path / "run" / "config.yaml").write_text("recipe: study\n")  # of a version without the option
+    assert make(tmp_path, resume=True).config == {"jets": 10}
+    (tmp_path / "run" / "config.yaml").write_text("recipe: study\njets: 10\ngone: 1\n")
+    (tmp_path / "run" / "lock").unlink(missing_ok=True)
+    with pytest.raises(FileError, match="other options"):
+        make(tmp_path, resume=True)
+
+
 def test_a_run_directory_is_never_written_over(tmp_path):
     make(tmp_path).close("done")
     with pytest.raises(FileError, match="partonic resume"):

@@ -19,6 +19,8 @@ def network(channels, blocks, features):
     for block in made.blocks:
         torch.nn.init.normal_(block.norm.weight)
         torch.nn.init.normal_(block.norm.bias)
+        block.norm.running_mean.normal_()
+        block.norm.running_var.uniform_(0.5, 2)
     return made
 
 
@@ -36,9 +38,12 @@ def test_outputs_gradients_and_means_are_those_of_torch(channels, blocks, featur
     theirs = copy.deepcopy(ours)
     graph = edges(torch.tensor([0, *COUNTS]).cumsum(0), loops=True)
     matrix = torch.randn(len(graph), 2 + features - 7)
+    passed = []
+    monkeypatch.setattr(pelican, "totals", lambda *given: passed.append(1) or matrix_pass.totals(*given))
     found = [outputs_and_gradients(ours, matrix, graph)]
     monkeypatch.setattr(pelican, "in_one_pass", lambda *_: False)
     found.append(outputs_and_gradients(theirs, matrix, graph))
+    assert len(passed) == 1
     for made, values in zip((ours, theirs), found, strict=True):
         values.extend(made.state_dict().values())
     for mine, other in zip(*found, strict=True):
@@ -58,9 +63,26 @@ def test_without_gradients_jets_are_taken_some_at_a_time(monkeypatch):
         assert made.of_matrix(matrix[:0], edges(torch.zeros(1, dtype=torch.int64), loops=True)).shape == (0, 2)
 
 
-def test_wide_networks_and_those_that_drop_stay_with_torch():
-    matrix = torch.randn(4, 1)
-    assert pelican.in_one_pass(matrix, 5, 0.0)
-    assert not pelican.in_one_pass(matrix, 50, 0.0)
-    assert not pelican.in_one_pass(matrix, 5, 0.1)
-    assert not pelican.in_one_pass(matrix.double(), 5, 0.0)
+def test_means_far_from_zero_lose_no_digits(monkeypatch):
+    ours = network(5, 1, 7).train()
+    ours.blocks[0].layer.bias.data += 100
+    theirs = copy.deepcopy(ours).double()
+    graph = edges(torch.tensor([0, 60, 90]), loops=True)
+    matrix = torch.randn(len(graph), 2)
+    ours.of_matrix(matrix, graph)
+    theirs.of_matrix(matrix.double(), graph)
+    for mine, other in zip(ours.blocks[0].norm.buffers(), theirs.blocks[0].norm.buffers(), strict=True):
+        torch.testing.assert_close(mine.double(), other.double(), rtol=1e-6, atol=0)
+
+
+def test_wide_networks_those_that_drop_and_other_norms_stay_with_torch():
+    matrix, norms = torch.randn(4, 1), [torch.nn.BatchNorm1d(5), torch.nn.BatchNorm1d(5)]
+    assert matrix_pass.in_one_pass(matrix, 5, 0.0, norms)
+    assert not matrix_pass.in_one_pass(matrix, 50, 0.0, norms)
+    assert not matrix_pass.in_one_pass(matrix, 5, 0.1, norms)
+    assert not matrix_pass.in_one_pass(matrix.double(), 5, 0.0, norms)
+    assert not matrix_pass.in_one_pass(matrix, 5, 0.0, [torch.nn.RMSNorm(5)])
+    assert not matrix_pass.in_one_pass(matrix, 5, 0.0, [norms[0], torch.nn.BatchNorm1d(5, momentum=None)])
+    assert not matrix_pass.in_one_pass(matrix, 5, 0.0, [norms[0], copy.deepcopy(norms[1]).eval()])
+    norms[1].forward = lambda values: values  # as of several processes that train together
+    assert not matrix_pass.in_one_pass(matrix, 5, 0.0, norms)

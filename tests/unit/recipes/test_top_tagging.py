@@ -75,3 +75,10 @@ def test_a_precision_that_the_processor_lacks_is_refused_before_any_jet_is_made(
     monkeypatch.setattr(top_tagging, "samples", None)
     with pytest.raises(PartonicError, match="no instructions for bfloat16"):
         launch.start("top-tagging", TopTagging(precision="bfloat16"), tmp_path / "run", workers=1)
+
+
+def test_compiling_without_a_compiler_is_refused_before_any_long_step(monkeypatch):
+    pytest.importorskip("pythia8mc")
+    monkeypatch.setattr(precision.shutil, "which", lambda _: None)
+    with pytest.raises(PartonicError, match=r"needs a C\+\+ compiler"):
+        TopTagging(compile=True).check()
