@@ -79,7 +79,8 @@ class Trained:
 
         Args:
             events: jets with the collection ``constituents``, or what else the representation reads.
-            batch_size: jets at a time, 1 or more; has no influence on the scores.
+            batch_size: jets at a time, 1 or more; has no influence on the scores. The default keeps them in the caches
+                of a processor; a GPU wants more.
             device: where to compute.
             precision: ``float32``, ``bfloat16`` (faster for networks of large layers, scores to about a hundredth)
                 or ``bfloat16-emulated``, see :mod:`partonic.models.precision`.
