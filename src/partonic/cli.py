@@ -295,7 +295,7 @@ def predict(
         file: jets in any format that can be read, also https://... or root://...; FILE.root:TREE is one tree.
         tree: name of the friend tree.
         map: YAML file that says what goes where, for ROOT trees, Parquet and csv of any layout.
-        batch_size: jets at once.
+        batch_size: jets at once; more on a GPU.
         precision: float32, bfloat16 (where the processor has it) or bfloat16-emulated.
         compile: whether torch compiles the network first (needs a C++ compiler, takes up to minutes).
         overwrite: replace an existing output.
