@@ -84,10 +84,10 @@ class Pilot:
 
 
 def sample(integrand: Integrand, mixture: Mixture, n: int, random: torch.Generator) -> Asked:
-    """Ask an integrand at about n points of a mixture: of each component as many as its share says, at least 2."""
+    """Ask an integrand at up to n points of a mixture: of each component as many as its share says, at least 2."""
     parts = []
     for number, component in enumerate(mixture.components):
-        count = max(2, round(component.share * n))
+        count = max(2, int(component.share * n))
         u = torch.rand(count, mixture.dim, generator=random, dtype=torch.float64)
         parts.append((*mixture.draw(number, u), torch.full((count,), number)))
     y, q, made_by = (torch.cat(part) for part in zip(*parts, strict=True))

@@ -18,9 +18,9 @@ from partonic.integrate.channels import Cube, CubeMap, check_channels
 from partonic.integrate.cost import Price, expected, paid
 from partonic.integrate.integral import Integral
 from partonic.integrate.integrand import Function, Integrand
-from partonic.integrate.measure import MeasuredIntegral, measure
+from partonic.integrate.measure import LEAST, MeasuredIntegral, measure
 from partonic.integrate.mixture import Mixture, untrained
-from partonic.integrate.pilot import Pilot, adapted, effective, run_pilot, sample
+from partonic.integrate.pilot import LEAST_ROUND, Pilot, adapted, effective, run_pilot, sample
 from partonic.integrate.stored import NAME, Work, load, save
 from partonic.integrate.train import FlowInputs, FlowOptions, begin, learn, seen_by, weights_of, with_flows
 from partonic.integrate.verdict import judge
@@ -40,7 +40,7 @@ class IntegrateOptions:
     """How to integrate.
 
     Args:
-        calls: of the integrand, to adapt the density.
+        calls: of the integrand, to adapt the density; below 7,000 the least sizes of rounds may ask up to 4,000 more.
         final: calls with the final density, from which the integral comes; 0 for as many as ``calls``.
         method: ``grid`` (VEGAS grids, one for each separate mode), ``flow`` (flows on top of these), or ``auto``: flows
             where the price of a call makes them pay.
@@ -202,7 +202,7 @@ class _Attempt:
     def decide(self, pilot: Pilot) -> Price:
         """Whether flows pay, by what a trial with the grids says of their spread."""
         options, work = self.options, self.work
-        trial = measure(self.integrand, pilot.mixture, max(2_048, int(TRIAL * options.calls)), self.seed(1))
+        trial = measure(self.integrand, pilot.mixture, max(LEAST, int(TRIAL * options.calls)), self.seed(1))
         left = max(0, options.calls - self.integrand.calls)
         price = expected(pilot.mixture, options.flow, left, trial.spread, options.precision, self.seed(2))
         if options.method == "auto":
@@ -212,13 +212,17 @@ class _Attempt:
             work.decided = options.method
         return price
 
+    def due(self, number: int, kept: int = 0) -> int:
+        """Calls of a round: what is left but for some that are kept, in equal parts for it and those to come."""
+        left = self.options.calls - kept - self.integrand.calls
+        return max(LEAST_ROUND, left // (ROUNDS - number))
+
     def refine(self, pilot: Mixture) -> None:
         """Spend the calls that are left on the grids."""
         work = self.work
         mixture = work.best or pilot
-        n = max(500, (self.options.calls - self.integrand.calls) // ROUNDS)
         for number in range(len(work.rounds), ROUNDS):
-            work.rounds.append(sample(self.integrand, mixture, n, self.random(3, number)))
+            work.rounds.append(sample(self.integrand, mixture, self.due(number), self.random(3, number)))
             mixture = work.best = adapted(mixture, work.rounds[-1])
             self.save()
         if effective(work.rounds[-1]) < effective(work.rounds[0]):
@@ -232,9 +236,9 @@ class _Attempt:
             model.load_state_dict(work.flows)
         asked = [*found.rounds, *work.rounds]
         points = [seen_by(pilot, trained, one.y, how.defence) for one in asked]
-        left = self.options.calls - self.integrand.calls + sum(len(one) for one in work.rounds)
+        last = max(LEAST_ROUND, int(TRIAL * self.options.calls))
         for number in range(len(work.rounds), ROUNDS):
-            n = max(1_000, left // ROUNDS)
+            n = self.due(number, last)
             current = pilot if number == 0 else with_flows(pilot, model, trained)
             new = sample(self.integrand, current, n, self.random(3, number))
             asked.append(new)
@@ -254,7 +258,7 @@ class _Attempt:
             work.flows = {name: value.clone() for name, value in model.state_dict().items()}
             self.save()
         learned = with_flows(pilot, model, trained)
-        trial = sample(self.integrand, learned, max(1_000, int(TRIAL * self.options.calls)), self.random(6))
+        trial = sample(self.integrand, learned, last, self.random(6))
         if effective(trial) > found.effective:
             work.best = learned
         else:  # too few calls for a flow: what it has learned is worse than nothing

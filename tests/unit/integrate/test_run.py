@@ -63,6 +63,20 @@ def test_a_mode_that_was_lost_is_said(monkeypatch):
         found.require()
 
 
+@pytest.mark.parametrize(("method", "calls"), [("grid", 7_000), ("flow", 7_000), ("flow", 20_000)])
+def test_a_density_is_adapted_with_the_calls_that_are_given(method, calls):
+    asked = 0
+
+    def counted(y):
+        nonlocal asked
+        asked += len(y)
+        return ridge(y)
+
+    found = integrate(counted, 3, IntegrateOptions(calls, final=2_000, method=method, flow=SMALL, restarts=0))
+    assert asked == found.calls
+    assert 0.99 * calls < asked - found.measurement.calls <= calls
+
+
 def needle(x):
     """A peak so narrow that grids of a few calls cannot follow it, and no channel leads to it."""
     return torch.exp(-(((x - 0.43) / 2e-3) ** 2).sum(1)) + 1e-7
