@@ -385,7 +385,7 @@ def pelican(quick: bool) -> dict[str, Any]:
         return without_peer("pelican-lite")
     channels, blocks, maps = 32, 5, 15
     peer = Peer(1, 0, 0, 0, CLASSES, blocks, channels, dropout_prob=None)
-    ours = PELICAN(blocks, channels, 0.0, beams=False, outputs=CLASSES)
+    ours = PELICAN(blocks, channels, 0.0, beams=False, outputs=CLASSES, batch_norm=False)
     pairs = [(peer.in_aggregator_rank2, ours.enter)]
     for theirs, mine in zip(peer.blocks, ours.blocks, strict=True):
         mine.layer.load_state_dict(theirs.mlp[0].state_dict())

@@ -107,15 +107,15 @@ class PELICAN(nn.Module):
             detector's axis.
         features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
         outputs: 1 for one logit a jet, else so many.
-        batch_norm: in the blocks over all edges, and behind them over the jets, whose means over edges are small; or
-            else the root mean square over the channels of each edge.
+        batch_norm: in the blocks over all edges, as published, and behind them over the jets, whose means over edges are
+            small; or else the root mean square over the channels of each edge, as in pelican-lite.
 
     Attributes:
         references: the vectors beside the particles, (2, 4) or (0, 4).
 
     Example:
         >>> sum(weight.numel() for weight in PELICAN().parameters())
-        202100
+        202550
     """
 
     references: Tensor
@@ -128,7 +128,7 @@ class PELICAN(nn.Module):
         beams: bool = True,
         features: int = KINEMATIC,
         outputs: int = 1,
-        batch_norm: bool = False,
+        batch_norm: bool = True,
     ) -> None:
         super().__init__()
         self.channels, self.dropout = channels, dropout

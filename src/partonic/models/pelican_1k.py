@@ -25,4 +25,4 @@ class PELICAN1k(PELICAN):
     """
 
     def __init__(self, beams: bool = True, features: int = KINEMATIC, outputs: int = 1) -> None:
-        super().__init__(2, 5, dropout=0.0, beams=beams, features=features, outputs=outputs, batch_norm=True)
+        super().__init__(2, 5, dropout=0.0, beams=beams, features=features, outputs=outputs)
