@@ -107,8 +107,8 @@ class PELICAN(nn.Module):
             detector's axis.
         features: of a particle; what stands behind the seven kinematic ones (charge, kind) is seen too.
         outputs: 1 for one logit a jet, else so many.
-        batch_norm: in the blocks over all edges, as published, and behind them over the jets, whose means over edges are
-            small; or else the root mean square over the channels of each edge, as in pelican-lite.
+        batch_norm: in the blocks over all edges, as published, and behind them over the jets, whose means over edges
+            are small; or else the root mean square over the channels of each edge, as in pelican-lite.
 
     Attributes:
         references: the vectors beside the particles, (2, 4) or (0, 4).
