@@ -20,8 +20,15 @@ Function = Callable[[Tensor], Any]
 CHUNK, LEAST_CHUNK = 16_384, 256
 
 
-def _itself(function: Function) -> Function:
-    return function
+def _timed(function: Function) -> Callable[[Tensor], tuple[Any, float]]:
+    """The function with the processor seconds of each call."""
+
+    def work(y: Tensor) -> tuple[Any, float]:
+        began = time.thread_time()
+        value = function(y)
+        return value, time.thread_time() - began
+
+    return work
 
 
 class Integrand:
@@ -66,7 +73,7 @@ class Integrand:
 
     @property
     def seconds_per_call(self) -> float:
-        """Processor seconds (of workers: seconds times their number) that a call took so far."""
+        """Processor seconds that a call took so far, without the way to workers and back."""
         return self.seconds / max(self.calls, 1)
 
     def __call__(self, y: Tensor) -> Tensor:
@@ -80,16 +87,19 @@ class Integrand:
         spread = workers > 1 or self.given is not None
         share = max(LEAST_CHUNK, math.ceil(len(y) / workers)) if spread else self.chunk
         chunks = list(torch.split(y, min(share, self.chunk)))
-        clock = time.monotonic if spread else time.process_time
-        began = clock()
-        parts = self._spread(chunks) if spread else [self.function(part) for part in chunks]
-        self.seconds += (clock() - began) * min(workers, len(chunks))
+        if spread:
+            parts, seconds = zip(*self._spread(chunks), strict=True)
+            self.seconds += sum(seconds)
+        else:
+            began = time.process_time()
+            parts = tuple(self.function(part) for part in chunks)
+            self.seconds += time.process_time() - began
         values = torch.cat([_checked(value, part) for value, part in zip(parts, chunks, strict=True)])
         self.calls += len(y)
         return values
 
-    def _spread(self, chunks: list[Tensor]) -> list[Any]:
-        make = functools.partial(_itself, self.function)
+    def _spread(self, chunks: list[Tensor]) -> list[tuple[Any, float]]:
+        make = functools.partial(_timed, self.function)
         if self.given is not None:
             return list(ordered(make, chunks, self.workers, self.given))
         for _ in range(LOSSES - 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,15 +48,20 @@ class UnweightedPoints:
         return len(self.points)
 
 
-def draw(integral: Integral, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def draw(
+    integral: Integral, n: int, rng: np.random.Generator, *, workers: int = 1, executor: Executor | None = None
+) -> tuple[Tensor, Tensor]:
     """Points of the final density, (n, m), in random order, and f/q, (n,), whose mean is the integral.
 
     Args:
         integral: from which to draw.
         n: number of points.
         rng: source of randomness.
+        workers: processes that ask the integrand; the points are the same for any number.
+        executor: where to ask it instead, as a cluster.
     """
-    return _draw(Integrand(integral.function), integral, n, rng)
+    with Integrand(integral.function, workers, executor) as integrand:
+        return _draw(integrand, integral, n, rng)
 
 
 def _draw(integrand: Integrand, integral: Integral, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -71,7 +77,15 @@ def _draw(integrand: Integrand, integral: Integral, n: int, rng: np.random.Gener
     return y[order], (integrand(y) / q)[order]
 
 
-def unweight(integral: Integral, n: int, *, overweight: float = 1e-3, seed: int = 0) -> UnweightedPoints:
+def unweight(
+    integral: Integral,
+    n: int,
+    *,
+    overweight: float = 1e-3,
+    seed: int = 0,
+    workers: int = 1,
+    executor: Executor | None = None,
+) -> UnweightedPoints:
     """Draw points of equal weight (of either sign, where the integrand has both).
 
     Args:
@@ -79,6 +93,8 @@ def unweight(integral: Integral, n: int, *, overweight: float = 1e-3, seed: int 
         n: number of points.
         overweight: share of the integral that the cap may cost.
         seed: of the draws.
+        workers: processes that ask the integrand; the points are the same for any number.
+        executor: where to ask it instead, as a cluster.
 
     Raises:
         IntegrationError: the integral failed.
@@ -87,18 +103,19 @@ def unweight(integral: Integral, n: int, *, overweight: float = 1e-3, seed: int 
     integral.require()
     if n < 1:
         raise InputError(f"the number of events must be 1 or more, not {n}")
-    rng, integrand = generator(integral.seed, seed), Integrand(integral.function)
-    trial = torch.cat([_draw(integrand, integral, BLOCK, rng)[1] for _ in range(TRIAL)])
-    cap = find_cap(trial.abs(), overweight)
+    rng = generator(integral.seed, seed)
     points, signs, above, total, found, tried = [], [], [], 0.0, 0, 0
-    while found < n:
-        y, w = _draw(integrand, integral, BLOCK, rng)
-        rows = torch.nonzero(keep(w.abs(), cap, torch.from_numpy(rng.random(BLOCK)))).squeeze(1)
-        points.append(y[rows])
-        signs.append(torch.sign(w[rows]))
-        above.append(float((w.abs() - cap.weight).clamp_min(0).sum()))
-        total += float(w.abs().sum())
-        found, tried = found + len(rows), tried + BLOCK
+    with Integrand(integral.function, workers, executor) as integrand:
+        trial = torch.cat([_draw(integrand, integral, BLOCK, rng)[1] for _ in range(TRIAL)])
+        cap = find_cap(trial.abs(), overweight)
+        while found < n:
+            y, w = _draw(integrand, integral, BLOCK, rng)
+            rows = torch.nonzero(keep(w.abs(), cap, torch.from_numpy(rng.random(BLOCK)))).squeeze(1)
+            points.append(y[rows])
+            signs.append(torch.sign(w[rows]))
+            above.append(float((w.abs() - cap.weight).clamp_min(0).sum()))
+            total += float(w.abs().sum())
+            found, tried = found + len(rows), tried + BLOCK
     error = float(np.std(above)) * np.sqrt(len(above)) / total if len(above) > 1 else above[0] / total
     share = found / tried
     return UnweightedPoints(

@@ -118,11 +118,18 @@ class NeuralIntegration:
         for name in self.integrals:
             problem = known(name)
             folder = result.checkpoint(name)
-            found = integrate(problem.function, problem.channels, options, executor=context.executor, directory=folder)
+            found = integrate(
+                problem.function,
+                problem.channels,
+                options,
+                workers=context.workers,
+                executor=context.executor,
+                directory=folder,
+            )
             rows.append(_row(problem, found))
             result.summary[f"{name}: integral over exact"] = _ratio(found.estimate, problem.exact)
             result.summary[f"{name}: effective share of points"] = _plain(found.effective, "of the final points")
-            sections.append(self._section(result, problem, found))
+            sections.append(self._section(context, problem, found))
             if found.status != "ok":
                 failed.append(f"{name}: {found.reasons[0]}")
         result.add_table("integrals", "Integrals, what is known of them, and what flows would cost or save.", rows)
@@ -134,15 +141,16 @@ class NeuralIntegration:
             raise IntegrationError(f"these integrals cannot be believed: {'; '.join(failed)}")
         return result
 
-    def _section(self, result: Result, problem: KnownIntegral, found: Integral) -> Section:
+    def _section(self, context: Context, problem: KnownIntegral, found: Integral) -> Section:
         from partonic.integrate.unweighted import unweight, write_lhe
 
+        result = context.result
         said = [problem.about, f"Status: {found.status}.", *found.reasons]
         price = str(found.price)
         said.append(f"{price[0].upper()}{price[1:]}.")
         if found.status != "ok":
             return Section(problem.name, " ".join(said), (), ())
-        made = unweight(found, self.events, seed=self.seed)
+        made = unweight(found, self.events, seed=self.seed, workers=context.workers, executor=context.executor)
         said.append(
             f"Of the points {100 * made.efficiency.value:.1f} % became events; {100 * made.overweight.value:.2g} % of "
             "the integral is overweight."

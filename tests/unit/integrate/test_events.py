@@ -1,5 +1,8 @@
 """Processes against closed forms, and events of equal weight: their distribution, signs, files."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -112,9 +115,25 @@ def test_weighted_points_have_the_integral_as_mean(dipped):
     assert float(weights.mean()) == pytest.approx(signed_integral(), abs=5 * float(weights.std()) / 20_000**0.5)
 
 
-def test_a_failed_integral_gives_no_events(dipped):
-    from dataclasses import replace
+def test_processes_draw_the_points_of_one(dipped):
+    alone, spread = (unweight(dipped, 500, seed=2, workers=workers) for workers in (1, 2))
+    assert torch.equal(spread.points, alone.points)
+    assert torch.equal(spread.signs, alone.signs)
+    assert (spread.overweight, spread.tried) == (alone.overweight, alone.tried)
+    sizes = []
 
+    def counted(y):
+        sizes.append(len(y))
+        return signed(y)
+
+    with ThreadPoolExecutor(2) as pool:
+        shared = draw(replace(dipped, function=counted), 1_000, np.random.default_rng(0), workers=2, executor=pool)
+    assert sizes == [500, 500]
+    for one, other in zip(shared, draw(dipped, 1_000, np.random.default_rng(0)), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_failed_integral_gives_no_events(dipped):
     with pytest.raises(IntegrationError, match="lost"):
         unweight(replace(dipped, reasons=("a part was lost",)), 10)
     with pytest.raises(InputError, match="1 or more"):

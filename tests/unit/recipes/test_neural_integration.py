@@ -1,5 +1,6 @@
 """The recipe neural-integration: truth beside what is found, an integral that cannot be believed, wrong options."""
 
+import gzip
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from partonic.core.recipe import Context
 from partonic.core.result import Result
 from partonic.integrate import known, run
 from partonic.integrate.integral import IntegrationError
+from partonic.integrate.integrand import Integrand
 from partonic.integrate.known import KNOWN, shares
 from partonic.io.lhe import read
 from partonic.recipes.neural_integration import NeuralIntegration
@@ -26,6 +28,18 @@ def test_events_and_integral_beside_the_truth(tmp_path):
     page = (result.path / "report.html").read_text()
     assert "Status: ok" in page
     assert "flows" in page
+
+
+def test_the_processes_of_the_run_ask_the_integrand(tmp_path, monkeypatch):
+    alone = SMALL.run(Context(Result.create(tmp_path / "alone", "neural-integration", SMALL)))
+    asked = []
+    spread = Integrand._spread
+    monkeypatch.setattr(Integrand, "_spread", lambda self, chunks: asked.append(self.workers) or spread(self, chunks))
+    both = SMALL.run(Context(Result.create(tmp_path / "both", "neural-integration", SMALL), workers=2))
+    assert set(asked) == {2}
+    assert both.summary == alone.summary
+    ours, theirs = (one.path / "muon-pairs.lhe.gz" for one in (alone, both))
+    assert gzip.decompress(ours.read_bytes()) == gzip.decompress(theirs.read_bytes())
 
 
 def test_an_integral_that_cannot_be_believed_ends_the_run(tmp_path, monkeypatch):
