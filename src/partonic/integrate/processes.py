@@ -12,12 +12,14 @@ A fermion pair from a photon or a Z: with :math:`\chi = s/[4 s_w^2 c_w^2 (s - m_
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from partonic.core.errors import InputError
@@ -28,14 +30,25 @@ from partonic.integrate.maps import Chain, Separate, Split
 from partonic.phasespace.maps import BreitWigner, Flat, Power
 from partonic.simulators import pdf
 from partonic.simulators.pdf import Densities
-from partonic.simulators.wbf.matrix_element import PB_PER_GEV2, ROWS, MatrixElement, invariants
+from partonic.simulators.wbf.matrix_element import (
+    PARTONS,
+    PB_PER_GEV2,
+    ROWS,
+    Invariants,
+    MatrixElement,
+    invariants,
+)
 from partonic.simulators.wbf.observables import Cuts
-from partonic.simulators.wbf.phase_space import DIMENSIONS, points
+from partonic.simulators.wbf.phase_space import DIMENSIONS, Points, points
 from partonic.simulators.wbf.theory import Constants, as_theta, basis
 
 MUON, LEPTON = 13, (-1.0, -0.5)  # number of the particle; charge and weak isospin
+HIGGS = 25
 UP, DOWN = (2 / 3, 0.5), (-1 / 3, -0.5)
 QUARKS = {1: DOWN, 2: UP, 3: DOWN, 4: UP, 5: DOWN}
+LINE = 501  # number of the first colour line
+BLOCK = 4096  # events whose terms are held at a time
+Codes = NDArray[np.int64]
 
 
 class EventIntegrand(Protocol):
@@ -55,8 +68,13 @@ class EventIntegrand(Protocol):
         """The differential cross section in pb at points, (n,)."""
         ...
 
-    def events(self, y: Tensor) -> Events:
-        """Points as events with the collection ``particles`` (pid px py pz e, GeV)."""
+    def events(self, y: Tensor, free: Tensor) -> Events:
+        """Points as events with the collection ``particles`` of :func:`particles`.
+
+        Args:
+            y: points, (n, m).
+            free: numbers of the unit cube, (n, 2), which choose what the cross section sums over: azimuth, partons.
+        """
         ...
 
 
@@ -127,12 +145,12 @@ class MuonPair:
         total = float(sum(part.sum() for part in pair(s, LEPTON, LEPTON, self.constants)))
         return math.pi * self.constants.alpha**2 / (3 * self.energy**2) * total * PB_PER_GEV2
 
-    def events(self, y: Tensor) -> Events:
+    def events(self, y: Tensor, free: Tensor) -> Events:  # noqa: ARG002  (points are whole momenta)
         """Electron, positron, mu-, mu+."""
         half = 0.5 * self.energy
         beams = y.new_tensor([[half, 0, 0, half], [half, 0, 0, -half]]).expand(len(y), 2, 4)
         momenta = torch.cat([beams, y.reshape(-1, 2, 4)], 1)
-        return particles(momenta, np.tile([11, -11, MUON, -MUON], (len(y), 1)), incoming=2)
+        return particles(momenta, np.tile([11, -11, MUON, -MUON], (len(y), 1)))
 
 
 @dataclass(frozen=True)
@@ -175,8 +193,7 @@ class DrellYan:
     @cached_property
     def partons(self) -> Densities:
         """Densities of the five quarks and then of their antiquarks."""
-        rows = [[sign * flavour] for sign in (1, -1) for flavour in QUARKS]
-        return pdf.load(self.densities).at(self.constants.z_mass, rows)
+        return pdf.load(self.densities).at(self.constants.z_mass, [[pid] for pid in PARTONS])
 
     def _fractions(self, s: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         tau = s / self.energy**2
@@ -191,32 +208,41 @@ class DrellYan:
 
     def __call__(self, y: Tensor) -> Tensor:
         """The cross section in pb with respect to (s, v, c), (n,), at points (n, 3)."""
+        return self.terms(y).sum(0)
+
+    def terms(self, y: Tensor) -> Tensor:
+        """What each of :data:`PARTONS` along +z adds, with its antiparticle along -z, in pb, (10, n)."""
         s, v, cos = y.unbind(1)
         x1, x2, highest = self._fractions(s, v)
         first, second = self.partons(x1), self.partons(x2)
-        total = torch.zeros_like(s)
-        for number, kind in enumerate(QUARKS.values()):
-            equal, opposite = pair(s, kind, LEPTON, self.constants)
-            for quark, anti, c in ((first[number], second[number + 5], cos), (second[number], first[number + 5], -cos)):
-                total = total + quark * anti * (equal * (1 + c) ** 2 + opposite * (1 - c) ** 2)
+        amplitudes = [pair(s, kind, LEPTON, self.constants) for kind in QUARKS.values()]
+        angular = [
+            equal * (1 + c) ** 2 + opposite * (1 - c) ** 2 for c in (cos, -cos) for equal, opposite in amplitudes
+        ]
+        total = first * second.roll(5, 0) * torch.stack(angular)
         # xf xf / tau of the densities, a third of the colours, 2 pi of the azimuth, and ds dv for dx1 dx2.
         measure = 2 * math.pi / 3 * 2 * highest / s
-        return self.constants.alpha**2 / (16 * s) * total * measure * PB_PER_GEV2
+        return total * (self.constants.alpha**2 / (16 * s) * measure * PB_PER_GEV2)
 
-    def events(self, y: Tensor) -> Events:
-        """Two partons (the quark along +z, which the sum over both orders does not tell) and mu-, mu+ at azimuth 0."""
+    def events(self, y: Tensor, free: Tensor) -> Events:
+        """Quark and antiquark, drawn by :meth:`terms`, and mu-, mu+ at an even azimuth."""
         s, v, cos = y.unbind(1)
         x1, x2, _ = self._fractions(s, v)
         half, zero = 0.5 * self.energy, torch.zeros_like(s)
         beams = [torch.stack([x * half, zero, zero, sign * x * half], -1) for x, sign in ((x1, 1), (x2, -1))]
         e = 0.5 * torch.sqrt(s)
-        sin = torch.sqrt((1 - cos) * (1 + cos))
+        across = e * torch.sqrt((1 - cos) * (1 + cos))
+        azimuth = 2 * math.pi * free[:, 0]
+        px, py = across * torch.cos(azimuth), across * torch.sin(azimuth)
         gamma, drift = (x1 + x2) * half / torch.sqrt(s), (x1 - x2) * half / torch.sqrt(s)
         out = [
-            torch.stack([e * (gamma + sign * drift * cos), sign * e * sin, zero, e * (drift + sign * gamma * cos)], -1)
+            torch.stack([e * (gamma + sign * drift * cos), sign * px, sign * py, e * (drift + sign * gamma * cos)], -1)
             for sign in (1, -1)
         ]
-        return particles(torch.stack([*beams, *out], 1), np.tile([2, -2, MUON, -MUON], (len(s), 1)), incoming=2)
+        parton = np.array(PARTONS)[choose(self.terms(y), free[:, 1])]
+        muon = np.full(len(s), MUON)
+        pid = np.stack([parton, -parton, muon, -muon], 1)
+        return particles(torch.stack([*beams, *out], 1), pid, lines=(1, 1, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -250,12 +276,34 @@ class BosonFusion:
 
     def components(self, y: Tensor) -> Tensor:
         """Morphing components of the cross section in pb, (n, 6); 0 where a cut removes a point."""
+        made, known, inside = self._inside(y)
+        result = y.new_zeros(len(y), 6)
+        result[inside] = (self.element.components(known).sum(0) * made.measure).T
+        return result
+
+    def _inside(self, y: Tensor) -> tuple[Points, Invariants, Tensor]:
+        """What passes the cuts: its momenta at azimuth 0, their invariants, the numbers of the points."""
         made = points(y, torch.zeros_like(y[:, 0]), self.constants, self.cuts.pt)
         known = invariants(made.p3, made.p4, made.higgs, self.constants.energy)
         rows = (known.x1 < 1) & (known.x2 < 1) & self.cuts.passed(made.p3, made.p4)
         inside = torch.nonzero(rows).squeeze(1)
-        result = y.new_zeros(len(y), 6)
-        result[inside] = (self.element.components(known[inside]).sum(0) * made.measure[inside]).T
+        return made[inside], known[inside], inside
+
+    @cached_property
+    def partons(self) -> Densities:
+        """Densities of each of :data:`PARTONS`."""
+        return pdf.load(self.densities).at(self.constants.scale, [[pid] for pid in PARTONS])
+
+    def terms(self, y: Tensor) -> Tensor:
+        """What each pair of partons adds to the cross section in pb, as :meth:`MatrixElement.terms`, (10, 10, 2, n).
+
+        A density below 0 counts as 0 for each parton here, for sums of two in the cross section: 1e-10 of it.
+        """
+        made, known, inside = self._inside(y)
+        result = y.new_zeros(len(PARTONS), len(PARTONS), 2, len(y))
+        weights = torch.from_numpy(basis(self.theta))
+        found = self.element.terms(known, self.partons(known.x1), self.partons(known.x2), weights)
+        result[..., inside] = found * made.measure
         return result
 
     @property
@@ -267,28 +315,71 @@ class BosonFusion:
         """The cross section in pb at numbers of the unit cube, (n,)."""
         return self.components(y) @ torch.from_numpy(basis(self.theta))
 
-    def events(self, y: Tensor) -> Events:
-        """Two partons, two quarks and the Higgs boson; flavours are those of the commonest channel, u d to d u H."""
-        made = points(y, torch.zeros_like(y[:, 0]), self.constants, self.cuts.pt)
+    def events(self, y: Tensor, free: Tensor) -> Events:
+        """Two partons, drawn by :meth:`terms`, two quarks and the Higgs boson, the first quark at an even azimuth.
+
+        Charged currents stay within a generation, as in the sum.
+        """
+        made = points(y, 2 * math.pi * free[:, 0], self.constants, self.cuts.pt)
         total = made.p3 + made.p4 + made.higgs
         plus, minus, zero = 0.5 * (total[0] + total[3]), 0.5 * (total[0] - total[3]), torch.zeros_like(total[0])
         momenta = [torch.stack([plus, zero, zero, plus], -1), torch.stack([minus, zero, zero, -minus], -1)]
         momenta += [made.p3.T, made.p4.T, made.higgs.T]
-        return particles(torch.stack(momenta, 1), np.tile([2, 1, 1, 2, 25], (len(y), 1)), incoming=2)
+        blocks = zip(torch.split(y, BLOCK), torch.split(free[:, 1], BLOCK), strict=True)
+        term = np.concatenate([choose(self.terms(part).flatten(0, 2), u) for part, u in blocks])
+        one, two, neutral = np.unravel_index(term, (len(PARTONS), len(PARTONS), 2))
+        incoming = [np.array(PARTONS)[place] for place in (one, two)]
+        outgoing = [np.where(neutral == 1, pid, partner(pid)) for pid in incoming]
+        pid = np.stack([*incoming, *outgoing, np.full(len(y), HIGGS)], 1)
+        masses = (0.0, 0.0, 0.0, 0.0, self.constants.higgs_mass)
+        return particles(torch.stack(momenta, 1), pid, masses, lines=(1, 2, 1, 2, 0))
 
 
-def particles(momenta: Tensor, pid: np.ndarray[tuple[int, ...], np.dtype[np.int64]], incoming: int) -> Events:
-    """Events from momenta (n, particles, 4) as (E, px, py, pz) in GeV, the first of them incoming."""
+def choose(terms: Tensor, u: Tensor) -> Codes:
+    """Number of one of the terms of each event, (n,), with a probability in proportion to it.
+
+    Args:
+        terms: not below 0 but for rounding, (terms, n).
+        u: even numbers in (0, 1), (n,).
+    """
+    sums = terms.clamp_min(0.0).cumsum(0)
+    number: Codes = (sums <= u * sums[-1]).sum(0).clamp_max(len(terms) - 1).numpy()
+    return number
+
+
+def partner(pid: Codes) -> Codes:
+    """The other quark or antiquark of the same generation."""
+    other: Codes = pid + np.sign(pid) * np.where(pid % 2 == 1, 1, -1)
+    return other
+
+
+def particles(
+    momenta: Tensor, pid: Codes, masses: Sequence[float] | None = None, lines: Sequence[int] | None = None
+) -> Events:
+    """Events of which the first two particles come in and are the mothers of all others.
+
+    The collection ``particles`` has pid, status, mothers, colours (a line's number where a quark goes in or out, as in
+    Les Houches files), and momenta and masses in GeV.
+
+    Args:
+        momenta: (n, particles, 4) as (E, px, py, pz) in GeV.
+        pid: number of each particle, (n, particles).
+        masses: of the particles in GeV, 0 by default.
+        lines: colour line of each particle, from 1, 0 for none; by default there are none.
+    """
     n, count = momenta.shape[:2]
     flat = momenta.reshape(-1, 4).numpy()
-    status = np.tile([-1] * incoming + [1] * (count - incoming), n)
-    first = np.tile([-1] * incoming + [0] * (count - incoming), n)
-    last = np.tile([-1] * incoming + [incoming - 1] * (count - incoming), n)
+    outgoing = count - 2
+    line = np.tile(lines or [0] * count, (n, 1))
+    color = np.where(line > 0, line + LINE - 1, 0)
     fields = {
         "pid": pid.reshape(-1),
-        "status": status,
-        "mother1": first,
-        "mother2": last,
+        "status": np.tile([-1, -1] + [1] * outgoing, n),
+        "mother1": np.tile([-1, -1] + [0] * outgoing, n),
+        "mother2": np.tile([-1, -1] + [1] * outgoing, n),
+        "color1": np.where(pid > 0, color, 0).reshape(-1),
+        "color2": np.where(pid < 0, color, 0).reshape(-1),
+        "mass": np.tile(masses or [0.0] * count, n),
         **{name: flat[:, i].copy() for name, i in (("px", 1), ("py", 2), ("pz", 3), ("e", 0))},
     }
     return Events(collections={"particles": Ragged.from_counts(np.full(n, count), fields)})

@@ -35,6 +35,7 @@ class UnweightedPoints:
         efficiency: share of the points asked for that were kept.
         tried: calls of the integrand.
         integral: of the integrand.
+        seed: of the integral and of the draws.
     """
 
     points: Tensor
@@ -43,6 +44,7 @@ class UnweightedPoints:
     efficiency: Estimate
     tried: int
     integral: Estimate
+    seed: tuple[int, int]
 
     def __len__(self) -> int:
         return len(self.points)
@@ -125,11 +127,15 @@ def unweight(
         Estimate.symmetric(share, float(np.sqrt(share * (1 - share) / tried)), "binomial"),
         tried,
         integral.estimate,
+        (integral.seed, seed),
     )
 
 
 def events(process: EventIntegrand, drawn: UnweightedPoints) -> Events:
     """Events of a process, whose mean weight is the cross section in pb.
+
+    What the cross section sums over (azimuth, partons) is drawn for each event by its share of the sum at its point,
+    from the seed of the points.
 
     Args:
         process: whose points they are.
@@ -139,7 +145,8 @@ def events(process: EventIntegrand, drawn: UnweightedPoints) -> Events:
     (one, first), (two, second) = process.beams
     section = {"cross_section_pb": drawn.integral.value, "error_pb": drawn.integral.error, "maximum_weight": scale}
     init = {"beams": [one, two], "energies_gev": [first, second], "processes": [{**section, "id": 1}]}
-    made = process.events(drawn.points)
+    free = torch.from_numpy(generator(*drawn.seed, 1).random((len(drawn), 2)))
+    made = process.events(drawn.points, free)
     facts = {
         "process": type(process).__name__,
         "cross_section": drawn.integral.value,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from known_integrals import signed, signed_integral
+from scipy.stats import kstest
 
 from partonic.core.errors import InputError
 from partonic.integrate.channels import check_channels
@@ -15,6 +16,7 @@ from partonic.integrate.processes import BosonFusion, DrellYan, MuonPair
 from partonic.integrate.run import IntegrateOptions, integrate
 from partonic.integrate.unweighted import draw, events, unweight, write_lhe
 from partonic.io.lhe import read
+from partonic.simulators.wbf.matrix_element import PARTONS
 from partonic.simulators.wbf.theory import Constants
 
 FEW = IntegrateOptions(calls=3_000, final=8_000, method="grid")
@@ -155,3 +157,88 @@ def test_files_of_events(tmp_path):
         np.testing.assert_allclose(values[:, :2].sum(1), values[:, 2:].sum(1), atol=1e-8)
         np.testing.assert_allclose(values[:, 2:].sum(1), total, atol=1e-8)
     np.testing.assert_allclose(events(process, made).collection("particles")["px"], particles["px"])
+
+
+class Hadronic:
+    """A process of protons, points of equal weight and the events of its file, as (events, particles) fields."""
+
+    def __init__(self, process, path):
+        self.process = process
+        self.found = integrate(process, process.channels, IntegrateOptions(calls=20_000, final=20_000, method="grid"))
+        self.made = unweight(self.found, 3_000, seed=3)
+        write_lhe(path, process, self.made)
+        particles = read(path).collection("particles")
+        self.fields = {name: values.reshape(len(self.made), -1) for name, values in particles.fields.items()}
+
+
+@pytest.fixture(scope="module", params=["drell-yan", "boson-fusion"])
+def hadronic(request, tmp_path_factory):
+    pytest.importorskip("pythia8mc")
+    process = DrellYan(low=60.0, high=120.0) if request.param == "drell-yan" else BosonFusion(theta=(0.3, -0.2))
+    return Hadronic(process, tmp_path_factory.mktemp("hadronic") / "events.lhe")
+
+
+def test_files_of_protons_conserve_momentum_on_shell(hadronic):
+    f = hadronic.fields
+    for name in ("e", "px", "py", "pz"):
+        np.testing.assert_allclose(f[name][:, :2].sum(1), f[name][:, 2:].sum(1), rtol=1e-10, atol=1e-8)
+    square = f["e"] ** 2 - f["px"] ** 2 - f["py"] ** 2 - f["pz"] ** 2
+    np.testing.assert_array_less(np.abs(square - f["mass"] ** 2), 1e-9 * f["e"] ** 2)
+    assert set(f["mass"][f["pid"] == 25]) <= {Constants().higgs_mass}
+    assert not f["mass"][f["pid"] != 25].any()
+
+
+def test_files_of_protons_have_even_azimuths(hadronic):
+    azimuth = np.arctan2(hadronic.fields["py"][:, 2], hadronic.fields["px"][:, 2])
+    assert kstest((azimuth + np.pi) / (2 * np.pi), "uniform").pvalue > 1e-3
+
+
+def test_files_of_protons_share_partons_as_the_cross_section_sums_them(hadronic):
+    process, (first, second) = hadronic.process, hadronic.fields["pid"][:, :2].T
+    y, weight = draw(hadronic.found, 20_000, np.random.default_rng(4))
+    terms = process.terms(y)
+    total = process(y)
+    assert torch.allclose(terms.flatten(0, -2).sum(0), total, rtol=1e-9, atol=1e-7 * float(total.max()))
+    of_first = terms.reshape(len(PARTONS), -1, len(y)).sum(1)
+    shares = (weight / weight.mean() * torch.where(total > 0, of_first / total, 0.0)).numpy()
+    for pid, share in zip(PARTONS, shares, strict=True):
+        expected, error = share.mean(), share.std() / np.sqrt(len(y))
+        error = np.hypot(error, np.sqrt(expected * (1 - expected) / len(first)))
+        assert np.mean(first == pid) == pytest.approx(expected, abs=4 * error)
+        assert np.mean(second == pid) == pytest.approx(expected, abs=4 * error)  # both protons are the same
+        assert error < 0.015
+
+
+def test_files_of_protons_have_whole_colour_lines(hadronic):
+    f = hadronic.fields
+    quark = (np.abs(f["pid"]) <= 5) & (f["pid"] != 0)
+    np.testing.assert_array_equal(f["color1"] > 0, quark & (f["pid"] > 0))
+    np.testing.assert_array_equal(f["color2"] > 0, quark & (f["pid"] < 0))
+    into = np.where(f["status"] < 0, f["color1"], f["color2"])
+    out = np.where(f["status"] < 0, f["color2"], f["color1"])
+    np.testing.assert_array_equal(np.sort(into, 1), np.sort(out, 1))
+    np.testing.assert_array_equal(f["mother1"], np.where(f["status"] < 0, -1, 0))
+    np.testing.assert_array_equal(f["mother2"], np.where(f["status"] < 0, -1, 1))
+
+
+def test_files_of_protons_conserve_charge_and_flavour(hadronic):
+    pid = hadronic.fields["pid"]
+    charge = np.array([(0, -1, 2, -1, 2, -1, *[0] * 7, -3, *[0] * 12)[abs(p)] * np.sign(p) for p in pid.flat])
+    charge = charge.reshape(pid.shape)
+    np.testing.assert_array_equal(charge[:, :2].sum(1), charge[:, 2:].sum(1))
+    if pid.shape[1] == 4:
+        np.testing.assert_array_equal(pid[:, 0], -pid[:, 1])
+        return
+    charged = pid[:, 0] != pid[:, 2]
+    assert 0.6 < charged.mean() < 0.85
+    generation = (np.abs(pid[:, :4]) + 1) // 2 * np.sign(pid[:, :4])
+    np.testing.assert_array_equal(generation[:, :2], generation[:, 2:])
+    np.testing.assert_array_equal(charged, pid[:, 1] != pid[:, 3])
+
+
+def test_one_seed_gives_one_file_of_protons(hadronic):
+    again = events(hadronic.process, unweight(hadronic.found, 500, seed=3)).collection("particles")
+    other = events(hadronic.process, unweight(hadronic.found, 500, seed=4)).collection("particles")
+    for name in ("pid", "py", "pz"):
+        np.testing.assert_array_equal(again[name].reshape(500, -1), hadronic.fields[name][:500])
+    assert not np.array_equal(again["py"], other["py"])

@@ -32,6 +32,7 @@ from partonic.simulators.wbf.theory import Constants
 
 # Rows of parton densities: up-like and down-like quarks, their antiquarks, the bottom (in neutral currents only).
 ROWS = ((2, 4), (1, 3), (-2, -4), (-1, -3), (5,))
+PARTONS = (1, 2, 3, 4, 5, -1, -2, -3, -4, -5)
 PB_PER_GEV2 = 0.3893793721e9
 
 
@@ -193,8 +194,33 @@ class MatrixElement:
         Returns:
             (2, 6, n), in 1/GeV^4 before the measure of phase space.
         """
-        f1, f2 = self._flux(k)
+        return self._currents(k, products(k), *self._flux(k))
+
+    def terms(self, k: Invariants, first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
+        """What each pair of partons adds to the sum of :meth:`components` at one theta.
+
+        Args:
+            k: invariants, with x1 and x2 below 1.
+            first: densities x f(x) of :data:`PARTONS` along +z, (10, n).
+            second: of those along -z.
+            weights: of the components at theta, (6,).
+
+        Returns:
+            (10, 10, 2, n): parton along +z, parton along -z, charged or neutral current.
+        """
         p = products(k)
+        units = [_Flux(row[:, None].expand(-1, len(k.x1))) for row in torch.eye(len(ROWS), dtype=torch.float64)[:4]]
+        pairs = torch.stack([weights @ self._currents(k, p, one, two) for one in units for two in units])
+        kinds = [pid % 2 + 2 * (pid < 0) for pid in PARTONS]  # the first four of ROWS
+        found = pairs.reshape(4, 4, 2, -1)[kinds][:, kinds]
+        bottom = [abs(pid) == 5 for pid in PARTONS]
+        found[bottom, :, 0] = 0.0
+        found[:, bottom, 0] = 0.0
+        flux: Tensor = (first / (16 * k.a * k.x1))[:, None, None] * (second / k.x2)[:, None]
+        return found * flux
+
+    def _currents(self, k: Invariants, p: Products, f1: _Flux, f2: _Flux) -> Tensor:
+        """Components of charged and neutral currents, (2, 6, n)."""
         charged_even, charged_odd = self._charged(k, f1, f2)
         charged = self._charged_couplings @ (charged_even * p.even + charged_odd * p.odd)
         one, two = self._leg(f1, k.t1), self._leg(f2, k.t2)
