@@ -96,7 +96,14 @@ def _measured(train: Train, learn: Floats, truth: Floats, coordinates: Pair, see
     rng = generator(seed, 6)
     again = [rng.choice(masses[1], len(truth)) for _ in range(50)]
     error = np.std([np.subtract(*np.percentile(mass, [75, 25])) for mass in again]) / right
-    return {"AUC": told.auc, "same": told.baseline, "width": wide / right, "error": error, "rate": rate, "CPU s": spent}
+    return {
+        "AUC": told.auc,
+        "same": told.baseline.auc,
+        "width": wide / right,
+        "error": error,
+        "rate": rate,
+        "CPU s": spent,
+    }
 
 
 def _case(

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from harness import medians
 
-from partonic.core.estimate import Estimate
-from partonic.generation.evaluate import two_sample
+from partonic.generation.evaluate import Separation, two_sample
 from partonic.generation.unfolding import Simulated, simulated
 from partonic.io.formats import read
 from partonic.recipes.unfolding import TITLES, Unfolding, bins_of, histogram, observables, triangular
@@ -41,7 +40,7 @@ def unfolding(quick: bool) -> dict[str, Any]:
     simulation, data = made
     before = two_sample(data.truth, simulation.truth)
     rows = [_unfolded(study, simulation, data, before.baseline, seed) for seed in range(1 if quick else 3)]
-    measured = {"AUC before": round(before.auc.value, 4), "truth against truth": round(before.baseline.value, 4)}
+    measured = {"AUC before": round(before.auc.value, 4), "truth against truth": round(before.baseline.auc.value, 4)}
     measured |= medians(rows, tuple(rows[0]), 4)
     holds = (
         measured["AUC before"] >= 0.55
@@ -52,7 +51,7 @@ def unfolding(quick: bool) -> dict[str, Any]:
 
 
 def _unfolded(
-    study: Unfolding, simulation: Simulated, data: Simulated, baseline: Estimate, seed: int
+    study: Unfolding, simulation: Simulated, data: Simulated, baseline: Separation, seed: int
 ) -> dict[str, float]:
     """What one seed of the trainings gives."""
     began = time.process_time()

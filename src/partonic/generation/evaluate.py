@@ -24,12 +24,11 @@ KERNEL_SIZE, OVERLAP_SIZE = 2_000, 5_000  # events of each sample in a batch, an
 
 
 @dataclass(frozen=True)
-class TwoSample:
+class Separation:
     r"""What a classifier sees between two samples.
 
     Args:
         auc: area under its ROC curve; 0.5 where it sees nothing.
-        baseline: the same of one half of the truth against the other.
         p_value: one-sided chance of as large an area for equal distributions.
         log_ratio: (m,) of the generated events, :math:`\ln p_{\rm truth}(x) / p_{\rm generated}(x)` by a classifier
             that did not see them; its exponential is the weight that mends the generator. Tails show where it fails
@@ -37,16 +36,27 @@ class TwoSample:
         log_ratio_truth: (n,) the same at the events of the truth.
         weight: (m,) share of the weight that each generated event has.
         weight_truth: (n,) the same of the events of the truth.
-        classifier: ``trees`` or ``mlp``.
     """
 
     auc: Estimate
-    baseline: Estimate
     p_value: float
     log_ratio: Floats
     log_ratio_truth: Floats
     weight: Floats
     weight_truth: Floats
+
+
+@dataclass(frozen=True)
+class TwoSample(Separation):
+    """What a classifier sees between two samples, beside truth against truth; :func:`two_sample` makes it.
+
+    Args:
+        baseline: the same of one half of the truth (as the truth) against the other (as generated), by a classifier
+            that learned from half as many true events.
+        classifier: ``trees`` or ``mlp``.
+    """
+
+    baseline: Separation
     classifier: str
 
 
@@ -59,7 +69,7 @@ def two_sample(
     classifier: str = "trees",
     seed: int = 0,
     folds: int = 2,
-    baseline: Estimate | None = None,
+    baseline: Separation | None = None,
 ) -> TwoSample:
     """Classifier two-sample test (arXiv:1610.06545), cross-fitted: every event is judged by what did not see it.
 
@@ -82,10 +92,15 @@ def two_sample(
     if baseline is None:
         first, second, *weights = halves(pair.truth, pair.weight_truth, seed)
         same = paired(first, second, *weights, fewest=10 * folds, signed=False)
-        baseline = cross_fit(same, classifier=classifier, folds=folds, seed=seed).auc
+        baseline = _separation(same, classifier, folds, seed)
+    return TwoSample(**vars(_separation(pair, classifier, folds, seed)), baseline=baseline, classifier=classifier)
+
+
+def _separation(pair: SamplePair, classifier: str, folds: int, seed: int) -> Separation:
+    """What a classifier sees between the samples of a pair."""
     found = cross_fit(pair, classifier=classifier, folds=folds, seed=seed)
     shares = pair.weight_generated, pair.weight_truth
-    return TwoSample(found.auc, baseline, found.p_value, found.generated, found.truth, *shares, classifier)
+    return Separation(found.auc, found.p_value, found.generated, found.truth, *shares)
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,7 @@ class Beside:
     """A measure of the generated sample and the same of truth against truth.
 
     Args:
-        generated: one half of the truth against as many generated events.
+        generated: truth against generated events.
         truth: one half of the truth against the other.
     """
 
@@ -149,7 +164,7 @@ class Evaluation:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Rows of a table: ``measure``, ``generated``, ``truth`` (against truth), ``ideal`` where that is known."""
-        yield _row("AUC of a classifier", Beside(self.two_sample.auc, self.two_sample.baseline), 0.5)
+        yield _row("AUC of a classifier", Beside(self.two_sample.auc, self.two_sample.baseline.auc), 0.5)
         for name, measure, ideal in (
             ("Fréchet distance", self.frechet, 0.0),
             ("kernel distance", self.kernel, 0.0),
@@ -198,7 +213,7 @@ def evaluate(
     weight_generated: ArrayLike | None = None,
     resonance: Resonance | Sequence[Resonance] = (),
     classifier: str = "trees",
-    baseline: Estimate | None = None,
+    baseline: Separation | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Measure a generated sample in every way, each beside its value for truth against truth.
@@ -214,7 +229,7 @@ def evaluate(
         weight_generated: (m,), 0 or above; ones if None.
         resonance: peaks among the features.
         classifier: ``trees`` or ``mlp``.
-        baseline: the classifier's AUC of truth against truth, where it is known.
+        baseline: truth against truth as the classifier sees it, where that is known.
         seed: of everything random.
 
     Raises:

@@ -55,7 +55,7 @@ class JetQuality:
         if self.test is None:
             nothing = Estimate(np.nan, -np.inf, np.inf, "none", "no classifier was trained")
             return Beside(nothing, nothing)
-        return Beside(self.test.auc, self.test.baseline)
+        return Beside(self.test.auc, self.test.baseline.auc)
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows of a table: ``measure``, ``generated``, ``truth`` (against truth)."""

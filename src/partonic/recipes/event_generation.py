@@ -177,7 +177,7 @@ class EventGeneration:
         _draw(result, names, truth, drawn)
         seen_most = max(tests, key=lambda name: tests[name].auc.value)
         columns = {LABELS[name]: names.index(name) for name in MENDED}
-        mended = reweighted_section(result, truth, drawn[seen_most], columns, tests[seen_most], seen_most, self.seed)
+        mended = reweighted_section(result, truth, drawn[seen_most], columns, seen_most, self.seed)
         result.facts["title"] = "Event generation"
         result.facts["abstract"] = TEXT
         result.facts["citations"] = CITATIONS
@@ -280,7 +280,7 @@ def _row(name: str, made: EventGenerator, found: Evaluation, rate: Estimate) -> 
     return {
         "generator": name,
         "AUC": found.two_sample.auc,
-        "AUC, truth against truth": found.two_sample.baseline,
+        "AUC, truth against truth": found.two_sample.baseline.auc,
         "worst distance": distance,
         "of": feature,
         "width of the peak": found.peaks[0].width_ratio,

@@ -222,8 +222,8 @@ class FastCalorimeter:
             row["AUC of a classifier"] = found.auc
             result.summary[f"AUC of a classifier, {name}"] = found.auc
         if baseline is not None:
-            rows[0]["AUC of a classifier"] = baseline
-            result.summary["AUC of a classifier, simulator against itself"] = baseline
+            rows[0]["AUC of a classifier"] = baseline.auc
+            result.summary["AUC of a classifier, simulator against itself"] = baseline.auc
         return tests
 
     def _rates(self, result: Result, rows: list[dict[str, Any]]) -> Section:

@@ -308,7 +308,7 @@ def _tabulate_whole(
                 "least spread": spreads[0],
                 "largest": spreads[-1],
                 "AUC": test.auc,
-                "AUC, truth": test.baseline,
+                "AUC, truth": test.baseline.auc,
                 "worst distance, GeV": distances[worst],
                 "of": names[worst],
                 **facts[name],

@@ -21,12 +21,14 @@ CELLS = {"camel": 50, "ring": 10}  # of equal probability, in each dimension
 WEIGHTS = (
     "A classifier that tells generated from true ones gives each the ratio of the two densities. A faithful generator "
     "has a narrow peak at 1: generated ones of small weight should not be there, and true ones of large weight are "
-    "what it misses."
+    "what it misses. In grey stands one half of the truth against the other, whose width is the noise of a classifier "
+    "that learned from half as many true events."
 )
 REWEIGHTED = (
     "What a classifier saw in one half of the truth becomes the weights of the generated events, which stand here "
     "beside the other half: by these the sample of the generator in which it saw most is mended. Weights cannot fill "
-    "a region without events, and cost statistical power: the effective share is what remains of it."
+    "a region without events, and cost statistical power: the effective share is what remains of it. Beside it stands "
+    "one half of the truth reweighted to the other, where there is nothing to mend."
 )
 AMPLIFIED = (
     "Does a generator know more than the sample it learned from (arXiv:2008.06545)? Small flows learn a camel (two "
@@ -51,7 +53,7 @@ def weights_section(
     from partonic.report.style import save_figure
 
     caption = f"Weights that a classifier gives to generated (left) and true {what} (right)."
-    areas = ", ".join(f"{name} {test.auc} (truth against truth {test.baseline})" for name, test in tests.items())
+    areas = ", ".join(f"{name} {test.auc} (truth against truth {test.baseline.auc})" for name, test in tests.items())
     save_figure(result, "weights", classifier_weights(tests), caption, f"{caption} Areas under curves: {areas}.")
     return Section("What a classifier would mend", f"{words} {WEIGHTS}".strip(), ("weights",), ())
 
@@ -61,7 +63,6 @@ def reweighted_section(
     truth: NDArray[np.float64],
     drawn: NDArray[np.float64],
     shown: Mapping[str, int],
-    test: TwoSample,
     name: str,
     seed: int,
 ) -> Section:
@@ -72,7 +73,6 @@ def reweighted_section(
         truth: (n, d), of which one half teaches the weights.
         drawn: (m, d).
         shown: label of a feature -> its column, of the features in the figure.
-        test: the classifier test of the sample, for its value of truth against truth.
         name: of the generator.
         seed: of the halves, folds and trainings.
     """
@@ -84,11 +84,14 @@ def reweighted_section(
 
     found = reweight(truth, drawn, folds=FOLDS, seed=seed)
     kept = halves(truth, None, seed)[1]
-    row = {"generator": name, "AUC before": found.before, "AUC after": found.after}
-    row |= {"AUC, truth against truth": test.baseline, "effective share": found.effective}
-    caption = "AUC of a classifier between generated events and truth that the weights were not learned from."
-    result.add_table("reweighted", caption, [row])
-    result.summary[f"{name}: AUC of a classifier after reweighting"] = found.after
+    measures = {"AUC before": found.before, "AUC after": found.after, "effective share": found.effective}
+    rows = [
+        {"sample": sample} | {measure: getattr(both, of) for measure, both in measures.items()}
+        for sample, of in ((name, "generated"), ("truth against truth", "truth"))
+    ]
+    caption = "AUC of a classifier between a sample and truth that the weights were not learned from."
+    result.add_table("reweighted", caption, rows)
+    result.summary[f"{name}: AUC of a classifier after reweighting"] = found.after.generated
     titles = {"as drawn": None, "reweighted": found.weight}
     quantities = [
         Quantity(
@@ -99,7 +102,8 @@ def reweighted_section(
         for label, column in shown.items()
     ]
     caption = f"Events of {name} before and after reweighting, beside true ones from which no weight was learned."
-    said = f"{caption} AUC before {found.before}, after {found.after}; effective share {found.effective}."
+    areas = "; ".join(f"{measure} {both.generated} ({both.truth})" for measure, both in measures.items())
+    said = f"{caption} In brackets truth against truth: {areas}."
     save_figure(result, "reweighted", beside_truth(quantities), caption, said)
     return Section("Reweighted by a classifier", REWEIGHTED, ("reweighted",), ("reweighted",))
 

@@ -274,7 +274,7 @@ class Unfolding:
                 baseline = test.baseline
                 rows.append({"method": TITLES[name], "AUC": test.auc})
                 result.summary[f"AUC of the truth against {TITLES[name]}"] = test.auc
-        rows.append({"method": "truth against truth", "AUC": baseline})
+        rows.append({"method": "truth against truth", "AUC": baseline.auc if baseline else None})
         result.add_table(
             "unfolding",
             "AUC of a classifier between the true jets of the data and the unfolded ones, in all observables at once "
@@ -318,7 +318,7 @@ class Unfolding:
             if name != "bayes":
                 test = two_sample(truth, values, weight_generated=weight[:, 0], seed=self.seed, baseline=baseline)
                 baseline = test.baseline
-                row |= {"AUC": test.auc, "truth against truth": baseline}
+                row |= {"AUC": test.auc, "truth against truth": baseline.auc}
             rows.append(row)
         result.add_table("closure", "Half of the simulation as data, unfolded by the other half.", rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
     from partonic.generation.amplification import Amplification
-    from partonic.generation.evaluate import Evaluation, TwoSample
+    from partonic.generation.evaluate import Evaluation, Separation, TwoSample
 
 BINS = 50  # of the weights of a classifier
 RATIOS = (0.5, 1.5)
@@ -131,7 +131,8 @@ def classifier_weights(tests: Mapping[str, TwoSample]) -> Canvas:
     r"""Histograms of the weight :math:`p_{\rm truth} / p_{\rm generated}` that a classifier gives to events.
 
     A faithful generator has a narrow peak at 1. Generated events of small weight should not be there; true events of
-    large weight are what the generator misses (arXiv:2305.16774).
+    large weight are what the generator misses (arXiv:2305.16774). In grey the same of one half of the truth against the
+    other: as wide as the noise of the classifier makes it.
 
     Args:
         tests: name of the generator -> its classifier test.
@@ -142,20 +143,33 @@ def classifier_weights(tests: Mapping[str, TwoSample]) -> Canvas:
     if not tests:
         raise InputError("a figure of classifier weights needs a classifier test or more")
     figure, axes = canvas(1, 2, width=8.0, height=3.6, share_y=True)
-    reach = max(float(np.abs(np.quantile(one.log_ratio, [1e-3, 1 - 1e-3])).max()) for one in tests.values())
+    lines = _weight_lines(tests)
+    reach = max(float(np.abs(np.quantile(one.log_ratio, [1e-3, 1 - 1e-3])).max()) for one, _ in lines)
     reach = float(np.clip(reach / np.log(10), 0.3, 4.0))
     edges = np.linspace(-reach, reach, BINS + 1)
     for ax, of, title in zip(axes[0], ("", "_truth"), ("Generated", "Truth"), strict=True):
-        for i, (name, test) in enumerate(tests.items()):
-            logs = np.clip(getattr(test, f"log_ratio{of}") / np.log(10), edges[0], edges[-1])
-            shares = np.histogram(logs, edges, weights=getattr(test, f"weight{of}"))[0]
-            colour, dashes = colour_of(i), dashes_of(i)
-            ax.stairs(shares, edges, color=colour, linestyle=dashes, label=f"{plain(name)}  AUC {test.auc}")
+        for one, style in lines:
+            logs = np.clip(getattr(one, f"log_ratio{of}") / np.log(10), edges[0], edges[-1])
+            shares = np.histogram(logs, edges, weights=getattr(one, f"weight{of}"))[0]
+            ax.stairs(shares, edges, **style)
         ax.axvline(0.0, color=MUTED, linewidth=0.8)
         ax.set(title=title, xlabel="Weight of the classifier, log10", yscale="log")
     axes[0, 0].set(ylabel="Share")
     legend_above(figure, axes[0, 0])
     return figure
+
+
+def _weight_lines(tests: Mapping[str, TwoSample]) -> list[tuple[Separation, dict[str, Any]]]:
+    """What is drawn, and how: each generator's, and before it its truth against truth, once if that is one for all."""
+    shared = len({id(test.baseline) for test in tests.values()}) == 1
+    lines: list[tuple[Separation, dict[str, Any]]] = []
+    for i, (name, test) in enumerate(tests.items()):
+        each: list[tuple[Separation, str, str]] = [(test, colour_of(i), plain(name))]
+        if i == 0 or not shared:
+            each.insert(0, (test.baseline, MUTED, f"truth against truth{'' if shared else f', {plain(name)}'}"))
+        for one, colour, label in each:
+            lines.append((one, {"color": colour, "linestyle": dashes_of(i), "label": f"{label}  AUC {one.auc}"}))
+    return lines
 
 
 @styled

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from partonic.core.errors import InputError, UnknownNameError
-from partonic.core.estimate import Estimate
 from partonic.generation.evaluate import Beside, evaluate, two_sample
 from partonic.metrics.peak import Resonance
 
@@ -48,6 +47,16 @@ def test_a_faithful_generator(faithful):
     assert faithful.two_sample.log_ratio.shape == (EVENTS,)
 
 
+def test_truth_against_truth_has_weights_too(faithful):
+    """The classifier of the halves finds nothing in a truth that it finds in a generator without a mode."""
+    same, lost = faithful.two_sample.baseline, measured(second=0.0).two_sample
+    assert len(same.log_ratio) == len(same.log_ratio_truth) == EVENTS // 2
+    assert same.weight.sum() == same.weight_truth.sum() == pytest.approx(1.0)
+    assert np.mean(np.exp(same.log_ratio)) == pytest.approx(1.0, abs=0.1)
+    assert 4 * np.std(same.log_ratio_truth) < np.std(lost.log_ratio_truth)
+    np.testing.assert_array_equal(same.log_ratio, lost.baseline.log_ratio)  # it knows nothing of the generator
+
+
 def test_a_mode_dropped():
     found = measured(second=0.0)
     assert found.worst()[0] == "angle"
@@ -87,7 +96,10 @@ def test_weights_mend_a_generator():
     rng = np.random.default_rng(9)
     truth, generated = events(rng), events(rng, second=0.2)
     weight = np.where(generated[:, 2] > 0, 0.5 / 0.2, 0.5 / 0.8)
-    before = two_sample(truth, generated, baseline=Estimate.symmetric(0.5, 0.01, "known"))
+    before = two_sample(
+        truth,
+        generated,
+    )
     after = two_sample(truth, generated, weight_generated=weight, baseline=before.baseline)
     assert before.p_value < 1e-10
     assert after.p_value > 1e-3

@@ -1,12 +1,15 @@
 """Figures and the table of generated samples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
 from partonic.generation.amplification import Amplification
-from partonic.generation.evaluate import Beside, Evaluation, TwoSample
+from partonic.generation.evaluate import Beside, Evaluation, Separation, TwoSample
 from partonic.report.plots_generation import (
     Quantity,
     amplification_by_size,
@@ -16,14 +19,17 @@ from partonic.report.plots_generation import (
     evaluation_table,
 )
 from partonic.report.plots_jets import Observable
+from partonic.report.style import MUTED
 
 RNG = np.random.default_rng(1)
 HALF = Estimate(0.5, 0.49, 0.51, "DeLong")
+SAME = Separation(HALF, 0.5, np.full(20, 0.1), np.full(20, -0.1), *2 * (np.full(20, 0.05),))
 
 
 def evaluation(name="mass", value=0.1):
     distance = Beside(Estimate(value, 0.0, 0.2, "x"), Estimate(0.05, 0.0, 0.1, "x"))
-    test = TwoSample(HALF, HALF, 0.5, RNG.normal(size=50), RNG.normal(size=50), *2 * (np.full(50, 0.02),), "trees")
+    seen = HALF, 0.5, RNG.normal(size=50), RNG.normal(size=50), *2 * (np.full(50, 0.02),)
+    test = TwoSample(*seen, SAME, "trees")
     same = dict.fromkeys(("frechet", "kernel", "precision", "recall", "density", "coverage"), distance)
     return Evaluation((name,), np.ones(1), {name: distance}, two_sample=test, **same)
 
@@ -71,14 +77,26 @@ def test_a_band_needs_as_many_bins_as_the_truth():
 
 def test_weights_of_two_generators():
     logs, share = np.repeat([-3.0, 0.0, 3.0], [10, 80, 10]), np.repeat([0.01, 0.9 / 80, 0.0], [10, 80, 10])
-    bad = TwoSample(HALF, HALF, 0.5, RNG.normal(-1, 1, 100), logs, np.full(100, 0.01), share, "trees")
+    bad = TwoSample(HALF, 0.5, RNG.normal(-1, 1, 100), logs, np.full(100, 0.01), share, SAME, "trees")
     left, right = classifier_weights({"flow": evaluation().two_sample, "GAN": bad}).axes
-    assert left.get_legend_handles_labels()[1] == ["flow  AUC 0.500 +- 0.010", "GAN  AUC 0.500 +- 0.010"]
+    each = ["truth against truth", "flow", "GAN"]
+    assert left.get_legend_handles_labels()[1] == [f"{name}  AUC 0.500 +- 0.010" for name in each]
     assert left.get_title(loc="left") == "Generated"
-    values, edges, _ = right.patches[1].get_data()
+    values, edges, _ = right.patches[2].get_data()
     assert sum(values) == pytest.approx(1.0)
     assert values[edges[:-1] < -1] @ np.ones(int((edges[:-1] < -1).sum())) == pytest.approx(0.1)
     assert values[edges[1:] > 1].sum() == 0  # these events have no weight
+    for axes, log_ratio in ((left, 0.1), (right, -0.1)):
+        (filled,) = np.flatnonzero(axes.patches[0].get_data().values)
+        assert edges[filled] <= log_ratio / np.log(10) <= edges[filled + 1]
+        assert axes.patches[0].get_edgecolor() == to_rgba(MUTED)
+
+
+def test_samples_of_other_truths_each_have_their_own_beside():
+    tests = {name: replace(evaluation().two_sample, baseline=replace(SAME)) for name in ("top jets", "qcd jets")}
+    same = [f"truth against truth, {name}" for name in tests]
+    labels = classifier_weights(tests).axes[0].get_legend_handles_labels()[1]
+    assert labels == [f"{name}  AUC 0.500 +- 0.010" for name in (same[0], "top jets", same[1], "qcd jets")]
 
 
 def test_amplification_of_generators_stands_beside_that_of_their_samples():
