@@ -1,17 +1,20 @@
 """Amplification of small samples by flows, and distances between samples against closed forms and slow code.
 
 Amplification (arXiv:2008.06545): samples of the camel (50 cells of equal probability) and of the ring (10 x 10) train a
-flow each; the factor is the number of true events with the error of the flow's shares, over the training events, and
-beside it the same of the training samples themselves, which is 1 but for chance.
+flow each; the factor G is the number of true events with the error of the flow's shares, over the training events, and
+beside it the same of the training samples themselves, which is 1 but for chance. Judged is the mean of G over the
+sizes, each with the inverse square of its error as weight.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from partonic.core.estimate import Estimate
 from partonic.generation.amplification import amplification, flow_learner, ring, two_humps
 from partonic.metrics.distances import frechet, kernel_distance, squared_discrepancy
 
@@ -19,14 +22,21 @@ CELLS = {"camel": 50, "ring": 10}
 
 
 def amplified(name: str, quick: bool) -> dict[str, Any]:
-    """The factor against the training size; it must be above 1 by an error at each."""
+    """The factor against the training size; its mean over the sizes must be above 1 by its error."""
     density = {"camel": two_humps, "ring": ring}[name]()
     sizes, seeds = ((200,), 3) if quick else ((100, 200, 500, 1_000, 2_000), 10)
     found = amplification(density, flow_learner(), sizes, quantiles=CELLS[name], seeds=seeds, drawn=100_000)
     measured = {f"G from {one.events} events (truth)": f"{one.factor} ({one.truth})" for one in found}
-    needed = [one for one in found if one.events == 200]
-    holds = all(one.factor.value - one.factor.error > 1 for one in needed)
-    return {"measured": measured, "bar": {"G from 200 events, less its error": "above 1"}, "holds": holds}
+    mean = _weighted_mean([one.factor for one in found])
+    measured["G, weighted mean"] = str(mean)
+    return {"measured": measured, "bar": {"weighted mean, less its error": "above 1"}, "holds": mean.low > 1}
+
+
+def _weighted_mean(found: Sequence[Estimate]) -> Estimate:
+    """Mean of independent estimates, each weighted by the inverse square of its error."""
+    weights = np.array([one.error for one in found]) ** -2.0
+    mean = float(weights @ [one.value for one in found]) / weights.sum()
+    return Estimate.symmetric(mean, weights.sum() ** -0.5, "weighted mean")
 
 
 def gaussians(quick: bool) -> dict[str, Any]:
