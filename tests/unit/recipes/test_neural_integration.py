@@ -1,6 +1,7 @@
 """The recipe neural-integration: truth beside what is found, an integral that cannot be believed, wrong options."""
 
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from partonic.core.errors import InputError, UnknownNameError
 from partonic.core.recipe import Context
 from partonic.core.result import Result
-from partonic.integrate import known, run
+from partonic.integrate import integrand, known, run
 from partonic.integrate.integral import IntegrationError
 from partonic.integrate.integrand import Integrand
 from partonic.integrate.known import KNOWN, shares
@@ -34,6 +35,7 @@ def test_the_processes_of_the_run_ask_the_integrand(tmp_path, monkeypatch):
     alone = SMALL.run(Context(Result.create(tmp_path / "alone", "neural-integration", SMALL)))
     asked = []
     spread = Integrand._spread
+    monkeypatch.setattr(integrand, "local_processes", ThreadPoolExecutor)
     monkeypatch.setattr(Integrand, "_spread", lambda self, chunks: asked.append(self.workers) or spread(self, chunks))
     both = SMALL.run(Context(Result.create(tmp_path / "both", "neural-integration", SMALL), workers=2))
     assert set(asked) == {2}
