@@ -1,9 +1,9 @@
 """Unfolding of QCD jets with another strong coupling: what was unfolded against the truth of the data.
 
 Measured: AUC of boosted trees between the true jets of the data and the simulation, before and after OmniFold and the
-conditional flow, in five observables at once; and the triangular discrimination of OmniFold's histograms over that of
-iterative Bayes by observable, the mean over the observables. Simulates where the cache has no jets. Three seeds of the
-trainings in full: the medians count, and all are shown.
+conditional flow, in five observables at once; and for each observable the triangular discrimination of the histograms
+of both over that of iterative Bayes, of which OmniFold's largest is judged. Simulates where the cache has no jets.
+Three seeds of the trainings in full: the medians count, and all are shown.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from typing import Any
 
 import numpy as np
 from harness import medians
+from numpy.typing import NDArray
 
 from partonic.generation.evaluate import Separation, two_sample
 from partonic.generation.unfolding import Simulated, simulated
 from partonic.io.formats import read
-from partonic.recipes.unfolding import TITLES, Unfolding, bins_of, histogram, observables, triangular
+from partonic.recipes.unfolding import OBSERVABLES, TITLES, Unfolding, bins_of, histogram, observables, triangular
 from partonic.simulators.samples import samples
 
+Floats = NDArray[np.float64]
 JETS = {True: 5_000, False: 40_000}
+WORST = "OmniFold over iterative Bayes, largest"
 BAR = {
     "AUC before": ">= 0.55",
     "AUC of OmniFold": "<= 0.52",
     "AUC of conditional flow": "<= 0.52",
-    "OmniFold over iterative Bayes": "< 1",
+    WORST: "< 1",
 }
 
 
@@ -45,7 +48,7 @@ def unfolding(quick: bool) -> dict[str, Any]:
     holds = (
         measured["AUC before"] >= 0.55
         and max(measured["AUC of OmniFold"], measured["AUC of conditional flow"]) <= 0.52
-        and measured["OmniFold over iterative Bayes"] < 1
+        and measured[WORST] < 1
     )
     return {"measured": measured, "bar": BAR, "holds": holds}
 
@@ -61,15 +64,21 @@ def _unfolded(
         values, weight = found[name]
         test = two_sample(data.truth, values, weight_generated=weight[:, 0], baseline=baseline)
         row[f"AUC of {TITLES[name]}"] = test.auc.value
-    distances: dict[str, list[float]] = {"omnifold": [], "bayes": []}
-    for i, truth in enumerate(data.truth.T):
-        ends = bins_of(truth)
-        there = histogram(truth, np.ones(len(truth)), ends)
-        for name, all_of in distances.items():
-            values, weight = found[name]
-            all_of.append(triangular(there, histogram(values[:, i], weight[:, i], ends)))
-    row["OmniFold over iterative Bayes"] = float(np.mean(distances["omnifold"]) / np.mean(distances["bayes"]))
+    distances = {name: _distances(data.truth, *found[name]) for name in ("omnifold", "flow", "bayes")}
+    ratios = {name: distances[name] / distances["bayes"] for name in ("omnifold", "flow")}
+    row[WORST] = float(ratios["omnifold"].max())
+    for name, over in ratios.items():
+        row |= {f"{TITLES[name]} over Bayes, {one}": float(x) for one, x in zip(OBSERVABLES, over, strict=True)}
     return row
+
+
+def _distances(truth: Floats, values: Floats, weight: Floats) -> Floats:
+    """Triangular discrimination of the histogram of each observable from that of the truth, (observables,)."""
+    found = []
+    for there, x, w in zip(truth.T, values.T, weight.T, strict=True):
+        ends = bins_of(there)
+        found.append(triangular(histogram(there, np.ones(len(there)), ends), histogram(x, w, ends)))
+    return np.array(found)
 
 
 CASES = {"unfolding": unfolding}
