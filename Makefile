@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
+BENCHMARKS := simulate io scale taggers predict published inference posterior \
+	likelihoods equations bounce transitions integrate generate lattice
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 export PYTHONDONTWRITEBYTECODE :=  # compiled modules are kept for the many processes that the tests start
 
@@ -53,22 +55,10 @@ unit: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(PIP) -e '.[simulate,cluster,export,lgatr,dev,docs,peers]'
-	$(BIN)/python benchmarks/simulate.py
-	$(BIN)/python benchmarks/io.py
-	$(BIN)/python benchmarks/scale.py
-	$(BIN)/python benchmarks/taggers.py
-	$(BIN)/python benchmarks/predict.py
-	$(BIN)/python benchmarks/published.py
-	$(BIN)/python benchmarks/inference.py
-	$(BIN)/python benchmarks/posterior.py
-	$(BIN)/python benchmarks/likelihoods.py
-	$(BIN)/python benchmarks/equations.py
-	$(BIN)/python benchmarks/bounce.py
-	$(BIN)/python benchmarks/transitions.py
-	$(BIN)/python benchmarks/integrate.py
-	$(BIN)/python benchmarks/generate.py
-	$(BIN)/python benchmarks/lattice.py
-	$(BIN)/partonic run top-tagging --jets 40000
+	@failed=; for name in $(BENCHMARKS); do \
+		echo "benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py || failed="$$failed $$name"; done; \
+	echo "partonic run top-tagging"; $(BIN)/partonic run top-tagging --jets 40000 || failed="$$failed top-tagging"; \
+	test -z "$$failed" || { echo "A bar does not hold, or the run stopped, in:$$failed"; exit 1; }
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python tests/fuzz/fuzz_readers.py $(FUZZ)
