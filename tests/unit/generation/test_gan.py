@@ -144,6 +144,19 @@ def test_context_decides():
         generator.sample(5, np.random.default_rng(8))
 
 
+def test_weights_count():
+    """Of two clusters with as many events, that of the larger weights is made more often."""
+    rng = np.random.default_rng(20)
+    side = rng.choice([-1.0, 1.0], 1000)
+    values = 2 * side + rng.normal(0, 0.5, 1000)
+    weight = 1 + 0.8 * side
+    options = GanOptions(hidden=(16,), critic=(32,), latent=2, size=128, learning_rate=1e-2, averaging=0.95, pace=2.0)
+    generator = train_gan(table(("x",), values, weight), Columns(("x",), (Straight(),)), options)
+    drawn = generator.sample(4000, np.random.default_rng(1))
+    assert abs(values.mean()) < 0.2
+    assert drawn.mean() == pytest.approx(np.average(values, weights=weight), abs=0.3)  # 1.6
+
+
 def test_one_event_is_not_enough():
     with pytest.raises(InputError, match="cannot learn from one event"):
         train_gan(table(NAMES, np.ones((10, 3))), MAPS)

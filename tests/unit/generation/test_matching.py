@@ -120,12 +120,13 @@ def test_a_generator_survives_a_file(trained, tmp_path):
         MatchingGenerator.load(tmp_path / "made.pt")
 
 
-def test_weights_and_context_count():
+@pytest.mark.parametrize("train", TRAIN.values())
+def test_weights_and_context_count(train):
     rng = generator(4)
     given = rng.uniform(-1, 1, 3_000)
     values = (5 * given + rng.normal(size=3_000))[:, None]
     weight = np.exp(values[:, 0] - 5 * given)  # moves each Gaussian by 1
-    made = train_matching(table(("x",), values, weight, given), Columns(("x",), (Straight(),)), TINY)
+    made = train(table(("x",), values, weight, given), Columns(("x",), (Straight(),)), TINY)
     drawn = made.sample(3_000, generator(5), np.full(3_000, 0.5))
     assert drawn.mean() == pytest.approx(3.5, abs=0.5)
 
