@@ -2,8 +2,9 @@
 
 Measured: AUC of boosted trees between the true jets of the data and the simulation, before and after OmniFold and the
 conditional flow, in five observables at once; and for each observable the triangular discrimination of the histograms
-of both over that of iterative Bayes, of which OmniFold's largest is judged. Simulates where the cache has no jets.
-Three seeds of the trainings in full: the medians count, and all are shown.
+of both over that of iterative Bayes, of which OmniFold's largest is judged. A quick run judges the means over the
+observables, as in a single one of so few jets chance decides. Simulates where the cache has no jets. Three seeds of the
+trainings in full: the medians count, and all are shown.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from partonic.simulators.samples import samples
 
 Floats = NDArray[np.float64]
 JETS = {True: 5_000, False: 40_000}
-WORST = "OmniFold over iterative Bayes, largest"
+MEANS, WORST = (f"OmniFold over iterative Bayes, {what}" for what in ("means", "largest"))
+JUDGED = {True: MEANS, False: WORST}
 BAR = {
     "AUC before": ">= 0.55",
     "AUC of OmniFold": "<= 0.52",
     "AUC of conditional flow": "<= 0.52",
-    WORST: "< 1",
 }
 
 
@@ -48,9 +49,9 @@ def unfolding(quick: bool) -> dict[str, Any]:
     holds = (
         measured["AUC before"] >= 0.55
         and max(measured["AUC of OmniFold"], measured["AUC of conditional flow"]) <= 0.52
-        and measured[WORST] < 1
+        and measured[JUDGED[quick]] < 1
     )
-    return {"measured": measured, "bar": BAR, "holds": holds}
+    return {"measured": measured, "bar": BAR | {JUDGED[quick]: "< 1"}, "holds": holds}
 
 
 def _unfolded(
@@ -66,6 +67,7 @@ def _unfolded(
         row[f"AUC of {TITLES[name]}"] = test.auc.value
     distances = {name: _distances(data.truth, *found[name]) for name in ("omnifold", "flow", "bayes")}
     ratios = {name: distances[name] / distances["bayes"] for name in ("omnifold", "flow")}
+    row[MEANS] = float(distances["omnifold"].mean() / distances["bayes"].mean())
     row[WORST] = float(ratios["omnifold"].max())
     for name, over in ratios.items():
         row |= {f"{TITLES[name]} over Bayes, {one}": float(x) for one, x in zip(OBSERVABLES, over, strict=True)}
