@@ -28,12 +28,12 @@ class Population:
 
     Args:
         points: (n, m).
-        component: of the mixture it began from, of each point, (n,).
+        channel: in which each point has moved, (n,).
         log_integrals: logarithm of the integral of the absolute integrand, by each separate population, (islands,).
     """
 
     points: Tensor
-    component: Tensor
+    channel: Tensor
     log_integrals: Tensor
 
     @property
@@ -123,7 +123,8 @@ def anneal(
         beta = min(1.0, beta + step)
         for number in range(MOVES):
             walkers.move(beta, local=number % 2 == 0)
-    return Population(walkers.y, walkers.component, total)
+    channels = torch.tensor([one.channel for one in mixture.components])
+    return Population(walkers.y, channels[walkers.component], total)
 
 
 def _step(log: Tensor, beta: float) -> float:

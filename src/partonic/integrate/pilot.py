@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -27,7 +28,8 @@ BROAD = 0.05  # share of the grids that stay as they are when others follow mode
 MODES = 6
 GAIN = 2.0  # by which grids of separate modes must raise the effective share of points
 APART = 0.998  # mean certainty of belonging to one mode, below which modes are not separate
-DROP = 1e-3
+DROP = 1e-3  # share of the weights below which a component is dropped, where the others reach its points:
+HEAVIER = 2.0  # none of them gets heavier than so many times the heaviest of all
 FOLLOWED, FOLLOWED_SHARE = 300, 0.05  # effective number, and share, of points that grids follow, at least
 
 
@@ -115,7 +117,9 @@ def effective(seen: Asked) -> float:
 
 
 def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
-    """Grids and shares that follow the absolute weights, but for broad ones; components hardly used are dropped.
+    """Grids and shares that follow the absolute weights, but for broad ones.
+
+    Components hardly used are dropped where the others reach their points.
 
     Args:
         mixture: from which the points were drawn.
@@ -130,8 +134,8 @@ def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
             f"the integrand is 0 at all of {len(seen):,} points; look for a cut that removes everything, or give "
             "channels that lead to where it is not 0"
         )
-    logs = mixture.log_densities(seen.y)
-    own = torch.softmax(logs + torch.log(mixture.shares), 1) * _tempered(seen)[:, None]  # (n, components)
+    logs = mixture.log_densities(seen.y) + torch.log(mixture.shares)
+    own = torch.softmax(logs, 1) * _tempered(seen)[:, None]  # (n, components)
     shares = own.sum(0) / own.sum()
     places = mixture.located(seen.y)
     components = []
@@ -143,8 +147,11 @@ def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
         components.append(replace(component, grid=grid))
     broad = torch.tensor([one.broad for one in components])
     shares = torch.where(broad, mixture.shares, 0.5 * (shares + mixture.shares))
-    kept = [n for n, share in enumerate(shares.tolist()) if share > DROP or components[n].broad]
-    return _shared(mixture, [components[n] for n in kept], shares[kept])
+    each, kept = torch.exp(logs), torch.ones(len(components), dtype=torch.bool)
+    for number in torch.nonzero(~broad & (shares <= DROP))[:, 0].tolist():
+        kept[number] = False
+        kept[number] = not _reached(each, seen.f.abs(), kept)
+    return _shared(mixture, [components[n] for n in torch.nonzero(kept)[:, 0].tolist()], shares[kept])
 
 
 def _tempered(seen: Asked) -> Tensor:
@@ -210,6 +217,7 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
         mixture, after = _rounds(integrand, mixture, n, random, asked)
         return _pilot(mixture, asked, means[ROUNDS // 3 :] + after, (math.nan, math.nan), searched=True)
     population = anneal(integrand, mixture, calls // 2, before, random)
+    mixture = needed(mixture, asked, population)
     searched, cooled = population is not None or before > ENOUGH, (math.nan, math.nan)
     n = max(LEAST_ROUND, calls // (4 * ROUNDS))
     if population is not None:
@@ -227,6 +235,45 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
 def _recent(asked: list[Asked]) -> float:
     """Effective share of points in the last two rounds: the lower one, as a few points can look too even."""
     return min(effective(one) for one in asked[-2:])
+
+
+def needed(mixture: Mixture, rounds: Sequence[Asked], population: Population | None = None) -> Mixture:
+    """The same mixture without the channels that are not needed.
+
+    Such a channel carries less than ``DROP`` of the absolute weights of all rounds together and of a cooled population,
+    and the others reach its points.
+
+    Args:
+        mixture: with its shares.
+        rounds: of points, from any density.
+        population: cooled, if there is one.
+    """
+    y = torch.cat([one.y for one in rounds])
+    size, weights = (torch.cat([getattr(one, name) for one in rounds]).abs() for name in ("f", "weights"))
+    each = torch.exp(mixture.log_densities(y)) * mixture.shares  # (n, components)
+    channel = torch.tensor([one.channel for one in mixture.components])
+    carried = weights @ (each / each.sum(1, keepdim=True)) / weights.sum()
+    share = {k: float(carried[channel == k].sum()) for k in channel.tolist()}
+    gone = torch.zeros(len(channel), dtype=torch.bool)
+    for k in sorted(share, key=share.__getitem__):
+        cooled = 0.0 if population is None else float((population.channel == k).double().mean())
+        without = gone | (channel == k)
+        if max(share[k], cooled) < DROP and _reached(each, size, ~without):
+            gone = without
+    kept = [one for one, left in zip(mixture.components, gone.tolist(), strict=True) if not left]
+    total = math.fsum(one.share for one in kept)
+    return replace(mixture, components=tuple(replace(one, share=one.share / total) for one in kept))
+
+
+def _reached(each: Tensor, size: Tensor, kept: Tensor) -> bool:
+    """Whether with some components alone no point gets heavier than ``HEAVIER`` times the heaviest one.
+
+    Args:
+        each: densities of the components times their shares, (n, components).
+        size: of the integrand, (n,).
+        kept: which components are left, (components,).
+    """
+    return bool((size <= HEAVIER * (size / each.sum(1)).max() * each[:, kept].sum(1)).all())
 
 
 def guarded(mixture: Mixture) -> Mixture:
@@ -265,9 +312,8 @@ def with_modes(mixture: Mixture, population: Population) -> Mixture:
     """A guarded mixture with a grid for each separate mode of a population, in place of the one of their channel."""
     components = [replace(one, broad=True, share=BROAD * one.share) for one in mixture.components]
     shares = [one.share for one in components]
-    channel_of = torch.tensor([one.channel for one in mixture.components])[population.component]
     for component in mixture.components:
-        points = population.points[channel_of == component.channel]
+        points = population.points[population.channel == component.channel]
         x = mixture.channels[component.channel].inverse(points)[0]
         labels = modes(component.grid.inverse(x)) if len(x) >= 40 else torch.zeros(len(x))
         found = torch.unique(labels)

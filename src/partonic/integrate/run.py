@@ -20,7 +20,7 @@ from partonic.integrate.integral import Integral
 from partonic.integrate.integrand import Function, Integrand
 from partonic.integrate.measure import LEAST, MeasuredIntegral, measure
 from partonic.integrate.mixture import Mixture, untrained
-from partonic.integrate.pilot import LEAST_ROUND, Pilot, adapted, effective, run_pilot, sample
+from partonic.integrate.pilot import LEAST_ROUND, Pilot, adapted, effective, needed, run_pilot, sample
 from partonic.integrate.stored import NAME, Work, load, save
 from partonic.integrate.train import FlowInputs, FlowOptions, begin, learn, seen_by, weights_of, with_flows
 from partonic.integrate.verdict import judge
@@ -260,7 +260,7 @@ class _Attempt:
         learned = with_flows(pilot, model, trained)
         trial = sample(self.integrand, learned, last, self.random(6))
         if effective(trial) > found.effective:
-            work.best = learned
+            work.best = needed(learned, [trial])
         else:  # too few calls for a flow: what it has learned is worse than nothing
             work.decided = "grid"
 

@@ -51,8 +51,13 @@ def low(x):
     return band(x) * torch.exp(-(((x[:, 0] - 0.2) / 0.1) ** 2))
 
 
+def low_ridge(x):
+    """A part of a ridge that no grid can follow, around 0.2."""
+    return torch.exp(-(((x[:, 0] - x[:, 1]) / 0.045) ** 2) - ((x[:, 0] - 0.2) / 0.1) ** 2)
+
+
 def by_quadrature(function):
-    nodes, weights = np.polynomial.legendre.leggauss(40)
+    nodes, weights = np.polynomial.legendre.leggauss(200)
     x, w = torch.from_numpy(0.5 * (nodes + 1)), torch.from_numpy(0.5 * weights)
     return float(function(torch.cartesian_prod(x, x)) @ torch.outer(w, w).flatten())
 
@@ -67,6 +72,31 @@ def test_a_channel_without_weight_is_dropped(method):
     both = integrate(band, [UPPER, Cube(3)], options)
     assert {one.channel for one in both.mixture.components} == {0, 1}
     assert deviations(both, by_quadrature(band)) < 5
+
+
+@pytest.mark.parametrize("method", ["grid", "flow"])
+@pytest.mark.parametrize("start", [0.45, 0.5])
+def test_a_channel_without_weight_is_dropped_where_grids_do_badly(method, start):
+    useless = Separate((Flat(start, 1.0), Flat(0.0, 1.0), Flat(0.0, 1.0)))
+    found = integrate(low_ridge, [useless, Cube(3)], replace(FLOW, method=method))
+    assert found.pilot.effective < 0.35
+    assert (found.status, found.method) == ("ok", method)
+    assert {one.channel for one in found.mixture.components} == {1}
+    assert any(one.broad for one in found.mixture.components)
+    assert deviations(found, by_quadrature(low_ridge)) < 5
+
+
+def halves(x):
+    """One below a half, and a little above it."""
+    return torch.where(x[:, 0] < 0.5, 1.0, 8e-4)
+
+
+def test_a_channel_stays_where_no_other_leads():
+    lower = Separate((Flat(0.0, 0.5), Flat(0.0, 1.0), Flat(0.0, 1.0)))
+    found = integrate(halves, [UPPER, lower], replace(FLOW, method="grid"))
+    assert found.status == "ok"
+    assert {one.channel for one in found.mixture.components} == {0, 1}
+    assert deviations(found, 0.5 + 4e-4) < 5
 
 
 @dataclass
