@@ -188,8 +188,20 @@ def camel8(quick: bool) -> dict[str, Any]:
 
 def camel16(quick: bool) -> dict[str, Any]:
     """Two peaks in sixteen dimensions: right, or failed and said."""
-    count = 1 if quick else 10
-    found = [ours("camel16", 400_000, "auto", seed, restarts=1) for seed in range(count)]
+    measured, silent, right = right_or_said("auto", 1 if quick else 10, 400_000)
+    bar = {"wrong and ok": 0, "right": "8 of 10", "ESS goal": 0.5}
+    return {"measured": measured, "bar": bar, "holds": silent == 0 and right >= 0.8}
+
+
+def camel16_flow(quick: bool) -> dict[str, Any]:
+    """The same with flows on top."""
+    measured, silent, _ = right_or_said("flow", 1 if quick else SEEDS, QUICK if quick else 400_000)
+    return {"measured": measured, "bar": {"wrong and ok": 0}, "holds": silent == 0}
+
+
+def right_or_said(method: str, count: int, calls: int) -> tuple[dict[str, Any], int, float]:
+    """What to show of several seeds of camel16, how many are wrong and ok, and the share that is right."""
+    found = [ours("camel16", calls, method, seed, restarts=1) for seed in range(count)]
     pulls = [pull(one, case) for one, _, case in found]
     right = [abs(value) < 3 for value in pulls]
     silent = sum(one.status == "ok" and not good for (one, _, _), good in zip(found, right, strict=True))
@@ -201,8 +213,7 @@ def camel16(quick: bool) -> dict[str, Any]:
         "ESS": round(statistics.median(one.effective for one, _, _ in found), 3),
         "CPU s": round(max(taken for _, taken, _ in found), 1),
     }
-    bar = {"wrong and ok": 0, "right": "8 of 10", "ESS goal": 0.5}
-    return {"measured": measured, "bar": bar, "holds": silent == 0 and sum(right) >= 0.8 * count}
+    return measured, silent, sum(right) / count
 
 
 def product(quick: bool) -> dict[str, Any]:
@@ -239,10 +250,13 @@ def ridge(quick: bool) -> dict[str, Any]:
     """A narrow resonance along a diagonal: without its map this fails and is said to, with it it is as bwt6m."""
     calls = QUICK if quick else 200_000
     without, measured, _, _ = several("bwt6", calls, "grid", quick)
+    flowed, with_flows, _, _ = several("bwt6", calls, "flow", quick)
     found, _, _, good = flows("bwt6m", calls, quick)
-    said = all(one.status == "failed" or one.effective > 0.05 for one in without)
+    said = all(one.status == "failed" or one.effective > 0.05 for one in (*without, *flowed))
     return {
-        "measured": measured | {"ESS with the channel of bwt6m": [round(one.effective, 3) for one in found]},
+        "measured": measured
+        | {f"flow {name}": value for name, value in with_flows.items()}
+        | {"ESS with the channel of bwt6m": [round(one.effective, 3) for one in found]},
         "bar": {"status": "failed, or ESS above 0.05", "ESS with the channel": BUILT[quick]},
         "holds": said and good and middle(found) >= BUILT[quick],
     }
@@ -272,6 +286,26 @@ def pulls(quick: bool) -> dict[str, Any]:
         holds &= abs(width - 1) <= off and same and failed <= 0.02 * count
         measured[name] = f"{width:.2f} ({inside:.0%} within 1; {failed} of {count} failed)"
     return {"measured": measured, "bar": bar, "holds": holds}
+
+
+def flow_pulls(quick: bool) -> dict[str, Any]:
+    """Seeds of a small flow: is the error of what a flow draws the error?"""
+    count, small = 5 if quick else 30, FlowOptions(bins=6, hidden=(16, 16), batch=512)
+    made = [ours("camel4", 20_000, "flow", seed, final=10_000, flow=small) for seed in range(count)]
+    found = [(one, case) for one, _, case in made if one.status == "ok"]
+    values = [pull(one, case) for one, case in found]
+    width = statistics.stdev(values)
+    error = width / math.sqrt(2 * (len(values) - 1))
+    used = sum(one.method == "flow" for one, _ in found)
+    measured = {
+        "width": f"{width:.2f} +- {error:.2f}",
+        "mean": f"{statistics.mean(values):.2f} +- {width / math.sqrt(len(values)):.2f}",
+        "failed": f"{count - len(values)} of {count}",
+        "flows used": f"{used} of {len(values)}",
+        "ESS": round(statistics.median(one.effective for one, _ in found), 3),
+    }
+    holds = abs(width - 1) <= 3 * error and used == len(values) >= 0.9 * count
+    return {"measured": measured, "bar": {"width": "1 within 3 of its errors", "failed": "0.1"}, "holds": holds}
 
 
 def sampling(quick: bool) -> dict[str, Any]:
@@ -347,12 +381,14 @@ def _told_apart(points: np.ndarray, seed: int) -> float:
 BENCHMARKS = {
     "prod4": product,
     "camel16": camel16,
+    "camel16-flow": camel16_flow,
     "bwt6m": learned("bwt6m", 200_000, 50, 0.90),
     "mc8": learned("mc8", 200_000, 60, 0.88),
     "mc8 in 20 s": short,
     "camel8": camel8,
     "bwt6": ridge,
     "pulls": pulls,
+    "flow pulls": flow_pulls,
     "sampling cost": sampling,
     "unweighted events": unweighted,
 }
