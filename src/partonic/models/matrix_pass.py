@@ -72,16 +72,14 @@ def totals(
         known = tuple(torch.stack([getattr(norm, of) for norm in norms]) for of in ("running_mean", "running_var"))
     pairs = [(one.weight, one.bias) for one in layers], [(norm.weight, norm.bias) for norm in norms]
     weights = [torch.stack(one) for both in pairs for one in zip(*both, strict=True)] + [torch.stack(list(mixtures))]
-    eps = norms[0].eps
-    if known is not None and not torch.is_grad_enabled() and len(offsets) > AT_ONCE + 1:
-        ends = [0, *((offsets[1:] - offsets[:-1]) ** 2).cumsum(0).tolist()]
-        cuts = [*range(0, len(offsets) - 1, AT_ONCE), len(offsets) - 1]
-        parts = [
-            _totals(matrix[ends[a] : ends[b]], offsets[a : b + 1], eps, known, enter, *weights)[0]
-            for a, b in pairwise(cuts)
-        ]
-        return torch.cat(parts)
-    out, mean, variance = _totals(matrix, offsets, eps, known, enter, *weights)
+    jets = len(offsets) - 1
+    step = max(jets, 1) if training or torch.is_grad_enabled() else AT_ONCE
+    ends = [0, *((offsets[1:] - offsets[:-1]) ** 2).cumsum(0).tolist()]
+    parts: list[Any] = [
+        _Totals.apply(matrix[ends[a] : ends[b]], offsets[a : b + 1], norms[0].eps, known, enter, *weights)  # type: ignore[no-untyped-call]
+        for a, b in pairwise([*range(0, max(jets, 1), step), jets])
+    ]
+    out, mean, variance = parts[0] if len(parts) == 1 else (torch.cat([part[0] for part in parts]), (), ())
     if training:
         spread = len(matrix) / max(len(matrix) - 1, 1)
         with torch.no_grad():
@@ -89,12 +87,7 @@ def totals(
                 cast("Tensor", norm.num_batches_tracked).add_(1)
                 cast("Tensor", norm.running_mean).lerp_(one, cast("float", norm.momentum))
                 cast("Tensor", norm.running_var).lerp_(two * spread, cast("float", norm.momentum))
-    return out
-
-
-def _totals(*given: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Sums, means and variances of :class:`_Totals`."""
-    return cast("tuple[Tensor, Tensor, Tensor]", _Totals.apply(*given))  # type: ignore[no-untyped-call]
+    return cast("Tensor", out)
 
 
 class _Totals(torch.autograd.Function):
@@ -170,7 +163,7 @@ def _rooms(room: Arrays, channels: int, n: int) -> tuple[Array, Array, Array, Ar
 def _along(given: Array, n: int, sums: Array) -> None:
     """Diagonals, means of the columns and of the rows of matrices (inputs, n n)."""
     kind = given.dtype.type
-    zero, share = kind(0), kind(1) / kind(n)
+    zero, share = kind(0), kind(1) / kind(max(n, 1))
     for c in range(len(given)):
         diagonal, columns, rows = sums[c, 0], sums[c, 1], sums[c, 2]
         columns[:] = zero
@@ -189,7 +182,7 @@ def _along(given: Array, n: int, sums: Array) -> None:
 def _mix(weight: Array, given: Array, n: int, turned: Array, sums: Array, out: Array) -> None:
     """The mixture of the 15 maps of the matrices (inputs, n n), into (C, n n)."""
     kind, inputs, channels = given.dtype.type, len(given), len(out)
-    zero, share = kind(0), kind(1) / kind(n)
+    zero, share = kind(0), kind(1) / kind(max(n, 1))
     _along(given, n, sums)
     one, two, three = sums[0, 3], sums[0, 4], sums[0, 5]
     for o in range(channels):
@@ -230,7 +223,7 @@ def _unmix(
 ) -> None:
     """From the gradients (C, n n) of a mixture to those of its weights (added) and of its matrices (inputs, n n)."""
     kind, inputs, channels = given.dtype.type, len(given), len(drawn)
-    zero, share = kind(0), kind(1) / kind(n)
+    zero, share = kind(0), kind(1) / kind(max(n, 1))
     one, two, three = sums[0, 3], sums[0, 4], sums[0, 5]
     out[:] = zero
     sums[:inputs, 6:] = zero
@@ -287,19 +280,31 @@ def _unmix(
 
 
 @compiled
+def _of(values: Array, edge: int, channels: int, n: int) -> Array:
+    """The matrices (C, n n) of the jet that begins at an edge."""
+    return values[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+
+
+@compiled
+def _bend(values: Array, sign: Array) -> None:
+    """Leaky ReLU of values (C, n n), or its slope on gradients, by the sign of others."""
+    zero, slope = values.dtype.type(0), values.dtype.type(SLOPE)
+    for c in range(len(values)):
+        for k in range(values.shape[1]):
+            values[c, k] = values[c, k] if sign[c, k] > zero else slope * values[c, k]
+
+
+@compiled
 def _layer(given: Array, layer: Arrays, hidden: Array) -> None:
     """Leaky ReLU of a linear layer over matrices (C, n n)."""
     weight, bias = layer
-    kind = given.dtype.type
-    zero, slope = kind(0), kind(SLOPE)
     for o in range(len(hidden)):
         hidden[o] = bias[o]
         for c in range(len(given)):
             share = weight[o, c]
             for k in range(given.shape[1]):
                 hidden[o, k] += share * given[c, k]
-        for k in range(given.shape[1]):
-            hidden[o, k] = hidden[o, k] if hidden[o, k] > zero else slope * hidden[o, k]
+    _bend(hidden, hidden)
 
 
 @compiled
@@ -309,13 +314,11 @@ def _enter(matrix: Array, offsets: NDArray[np.int64], weight: Array, room: Array
     inputs = matrix.shape[1]
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        if n == 0:
-            continue
         given, _, _, turned, sums = _rooms(room, max(inputs, channels), n)
         for k in range(n * n):
             for c in range(inputs):
                 given[c, k] = matrix[edge + k, c]
-        made = out[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        made = _of(out, edge, channels, n)
         _mix(weight, given[:inputs], n, turned, sums, made)
         edge += n * n
 
@@ -327,13 +330,11 @@ def _moments(kept: Array, offsets: NDArray[np.int64], layer: Arrays, room: Array
     near = np.zeros(channels, kept.dtype)  # a value of each channel: gaps to it lose no digits
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        if n == 0:
-            continue
-        given = kept[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        given = _of(kept, edge, channels, n)
         hidden = _rooms(room, channels, n)[0]
         _layer(given, layer, hidden)
         for c in range(channels):
-            near[c] = hidden[c, 0] if edge == 0 else near[c]
+            near[c] = hidden[c, 0] if edge == 0 and n > 0 else near[c]
             one = two = kept.dtype.type(0)
             for k in range(n * n):
                 gap = hidden[c, k] - near[c]
@@ -344,8 +345,7 @@ def _moments(kept: Array, offsets: NDArray[np.int64], layer: Arrays, room: Array
         edge += n * n
     for c in range(channels):
         offset = out[0, c] / max(edge, 1)
-        out[0, c] = near[c] + offset
-        out[1, c] = max(out[1, c] / max(edge, 1) - offset * offset, 0.0)
+        out[0, c], out[1, c] = near[c] + offset, max(out[1, c] / max(edge, 1) - offset * offset, 0.0)
 
 
 @compiled
@@ -362,21 +362,15 @@ def _block(
     kept: Array, offsets: NDArray[np.int64], layer: Arrays, line: Array, mixed: Array, room: Arrays, out: Array
 ) -> None:
     """The matrices of all jets through a block."""
-    kind, channels, edge = kept.dtype.type, line.shape[1], 0
-    zero, slope = kind(0), kind(SLOPE)
+    channels, edge = line.shape[1], 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        if n == 0:
-            continue
-        start, end = edge * channels, (edge + n * n) * channels
-        given, made = kept[start:end].reshape(channels, n * n), out[start:end].reshape(channels, n * n)
+        given, made = _of(kept, edge, channels, n), _of(out, edge, channels, n)
         hidden, _, _, turned, sums = _rooms(room, channels, n)
         _layer(given, layer, hidden)
         _normal(hidden, line, hidden)
         _mix(mixed, hidden, n, turned, sums, made)
-        for c in range(channels):
-            for k in range(n * n):
-                made[c, k] = made[c, k] if made[c, k] > zero else slope * made[c, k]
+        _bend(made, made)
         edge += n * n
 
 
@@ -385,7 +379,7 @@ def _sum_up(kept: Array, offsets: NDArray[np.int64], out: Array) -> None:
     channels, edge = out.shape[1] // 2, 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        leave = kept[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        leave = _of(kept, edge, channels, n)
         for c in range(channels):
             for i in range(n):
                 row = kept.dtype.type(0)  # row by row: one sum over thousands of numbers loses digits
@@ -402,7 +396,7 @@ def _turn(given: Array, offsets: NDArray[np.int64], drawn: Array) -> None:
     channels, edge = given.shape[1] // 2, 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        matrices = drawn[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        matrices = _of(drawn, edge, channels, n)
         for c in range(channels):
             matrices[c] = given[jet, c]
             for i in range(n):
@@ -424,25 +418,19 @@ def _back_mix(
     sums_of_norm: Array,
 ) -> None:
     """From the gradients of what leaves a block to those of what its norm makes, and what the norm's weights need."""
-    kind, channels, edge = kept.dtype.type, line.shape[1], 0
-    zero, slope = kind(0), kind(SLOPE)
+    channels, edge = line.shape[1], 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        if n == 0:
-            continue
-        start, end = edge * channels, (edge + n * n) * channels
-        given, after = kept[0, start:end].reshape(channels, n * n), kept[1, start:end].reshape(channels, n * n)
-        gradient = drawn[start:end].reshape(channels, n * n)
+        given, after = _of(kept[0], edge, channels, n), _of(kept[1], edge, channels, n)
+        gradient = _of(drawn, edge, channels, n)
         hidden, normal, wanted, turned, sums = _rooms(room, channels, n)
-        for c in range(channels):
-            for k in range(n * n):
-                gradient[c, k] = gradient[c, k] if after[c, k] > zero else slope * gradient[c, k]
+        _bend(gradient, after)
         _layer(given, layer, hidden)
         _normal(hidden, line, normal)
         _along(normal, n, sums)
         _unmix(mixed, normal, n, turned, sums, gradient, back, wanted)
         for c in range(channels):
-            one = two = zero
+            one = two = kept.dtype.type(0)
             for k in range(n * n):
                 one += wanted[c, k] * (hidden[c, k] - mean[c])
                 two += wanted[c, k]
@@ -469,10 +457,7 @@ def _back_layer(
     zero, slope = kind(0), kind(SLOPE)
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        if n == 0:
-            continue
-        start, end = edge * channels, (edge + n * n) * channels
-        given, gradient = kept[start:end].reshape(channels, n * n), drawn[start:end].reshape(channels, n * n)
+        given, gradient = _of(kept, edge, channels, n), _of(drawn, edge, channels, n)
         hidden, wanted = _rooms(room, channels, n)[:2]
         _layer(given, layer, hidden)
         for o in range(channels):
@@ -502,14 +487,12 @@ def _back_enter(
     inputs, channels, edge = matrix.shape[1], weight.shape[1], 0
     for jet in range(len(offsets) - 1):
         n = offsets[jet + 1] - offsets[jet]
-        if n == 0:
-            continue
         given, wanted, _, turned, sums = _rooms(room, max(inputs, channels), n)
         for k in range(n * n):
             for c in range(inputs):
                 given[c, k] = matrix[edge + k, c]
         _along(given[:inputs], n, sums)
-        gradient = drawn[edge * channels : (edge + n * n) * channels].reshape(channels, n * n)
+        gradient = _of(drawn, edge, channels, n)
         _unmix(weight, given[:inputs], n, turned, sums, gradient, back, wanted[:inputs])
         for k in range(n * n):
             for c in range(inputs):

@@ -51,6 +51,18 @@ def test_outputs_gradients_and_means_are_those_of_torch(channels, blocks, featur
         torch.testing.assert_close(mine, other, rtol=CLOSE, atol=close)
 
 
+def test_a_jet_of_no_particle_changes_no_gradient():
+    gradients = []
+    for counts in ((5, 4), (5, 0, 4)):
+        made = network(5, 2, 7).train()
+        graph = edges(torch.tensor([0, *counts]).cumsum(0), loops=True)
+        given = torch.linspace(-1, 1, 2 * len(graph)).view(-1, 2), graph, torch.ones(len(counts), 1)
+        made._totals(*given).sum().backward()
+        gradients.append([weight.grad for weight in made.parameters() if weight.grad is not None])
+    for mine, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(mine, other)
+
+
 def test_without_gradients_jets_are_taken_some_at_a_time(monkeypatch):
     made = network(5, 2, 7)
     graph = edges(torch.tensor([0, *COUNTS]).cumsum(0), loops=True)
