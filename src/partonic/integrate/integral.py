@@ -28,7 +28,7 @@ class Integral:
         mixture: the final density.
         pilot: what the pilot found.
         price: of flows, and from which price of a call on they pay.
-        seconds_per_call: processor seconds of a call of the integrand.
+        seconds_per_call: processor seconds of a call of the integrand, measured.
         calls: of the integrand in all, of this attempt.
         attempts: from how many seeds it was tried.
         learning: effective share of points at the beginning of each round after the pilot.

@@ -191,7 +191,7 @@ class _Attempt:
             mixture=mixture,
             pilot=work.pilot,
             price=price,
-            seconds_per_call=options.seconds_per_call or self.integrand.seconds_per_call,
+            seconds_per_call=self.integrand.seconds_per_call,
             calls=self.integrand.calls,
             attempts=self.attempt + 1,
             learning=tuple(effective(one) for one in work.rounds),

@@ -126,7 +126,7 @@ class NeuralIntegration:
                 executor=context.executor,
                 directory=folder,
             )
-            rows.append(_row(problem, found))
+            rows.append(_row(problem, found, self.seconds_per_call))
             result.summary[f"{name}: integral over exact"] = _ratio(found.estimate, problem.exact)
             result.summary[f"{name}: effective share of points"] = _plain(found.effective, "of the final points")
             sections.append(self._section(context, problem, found))
@@ -136,10 +136,18 @@ class NeuralIntegration:
         result.facts["title"] = "Neural integration"
         result.facts["abstract"] = TEXT
         result.facts["citations"] = ["partonic", "arXiv:2311.01548", "arXiv:1906.04032", "hep-ph/9806432"]
-        write_page(result, [Section("Integrals", "", (), ("integrals",)), *sections])
+        write_page(result, [Section("Integrals", self._decides(), (), ("integrals",)), *sections])
         if failed:
             raise IntegrationError(f"these integrals cannot be believed: {'; '.join(failed)}")
         return result
+
+    def _decides(self) -> str:
+        """Which price decides for flows, in a sentence."""
+        if self.method != "auto":
+            return f"The method {self.method} was asked for; no price decides."
+        if self.seconds_per_call:
+            return "The assumed price of a call decides between grids and flows, whatever the measured one is."
+        return "The measured price of a call decides between grids and flows; none is assumed."
 
     def _section(self, context: Context, problem: KnownIntegral, found: Integral) -> Section:
         from partonic.integrate.unweighted import unweight, write_lhe
@@ -162,7 +170,7 @@ class NeuralIntegration:
         return Section(problem.name, " ".join(said), (problem.name,), ())
 
 
-def _row(problem: KnownIntegral, found: Integral) -> dict[str, Any]:
+def _row(problem: KnownIntegral, found: Integral, assumed: float) -> dict[str, Any]:
     price = found.price
     return {
         "integral": problem.name,
@@ -177,6 +185,8 @@ def _row(problem: KnownIntegral, found: Integral) -> dict[str, Any]:
         "efficiency of unweighting": found.measurement.efficiency,
         "calls": found.calls,
         "break-even, microseconds a call": price.break_even * 1e6,
+        "measured, microseconds a call": found.seconds_per_call * 1e6,
+        "assumed": assumed * 1e6 if assumed else "none",
     }
 
 

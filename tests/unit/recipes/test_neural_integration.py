@@ -1,6 +1,7 @@
 """The recipe neural-integration: truth beside what is found, an integral that cannot be believed, wrong options."""
 
 import gzip
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -42,6 +43,23 @@ def test_the_processes_of_the_run_ask_the_integrand(tmp_path, monkeypatch):
     assert both.summary == alone.summary
     ours, theirs = (one.path / "muon-pairs.lhe.gz" for one in (alone, both))
     assert gzip.decompress(ours.read_bytes()) == gzip.decompress(theirs.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("method", "seconds", "assumed", "said"),
+    [
+        ("auto", 2e-3, 2_000, "The assumed price of a call decides"),
+        ("auto", 0.0, "none", "The measured price of a call decides"),
+        ("grid", 2e-3, 2_000, "The method grid was asked for"),
+    ],
+)
+def test_the_page_tells_which_price_decides(tmp_path, method, seconds, assumed, said):
+    recipe = replace(SMALL, integrals=("product",), method=method, seconds_per_call=seconds, events=100)
+    result = recipe.run(Context(Result.create(tmp_path / "run", "neural-integration", recipe)))
+    (row,) = json.loads((result.path / "tables" / "integrals.json").read_text())["rows"]
+    assert row["assumed"] == assumed
+    assert 0 < row["measured, microseconds a call"] < 2_000
+    assert said in (result.path / "report.html").read_text()
 
 
 def test_an_integral_that_cannot_be_believed_ends_the_run(tmp_path, monkeypatch):
