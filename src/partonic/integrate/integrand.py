@@ -18,6 +18,8 @@ from partonic.core.parallel import LOSSES, local_processes, one_thread, ordered
 
 Function = Callable[[Tensor], Any]
 CHUNK, LEAST_CHUNK = 16_384, 256
+WORTH = 5.0  # seconds of calls below which no processes are started, which takes some
+PROBE = 64  # calls that tell the price before that
 
 
 def _timed(function: Function) -> Callable[[Tensor], tuple[Any, float]]:
@@ -37,7 +39,7 @@ class Integrand:
     Args:
         function: of points (n, m) in double precision; gives (n,) as a tensor or an array. For several processes it
             must pickle: a function of a module, or an instance of a class of one.
-        workers: processes.
+        workers: processes, started where the calls take longer than that.
         executor: where to work instead, as a cluster.
         chunk: points that go to the function at once, at most; fewer where several processes share them.
 
@@ -83,8 +85,12 @@ class Integrand:
             InputError: the values are not n real, finite numbers.
             WorkerError: worker processes died again and again.
         """
+        local = self.workers > 1 and self.given is None
+        if local and self.calls == 0 and len(y) > PROBE:
+            return torch.cat([self(y[:PROBE]), self(y[PROBE:])])
         workers = max(self.workers, int(getattr(self.given, "workers", 0)))
-        spread = workers > 1 or self.given is not None
+        worth = self.pool is not None or len(y) * self.seconds_per_call > WORTH
+        spread = self.given is not None or (local and worth)
         share = max(LEAST_CHUNK, math.ceil(len(y) / workers)) if spread else self.chunk
         chunks = list(torch.split(y, min(share, self.chunk)))
         if spread:

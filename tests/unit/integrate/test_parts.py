@@ -10,6 +10,7 @@ from known_integrals import camel, camel_integral, product, ridge, signed, signe
 
 from partonic.core.errors import InputError
 from partonic.core.estimate import Estimate
+from partonic.integrate import integrand as asking
 from partonic.integrate.anneal import anneal
 from partonic.integrate.channels import Cube
 from partonic.integrate.cost import Price
@@ -58,6 +59,20 @@ def test_calls_are_counted_and_chunks_change_nothing():
         assert torch.equal(Integrand(product, executor=pool, chunk=100)(x), one(x))
     with pytest.raises(InputError, match="1 or more"):
         Integrand(product, workers=0)
+
+
+def test_processes_are_started_for_dear_calls_only(monkeypatch):
+    started = []
+    monkeypatch.setattr(asking, "local_processes", lambda n: started.append(n) or ThreadPoolExecutor(n))
+    x = numbers(1000, 3)
+    with Integrand(product, workers=2) as cheap:
+        assert torch.equal(cheap(x), product(x))
+    assert started == []
+    monkeypatch.setattr(asking, "WORTH", 1e-9)
+    with Integrand(product, workers=2) as dear:
+        assert torch.equal(dear(x), product(x))
+        assert dear.calls == 1000
+    assert started == [2]
 
 
 def two_components():

@@ -37,6 +37,7 @@ def test_the_processes_of_the_run_ask_the_integrand(tmp_path, monkeypatch):
     asked = []
     spread = Integrand._spread
     monkeypatch.setattr(integrand, "local_processes", ThreadPoolExecutor)
+    monkeypatch.setattr(integrand, "WORTH", 0.0)
     monkeypatch.setattr(Integrand, "_spread", lambda self, chunks: asked.append(self.workers) or spread(self, chunks))
     both = SMALL.run(Context(Result.create(tmp_path / "both", "neural-integration", SMALL), workers=2))
     assert set(asked) == {2}
