@@ -290,22 +290,22 @@ def pulls(quick: bool) -> dict[str, Any]:
 
 def flow_pulls(quick: bool) -> dict[str, Any]:
     """Seeds of a small flow: is the error of what a flow draws the error?"""
-    count, small = 5 if quick else 30, FlowOptions(bins=6, hidden=(16, 16), batch=512)
+    count, small = 5 if quick else 60, FlowOptions(bins=6, hidden=(16, 16), batch=512)
     made = [ours("camel4", 20_000, "flow", seed, final=10_000, flow=small) for seed in range(count)]
-    found = [(one, case) for one, _, case in made if one.status == "ok"]
+    believed = [(one, case) for one, _, case in made if one.status == "ok"]
+    found = [(one, case) for one, case in believed if one.method == "flow"]
     values = [pull(one, case) for one, case in found]
     width = statistics.stdev(values)
     error = width / math.sqrt(2 * (len(values) - 1))
-    used = sum(one.method == "flow" for one, _ in found)
     measured = {
         "width": f"{width:.2f} +- {error:.2f}",
         "mean": f"{statistics.mean(values):.2f} +- {width / math.sqrt(len(values)):.2f}",
-        "failed": f"{count - len(values)} of {count}",
-        "flows used": f"{used} of {len(values)}",
+        "failed": f"{count - len(believed)} of {count}",
+        "left to grids": f"{len(believed) - len(values)} of {count}",
         "ESS": round(statistics.median(one.effective for one, _ in found), 3),
     }
-    holds = abs(width - 1) <= 3 * error and used == len(values) >= 0.9 * count
-    return {"measured": measured, "bar": {"width": "1 within 3 of its errors", "failed": "0.1"}, "holds": holds}
+    bar = {"width": "1 within 3 of its errors", "failed or left to grids, at most": "0.1"}
+    return {"measured": measured, "bar": bar, "holds": abs(width - 1) <= 3 * error and len(values) >= 0.9 * count}
 
 
 def sampling(quick: bool) -> dict[str, Any]:
