@@ -18,7 +18,7 @@ from partonic.core.parallel import LOSSES, local_processes, one_thread, ordered
 
 Function = Callable[[Tensor], Any]
 CHUNK, LEAST_CHUNK = 16_384, 256
-WORTH = 5.0  # seconds of calls below which no processes are started, which takes some
+WORTH = 5.0  # seconds of calls in all below which no processes are started, which takes some
 PROBE = 64  # calls that tell the price before that
 
 
@@ -39,7 +39,7 @@ class Integrand:
     Args:
         function: of points (n, m) in double precision; gives (n,) as a tensor or an array. For several processes it
             must pickle: a function of a module, or an instance of a class of one.
-        workers: processes, started where the calls take longer than that.
+        workers: processes, started where the calls in all take longer than starting them.
         executor: where to work instead, as a cluster.
         chunk: points that go to the function at once, at most; fewer where several processes share them.
 
@@ -89,7 +89,7 @@ class Integrand:
         if local and self.calls == 0 and len(y) > PROBE:
             return torch.cat([self(y[:PROBE]), self(y[PROBE:])])
         workers = max(self.workers, int(getattr(self.given, "workers", 0)))
-        worth = self.pool is not None or len(y) * self.seconds_per_call > WORTH
+        worth = self.pool is not None or self.seconds + len(y) * self.seconds_per_call > WORTH
         spread = self.given is not None or (local and worth)
         share = max(LEAST_CHUNK, math.ceil(len(y) / workers)) if spread else self.chunk
         chunks = list(torch.split(y, min(share, self.chunk)))
