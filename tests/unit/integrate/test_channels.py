@@ -68,6 +68,52 @@ class Scaled:
 
 
 @dataclass(frozen=True)
+class Patched:
+    """Another channel with its density times a factor below a value of its first number."""
+
+    channel: CubeMap
+    below: float
+    factor: float
+
+    @property
+    def dim(self):
+        return self.channel.dim
+
+    def forward(self, x):
+        y, density = self.channel.forward(x)
+        return y, torch.where(x[:, 0] < self.below, self.factor, 1.0) * density
+
+    def inverse(self, y):
+        x, density = self.channel.inverse(y)
+        return x, torch.where(x[:, 0] < self.below, self.factor, 1.0) * density
+
+
+@dataclass(frozen=True)
+class Bent:
+    """A line of many pieces: kinks at every multiple of 1/pieces, with slopes of 1/2 and 3/2 by turns."""
+
+    pieces: int
+    dim: int = 1
+
+    def forward(self, x):
+        place = x * self.pieces
+        whole = torch.floor(place)
+        slope = self._slope(whole)
+        before = whole - torch.where(whole % 2 == 1, 0.5, 0.0)
+        return (before + slope * (place - whole)) / self.pieces, 1 / slope[:, 0]
+
+    def inverse(self, y):
+        pair = torch.floor(y * self.pieces / 2) * 2
+        rest = y * self.pieces - pair
+        whole = pair + (rest >= 0.5)
+        slope = self._slope(whole)
+        return (whole + (rest - torch.where(rest >= 0.5, 0.5, 0.0)) / slope) / self.pieces, 1 / slope[:, 0]
+
+    def _slope(self, whole):
+        return torch.where(whole % 2 == 1, 1.5, 0.5).to(whole.dtype)
+
+
+@dataclass(frozen=True)
 class Rearranged:
     """Momenta of another channel with the columns of each particle in another order, and a number added to them."""
 
@@ -115,19 +161,34 @@ def test_right_channels_pass():
 
 @pytest.mark.parametrize("name", MOMENTA)
 def test_right_momenta_pass_whatever_the_seed(name):
-    for seed in range(6):
+    for seed in range(3):
         check_channels([MOMENTA[name]], seed)
 
 
 @pytest.mark.parametrize("name", DECIDABLE)
 def test_densities_of_momenta_are_those_of_phase_space(name):
-    for seed in range(6):
+    for seed in range(3):
         with pytest.raises(InputError, match=r"\(E, px, py, pz\).*phase space.*is 1.05 instead of 1"):
             check_channels([Scaled(MOMENTA[name], 1.05)], seed)
     with pytest.raises(InputError, match=r"phase space.*instead of 1"):
         check_channels([Scaled(MOMENTA[name], growth=0.1)])
     with pytest.raises(InputError, match="is 2 instead of 1"):
         check_channels([Product(((Cube(1), (0,)), (Scaled(MOMENTA[name], 2.0), tuple(range(1, 1 + _width(name))))))])
+
+
+@pytest.mark.parametrize("channel", [Cube(2), MOMENTA["two massive"], MOMENTA["exchange"]])
+def test_densities_wrong_in_a_small_part_are_found_whatever_the_seed(channel):
+    """In 3 % of what is asked, 0.02 to 0.98 of the first number: about 31 of 1024 points."""
+    for seed in range(3):
+        with pytest.raises(InputError, match=r"at (1\d|[2-6]\d) of 1024 points, where .* is 5 instead of 1"):
+            check_channels([Patched(channel, 0.02 + 0.03 * 0.96, 5.0)], seed)
+
+
+def test_kinks_are_no_faults():
+    for seed in range(3):
+        check_channels([Bent(1000)], seed)
+        with pytest.raises(InputError, match=r"is 1\.05 instead of 1"):
+            check_channels([Scaled(Bent(1000), 1.05)], seed)
 
 
 @pytest.mark.parametrize(("order", "added"), [((1, 2, 3, 0), 0.0), ((1, 2, 3, 0), 1000.0), ((3, 0, 1, 2), 0.0)])
