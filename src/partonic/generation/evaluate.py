@@ -14,7 +14,7 @@ from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
 from partonic.fit.crossfit import cross_fit
 from partonic.metrics.distances import GROUPS, frechet, kernel_distance, wasserstein
-from partonic.metrics.neighbours import overlap
+from partonic.metrics.neighbours import equal_events, overlap
 from partonic.metrics.pair import SamplePair, halves, names_of, paired
 from partonic.metrics.peak import Peak, Resonance, peak
 
@@ -186,14 +186,13 @@ class Evaluation:
             ):
                 yield _row(f"{what} of {name}", Beside(getattr(test.generated, key), getattr(test.truth, key)), None)
 
-    def worst(self) -> tuple[str, Estimate]:
-        """The feature of the largest Wasserstein distance in units of its width, and that."""
-        scaled = {
-            name: _over(self.wasserstein[name].generated, float(width))
-            for name, width in zip(self.names, self.widths, strict=True)
-        }
+    def worst(self) -> tuple[str, Beside]:
+        """The feature of the largest Wasserstein distance in units of its width; that, and the largest of the truth."""
+        widths = dict(zip(self.names, map(float, self.widths), strict=True))
+        scaled = {name: _over(one.generated, widths[name]) for name, one in self.wasserstein.items()}
+        same = [_over(one.truth, widths[name]) for name, one in self.wasserstein.items()]
         name = max(scaled, key=lambda one: scaled[one].value)
-        return name, scaled[name]
+        return name, Beside(scaled[name], max(same, key=lambda one: one.value))
 
 
 def _row(measure: str, beside: Beside, ideal: float | None) -> dict[str, Any]:
@@ -218,8 +217,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure a generated sample in every way, each beside its value for truth against truth.
 
-    The distances and the overlap compare one half of the truth with the other, and with as many of the generated
-    events, so that both have the same error. The classifier and the peaks see all events.
+    The distances compare one half of the truth with the other, and with as many of the generated events, so that both
+    have the same error; so does the overlap, with as many events of equal weight as all three samples can give. The
+    classifier and the peaks see all events.
 
     Args:
         truth: (n, d), none of which the generator was trained on; 80 events or more.
@@ -243,7 +243,9 @@ def evaluate(
         if one.feature not in called:
             raise unknown("feature", one.feature, called)
     pair.check_constant()
-    ours, best = (_distances(one, called, seed) for one in _comparisons(pair, seed))
+    compared = _comparisons(pair, seed)
+    most = min(OVERLAP_SIZE, *(equal_events(w) for one in compared for w in (one.weight_truth, one.weight_generated)))
+    ours, best = (_distances(one, called, most, seed) for one in compared)
 
     def beside(key: str) -> Beside:
         """One of the distances."""
@@ -285,9 +287,9 @@ def _distance_of(name: str) -> str:
     return f"Wasserstein distance of {name}"
 
 
-def _distances(pair: SamplePair, names: tuple[str, ...], seed: int) -> dict[str, Estimate]:
+def _distances(pair: SamplePair, names: tuple[str, ...], most: int, seed: int) -> dict[str, Estimate]:
     x, y, u, v = pair.truth, pair.generated, pair.weight_truth, pair.weight_generated
-    found = overlap(x, y, weight_truth=u, weight_generated=v, most=OVERLAP_SIZE, seed=seed)
+    found = overlap(x, y, weight_truth=u, weight_generated=v, most=most, seed=seed)
     columns = zip(names, wasserstein(x, y, weight_truth=u, weight_generated=v), strict=True)
     return {
         "frechet": frechet(x, y, weight_truth=u, weight_generated=v, scale="quantiles", seed=seed, unlimited=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from partonic.core.errors import InputError
@@ -12,9 +13,12 @@ from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
 from partonic.metrics.classes import share
 from partonic.metrics.pair import SamplePair, paired
+from partonic.phasespace.unweight import find_cap
 
 Floats = NDArray[np.float64]
 ROWS = 512  # of a matrix of distances that are in memory at a time
+ROUNDING = 1e-9  # of weights and their sums
+EXCESS = 0.01  # share of the weight of a sample by which its heaviest events may exceed the weight of the others
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,10 @@ def overlap(
 ) -> Overlap:
     """Precision, recall, density and coverage of two samples.
 
-    Balls follow the number of events, the shares their weights. Events of weight 0 are left out. Both samples are cut
-    to the same number, on which all four depend: compare with truth against truth of the same number.
+    Both samples are cut to the same number of events of equal weight, each event kept with a chance in proportion to
+    its weight: a mode of small weight counts as little as one of few events. All four depend on this number: compare
+    with truth against truth of the same number, see :func:`equal_events`. Events much heavier than all others are kept
+    for certain and count for their weight in the shares.
 
     Args:
         truth: (n, d), or (n,).
@@ -61,12 +67,13 @@ def overlap(
         weight_truth: (n,), 0 or above; ones if None.
         weight_generated: (m,), 0 or above; ones if None.
         neighbours: k.
-        most: events of each sample that are used, chosen at random; time goes as its square.
+        most: events of each sample that are used; time goes as its square.
         scale: of the features, see :meth:`partonic.metrics.pair.SamplePair.scaled`.
         seed: of the choice.
 
     Raises:
-        InputError: the samples cannot be compared, a feature of the truth is constant, or a number is too small.
+        InputError: the samples cannot be compared, a feature of the truth is constant, a number is too small, or the
+            weights of a sample leave no more events of equal weight than neighbours.
         UnknownNameError: there is no such scale.
     """
     if neighbours < 1 or most <= neighbours:
@@ -98,16 +105,60 @@ def overlap(
     )
 
 
+def equal_events(weight: ArrayLike) -> int:
+    r"""Number of events of equal weight that a sample can give, each event once.
+
+    It is :math:`\sum_i \min(1, w_i / c)`, with c the smallest cap that cuts off at most 1 % of all the weight.
+
+    Args:
+        weight: (n,), 0 or above, with a sum above 0.
+
+    Raises:
+        InputError: a weight is negative or not finite, or all are 0.
+    """
+    weights = torch.from_numpy(np.array(weight, dtype=np.float64))
+    return int(find_cap(weights, EXCESS).efficiency * len(weights) * (1 + ROUNDING))
+
+
 def _thinned(pair: SamplePair, most: int, neighbours: int, seed: int) -> SamplePair:
-    """The same number of events of both, chosen at random among those that have a weight."""
+    """The same number of events of both, chosen at random in proportion to their weights."""
+    weights = pair.weight_truth, pair.weight_generated
+    count = most
+    for name, weight in zip(("truth", "generated"), weights, strict=True):
+        there = equal_events(weight)
+        if there <= neighbours:
+            raise InputError(
+                f"the weights of the {name} sample leave {there} events of equal weight; {neighbours} neighbours need "
+                "more"
+            )
+        count = min(count, there)
     rng = generator(seed)
-    there = [np.flatnonzero(weight > 0) for weight in (pair.weight_truth, pair.weight_generated)]
-    count = min(most, *(len(rows) for rows in there))
-    if count <= neighbours:
-        raise InputError(f"only {count} events of a sample have a weight above 0; {neighbours} neighbours need more")
-    one, two = (np.sort(rng.permutation(rows)[:count]) for rows in there)
-    weights = pair.weight_truth[one], pair.weight_generated[two]
-    return SamplePair(pair.truth[one], pair.generated[two], *(weight / weight.sum() for weight in weights))
+    (one, first), (two, second) = (_chosen(weight, count, rng) for weight in weights)
+    return SamplePair(pair.truth[one], pair.generated[two], first, second)
+
+
+def _chosen(weight: Floats, count: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], Floats]:
+    """Which events are kept, (count,), and their weights of sum 1: all the same but for those kept for certain.
+
+    The chance of an event is min(1, w / c), with c such that they sum to the count; kept, it stands for max(w, c).
+    Those that may be left out are drawn by systematic sampling in a random order, which fixes their number.
+    """
+    falling = np.sort(weight)[::-1]
+    rest = np.cumsum(falling[::-1])[::-1]  # of the weight, without the k heaviest
+    left = count - np.arange(count)  # events to draw from it
+    k = int(np.argmax(falling[:count] * left <= rest[:count]))
+    limit = rest[k] / left[k]
+    certain = weight >= limit * (1 - ROUNDING)
+    rows = np.flatnonzero(certain)
+    drawn = count - len(rows)
+    if drawn > 0:
+        others = rng.permutation(np.flatnonzero(~certain))
+        sums = np.cumsum(weight[others])
+        places = (np.arange(drawn) + rng.random()) / drawn * sums[-1]
+        rows = np.concatenate([rows, others[np.searchsorted(sums, places, side="right")]])
+    rows = np.sort(rows)
+    kept = np.maximum(weight[rows], limit)
+    return rows, kept / kept.sum()
 
 
 def _radius(x: Floats, neighbours: int) -> Floats:

@@ -59,7 +59,12 @@ def test_truth_against_truth_has_weights_too(faithful):
 
 def test_a_mode_dropped():
     found = measured(second=0.0)
-    assert found.worst()[0] == "angle"
+    name, distance = found.worst()
+    assert name == "angle"
+    assert distance.generated.value == found.wasserstein["angle"].generated.value / found.widths[2]
+    same = [one.truth.value for one in found.wasserstein.values()] / found.widths
+    assert distance.truth.value == max(same)
+    assert 5 * distance.truth.value < distance.generated.value
     assert beyond(found.wasserstein["angle"]) > 10
     assert beyond(found.wasserstein["mass"]) < 4
     assert found.recall.generated.value < 0.8 < found.recall.truth.value
@@ -104,6 +109,19 @@ def test_weights_mend_a_generator():
     assert before.p_value < 1e-10
     assert after.p_value > 1e-3
     assert after.baseline is before.baseline
+
+
+def test_overlap_beside_the_truth_with_weights():
+    """A mode of weight 1e-6 is as good as lost; with weights that mend it, the overlap is that of the truth."""
+    rng = np.random.default_rng(12)
+    truth, generated = events(rng), events(rng, second=0.2)
+    weight = np.where(generated[:, 2] > 0, 1e-6, 1.0)
+    lost = evaluate(truth, generated, NAMES, weight_generated=weight)
+    assert lost.coverage.generated.value < 0.7 < lost.coverage.truth.value
+    assert lost.recall.generated.value < 0.8 < lost.recall.truth.value
+    mended = evaluate(truth, generated, NAMES, weight_generated=np.where(generated[:, 2] > 0, 4.0, 1.0))
+    for one in (mended.precision, mended.recall, mended.density, mended.coverage):
+        assert abs(beyond(one)) < 4
 
 
 def test_rows_of_the_table(faithful):

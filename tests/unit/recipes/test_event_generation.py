@@ -18,6 +18,8 @@ def test_measures_stand_beside_the_truth(tmp_path):
     row = result.tables["generators"].rows[0]
     assert 0.3 < row["AUC"].value < 0.75
     assert row["AUC, truth against truth"].error > 0
+    assert row["worst distance"].error > 0
+    assert 0 < row["worst distance, truth against truth"].value < 0.5
     assert row["events a processor second"].value > 100
     inside = result.summary["bayesian-flow: bins where the truth is within one sigma"]
     assert 0.2 < inside.value <= 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from partonic.core.errors import InputError, UnknownNameError
-from partonic.recipes.gan_lhc_events import GanLhcEvents, _chain, _masses, _rest_frames, _spreads
+from partonic.recipes.gan_lhc_events import GanLhcEvents, _chain, _masses, _rest_frames, _spreads, _worst
 from partonic.simulators.top_pairs import TOP_MASS, W_MASS, top_pairs
 
 
@@ -45,6 +45,19 @@ def test_the_truth_has_its_masses_and_keeps_them_through_both_coordinates():
     made = _chain().inverse(u)
     assert np.abs(made.reshape(200, 6, 3).sum(axis=1)[:, :2]).max() < 1e-6
     assert _masses(made)[:, 0] == pytest.approx(W_MASS, abs=30)
+
+
+def test_the_worst_momentum_is_told_from_the_truth():
+    """Momenta of widths from 10 to 180 GeV; one of the narrow ones is moved by 25 GeV."""
+    rng = np.random.default_rng(4)
+    widths = 10.0 * np.arange(1, 19)
+    first, second, moved = rng.normal(size=(3, 2_000, 18)) * widths
+    moved[:, 3] += 25
+    distance, name = _worst(first, moved)
+    same, _ = _worst(first, second)
+    assert name == _chain().names[3]
+    assert abs(distance.value - 25) < 4 * distance.error + 1
+    assert 1 < same.value < 15
 
 
 def test_the_momenta_that_spread_least_and_most():
