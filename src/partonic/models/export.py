@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from partonic.represent.batch import Batch
 
-AGREE = 1e-4  # largest difference of a graph that is written, as a share of the largest logit
+AGREE = 1e-5  # largest difference of a graph that is written, as a share of the largest logit
 JETS, LONGEST = 48, 128  # random jets on which a graph is compared, and their most particles
 MEANINGS = {
     "features": "inputs of the network for each particle, 0 in empty slots",

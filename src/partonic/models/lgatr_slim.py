@@ -10,6 +10,7 @@ from torch.nn.functional import gelu
 
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
+from partonic.models.precision import unrounded
 from partonic.represent.packed import KINEMATIC
 from partonic.represent.plan import Plan, plan
 from partonic.represent.references import BEAMS, dot, with_references
@@ -23,6 +24,23 @@ SMALL = 1e-2
 SCALARS = 2  # of a particle: one, and whether it is a reference vector; charge and kind come behind
 
 
+class VectorLinear(nn.Linear):
+    """A linear layer over channels of four-vectors, without bias and never rounded to half precision.
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, bias=False)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(..., 4, inputs) to (..., 4, outputs)."""
+        with unrounded(vectors):
+            return super().forward(vectors)
+
+
 class Mixed(nn.Module):
     """A linear layer for scalars and one, without bias, for vectors.
 
@@ -34,7 +52,7 @@ class Mixed(nn.Module):
     def __init__(self, scalars: tuple[int, int], vectors: tuple[int, int]) -> None:
         super().__init__()
         self.scalars = nn.Linear(*scalars)
-        self.vectors = nn.Linear(*vectors, bias=False)
+        self.vectors = VectorLinear(*vectors)
 
     def forward(self, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """(particles, in) and (particles, in, 4) to (particles, out) and (particles, out, 4)."""
@@ -68,10 +86,10 @@ class Gates(nn.Module):
 
     def __init__(self, scalars: int, vectors: int) -> None:
         super().__init__()
-        self.products = nn.Linear(vectors, 2 * vectors, bias=False)
+        self.products = VectorLinear(vectors, 2 * vectors)
         self.up = nn.Linear(scalars + vectors, 2 * scalars + vectors)
         self.down = nn.Linear(2 * scalars, scalars)
-        self.turn = nn.Linear(vectors, vectors, bias=False)
+        self.turn = VectorLinear(vectors, vectors)
 
     def forward(self, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """(particles, scalars) and (particles, vectors, 4) to the same."""
@@ -143,10 +161,11 @@ class Block(nn.Module):
             query = torch.cat([s[0], v[0].flatten(3)], dim=3)
             key = torch.cat([s[1], (v[1] * metric).flatten(3)], dim=3)
             value = torch.cat([s[2], v[2].flatten(3)], dim=3)
-            weight = query @ key.mT * width**-0.5  # (jets, heads, length, length)
-            if bucket.absent is not None:
-                weight = weight.masked_fill(bucket.absent[:, None, None], -torch.inf)
-            out = weight.softmax(-1) @ value  # (jets, heads, length, width)
+            with unrounded(query):
+                weight = query @ key.mT * width**-0.5  # (jets, heads, length, length)
+                if bucket.absent is not None:
+                    weight = weight.masked_fill(bucket.absent[:, None, None], -torch.inf)
+                out = weight.softmax(-1) @ value  # (jets, heads, length, width)
             out = out.transpose(1, 2)
             seen_scalars.append(bucket.flat(out[..., : s.shape[-1]].flatten(2)))
             seen_vectors.append(bucket.flat(out[..., s.shape[-1] :].unflatten(3, (-1, 4)).flatten(2, 3)))
@@ -201,7 +220,7 @@ class LGATrSlim(nn.Module):
         self.enter = Mixed((SCALARS + features - KINEMATIC, scalars), (1, vectors))
         self.blocks = nn.ModuleList(Block(scalars, vectors, heads, ratio) for _ in range(blocks))
         self.norm = Norm(scalars)
-        self.products = nn.Linear(vectors, 2 * vectors, bias=False)
+        self.products = VectorLinear(vectors, 2 * vectors)
         self.head = nn.Linear(scalars + vectors, outputs)
 
     def forward(self, jets: PackedJets) -> Tensor:

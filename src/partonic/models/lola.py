@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from partonic.core.registry import register_model
 from partonic.models.heads import logits
 from partonic.models.mlp import mlp
+from partonic.models.precision import unrounded
 from partonic.represent.leading import Leading, leading
 from partonic.represent.packed import KINEMATIC
 from partonic.represent.references import dot, squeeze
@@ -67,17 +68,23 @@ class LoLa(nn.Module):
 
     def of_leading(self, hardest: Leading) -> Tensor:
         """Logits from the hardest constituents of each jet."""
-        given, known = hardest.p4, hardest.features[:, :, KINEMATIC:]  # (jets, particles, 4 or F)
+        known = hardest.features[:, :, KINEMATIC:]  # (jets, particles, F)
+        with unrounded(hardest.p4):
+            observables = self.observables(hardest.p4)
+        return logits(self.dense(self.norm(torch.cat([observables, known.flatten(1)], dim=1))))
+
+    def observables(self, given: Tensor) -> Tensor:
+        """What the dense layers see of the hardest constituents (jets, particles, 4): (jets, vectors * OBSERVABLES)."""
         total = given.sum(dim=1, keepdim=True)
         together = torch.cat([total, torch.einsum("cp,jpk->jck", self.combine, given), given], dim=1)
         gaps = together[:, :, None] - together[:, None]
         distance = squeeze(dot(gaps, gaps))  # (jets, vectors, vectors)
         energy = together[:, :, 0].clamp(min=0).log1p()
-        observables = [
+        parts = [
             squeeze(dot(together, together)),
             together[:, :, 1:3].norm(dim=2).log1p(),
             energy @ self.energies.T,
             *torch.einsum("jvw,svw->sjv", distance, self.distances[:SUMS]),
             *((distance * weight).amin(dim=2) for weight in self.distances[SUMS:]),
         ]  # each (jets, vectors)
-        return logits(self.dense(self.norm(torch.cat([*observables, known.flatten(1)], dim=1))))
+        return torch.cat(parts, dim=1)

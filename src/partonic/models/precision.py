@@ -13,7 +13,8 @@ from partonic.core.errors import InputError, MissingPackageError, unknown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import nn
+    import torch
+    from torch import Tensor, nn
 
 PRECISIONS = ("float32", "bfloat16", "bfloat16-emulated")
 COMPILERS = ("c++", "g++", "clang++")
@@ -66,6 +67,16 @@ def computing(precision: str, device: str = "cpu") -> Iterator[None]:
     with torch.autocast(torch.device(device).type, torch.bfloat16), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
         yield
+
+
+def unrounded(values: Tensor) -> torch.autocast:
+    """Products inside are made in the precision of what they are made of, on the device of the values.
+
+    Four-momenta need it: what is left of their products, a squared mass, is far below the rounding of bfloat16.
+    """
+    import torch
+
+    return torch.autocast(values.device.type, enabled=False)
 
 
 def check_compiler() -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from partonic.core.compiled import compiled
+from partonic.represent.segments import summable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,6 +137,7 @@ def _compiled(values: Tensor) -> bool:
 
 
 def _sums(values: Tensor, graph: Edges) -> tuple[Tensor, Tensor, Tensor]:
+    values = summable(values)
     out = values.new_zeros(3, int(graph.offsets[-1]), values.shape[1])
     first, second, loops = out.unbind(0)
     if _compiled(values):

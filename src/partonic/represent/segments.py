@@ -17,16 +17,23 @@ def segments(offsets: Tensor) -> Tensor:
     return torch.repeat_interleave(torch.arange(len(counts), device=offsets.device), counts)
 
 
+def summable(values: Tensor) -> Tensor:
+    """Values of half precision in single precision, in which sums of many are made; others as they are."""
+    return values.float() if values.dtype.itemsize < torch.float32.itemsize else values
+
+
 def segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
     """Sum over the particles of each jet: (particles, ...) and (jets + 1,) give (jets, ...); an empty jet gives 0."""
+    values = summable(values)
     out = values.new_zeros(len(offsets) - 1, *values.shape[1:])
     return out.index_add(0, segments(offsets), values)
 
 
 def segment_mean(values: Tensor, offsets: Tensor) -> Tensor:
     """Mean over the particles of each jet, (jets, ...); an empty jet gives 0."""
-    counts = lengths(offsets).clamp(min=1).to(values.dtype)
-    return segment_sum(values, offsets) / counts.reshape(-1, *[1] * (values.ndim - 1))
+    total = segment_sum(values, offsets)
+    counts = lengths(offsets).clamp(min=1).to(total.dtype)
+    return total / counts.reshape(-1, *[1] * (values.ndim - 1))
 
 
 def segment_max(values: Tensor, offsets: Tensor) -> Tensor:

@@ -3,6 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from partonic.represent.edges import edges, gather
 from partonic.represent.segments import segment_max, segment_mean, segment_sum, segments
 
 OFFSETS = torch.tensor([0, 3, 3, 4, 9])
@@ -19,6 +20,14 @@ def test_segments_equal_a_loop(shape):
     torch.testing.assert_close(segment_sum(values, OFFSETS), total)
     torch.testing.assert_close(segment_mean(values, OFFSETS), mean)
     torch.testing.assert_close(segment_max(values, OFFSETS), largest)
+
+
+def test_half_precision_is_summed_in_single():
+    values = torch.ones(1000, 1, dtype=torch.bfloat16)  # of which bfloat16 itself counts 256
+    assert segment_sum(values, torch.tensor([0, 999, 1000]))[:, 0].tolist() == [999, 1]
+    graph = edges(torch.tensor([0, 400]), loops=True)
+    rows, columns, _ = gather(values.new_ones(len(graph), 1), graph)
+    assert rows.unique().tolist() == columns.unique().tolist() == [400]
 
 
 def test_jet_of_each_particle():
