@@ -8,8 +8,9 @@ neighbours and lengths of each batch is built inside the timing. The peers' padd
 ``gflops`` is what our training step does to its own matrix products, counted from their sizes, over its time, and
 ``share_of_peak`` that over the rate of one large matrix product in the same run.
 
-``part-bf16`` has no peer: it is our Particle Transformer in bfloat16 beside itself in float32, scoring 512 jets. Nor
-have ``lorentznet-light`` and ``pelican-1k``, whose pairs go through compiled passes: beside them stand torch's steps.
+``part-bf16`` is our Particle Transformer in bfloat16 beside itself in float32, scoring 512 jets and in training, there
+also beside weaver's in bfloat16, whose speed is no bar. No peer have
+``lorentznet-light`` and ``pelican-1k``, whose pairs go through compiled passes: beside them stand torch's steps.
 
     python benchmarks/taggers.py [--quick] [--case NAME]
 
@@ -61,6 +62,7 @@ from partonic.represent.segments import lengths
 
 LENGTH, FEATURES = 128, 7
 CHECKED = 256  # jets on which outputs are compared
+TOGETHER = 32  # of them in memory where gradients are compared
 BATCH = 48
 CLASSES = 2
 OPERATORS = {  # of torch in a training step of ParT, by what they do
@@ -112,9 +114,10 @@ def jets(n: int, seed: int = 1) -> Events:
     return Events({"label": (np.arange(n) % 2).astype(np.int8)}, {}, {"constituents": constituents})
 
 
-def sample(n: int) -> Sample:
-    """Both forms of the same jets."""
-    events = jets(n)
+def sample(n: int, rows: slice = slice(None)) -> Sample:
+    """Both forms of the same jets: of ``n`` some rows."""
+    events = jets(n)[rows]
+    n = len(events)
     packed = Packed()(events)
     counts = lengths(packed.offsets)
     there = torch.arange(LENGTH) < counts[:, None]
@@ -153,14 +156,16 @@ def loss_of(logits: Tensor, label: Tensor) -> Tensor:
     return cross_entropy(logits, label)
 
 
-def training(module: nn.Module, forward: Callable[[Sample], Tensor], data: Sample) -> Step:
+def training(module: nn.Module, forward: Callable[[Sample], Tensor], data: Sample, precision: str = "float32") -> Step:
     """A whole step: forward, backward, update."""
     optimiser = torch.optim.AdamW(module.parameters(), 1e-4, fused=True)
 
     def step() -> None:
         """One update."""
         optimiser.zero_grad()
-        loss_of(forward(data), data.label).backward()
+        with computing(precision):
+            outputs = forward(data)
+        loss_of(outputs.float(), data.label).backward()
         optimiser.step()
 
     return step
@@ -220,11 +225,13 @@ def gradient_difference(
     our_forward: Callable[[nn.Module, Sample], Tensor],
     peer_forward: Callable[[nn.Module, Sample], Tensor],
 ) -> float:
-    """Largest difference of the gradients of a loss, relative to the largest gradient of the same tensor."""
-    data, found = sample(32), []
+    """Largest difference of the gradients of a summed loss, relative to the largest gradient of the same tensor."""
+    found = []
     for module, forward in ((ours, our_forward), (peer, peer_forward)):
         module.zero_grad()
-        loss_of(forward(module, data), data.label).backward()
+        for start in range(0, CHECKED, TOGETHER):
+            data = sample(CHECKED, slice(start, start + TOGETHER))
+            loss_of(forward(module, data), data.label).backward()  # gradients add up
         found.append({name: weight.grad for name, weight in module.named_parameters()})
     names = {renamed(name, RENAMED["part"]): name for name in found[1]}
     differences = []
@@ -261,19 +268,31 @@ def packed_forward(module: nn.Module, data: Sample) -> Tensor:
     return logits
 
 
-def part(quick: bool) -> dict[str, Any]:
-    """Particle Transformer as published, against weaver's version 1."""
-    try:
-        from weaver.nn.model.ParticleTransformer import ParticleTransformer
-    except ImportError:
-        return without_peer("weaver-core")
+def both_parts() -> tuple[nn.Module, nn.Module]:
+    """Our Particle Transformer as published and weaver's version 1, of the same weights; ImportError without weaver."""
+    from weaver.nn.model.ParticleTransformer import ParticleTransformer
+
     logging.disable(logging.CRITICAL)
     no_dropout = {"dropout": 0, "attn_dropout": 0, "activation_dropout": 0}
     options = {"pair_input_dim": 4, "use_pre_activation_pair": False, "fc_params": [], "cls_block_params": no_dropout}
     peer, ours = ParticleTransformer(7, CLASSES, **options), ParT(outputs=CLASSES)
     take_weights("part", ours, peer)
-    bars = (2.0, 1.6)
-    return measure(ours, peer, packed_forward, lambda m, d: m(d.features, v=d.p4, mask=d.mask), bars, quick, True)
+    return ours, peer
+
+
+def weaver_forward(module: nn.Module, data: Sample) -> Tensor:
+    """Theirs."""
+    logits: Tensor = module(data.features, v=data.p4, mask=data.mask)
+    return logits
+
+
+def part(quick: bool) -> dict[str, Any]:
+    """Particle Transformer as published, against weaver's version 1."""
+    try:
+        ours, peer = both_parts()
+    except ImportError:
+        return without_peer("weaver-core")
+    return measure(ours, peer, packed_forward, weaver_forward, (2.0, 1.6), quick, True)
 
 
 def part_profile(quick: bool) -> dict[str, Any]:
@@ -307,7 +326,25 @@ def part_bf16(quick: bool) -> dict[str, Any]:
         spent = seconds(steps, 5)
         measured[f"{name} infer_ratio"] = round(spent["float32"] / spent["bfloat16"], 2)
         measured[f"{name} score_diff"] = round(float((exact - rounded).abs().max()), 4)
+    measured |= half_training(quick)
     return {"measured": measured, "bar": bar, "holds": measured["part infer_ratio"] >= 1.0}
+
+
+def half_training(quick: bool) -> dict[str, float]:
+    """Training steps of the published network in bfloat16: ours beside ours in float32, and weaver's in bfloat16."""
+    data, repeats = sample(BATCH), 3 if quick else 11
+    steps: dict[str, Step] = {}
+    try:
+        ours, peer = both_parts()
+        steps["weaver"] = training(peer.train(), partial(weaver_forward, peer), data, "bfloat16")
+    except ImportError:
+        ours = ParT(outputs=CLASSES)
+    for precision in ("float32", "bfloat16"):
+        module = copy.deepcopy(ours).train()
+        steps[precision] = training(module, partial(packed_forward, module), data, precision)
+    spent = seconds(steps, repeats)
+    names = {"float32": "part train_ratio", "weaver": "part train_ratio to weaver in bfloat16"}
+    return {names[other]: round(spent[other] / spent["bfloat16"], 2) for other in names if other in spent}
 
 
 def in_precision(module: nn.Module, precision: str, data: Sample) -> Callable[[], Tensor]:
