@@ -23,8 +23,12 @@ KERNELS = {
     "represent": ("edges", "neighbours", "pairs", "plan", "tree"),
     "models": ("deep_sets", "dropout", "matrix_pass", "norm_relu", "pair_messages", "trees"),
 }
-# What torch says of steps that it leaves as they are, and of a cache in the package lgatr.
-QUIET = ("Dynamo does not know how to trace", "Dynamo detected a call to a `functools.lru_cache`")
+# What torch says of steps that it leaves as they are, of a cache in the package lgatr, and when it traces a training.
+QUIET = (
+    "Dynamo does not know how to trace",
+    "Dynamo detected a call to a `functools.lru_cache`",
+    "The .grad attribute of a Tensor that is not a leaf",
+)
 
 
 def check_precision(precision: str, device: str = "cpu") -> None:
