@@ -34,11 +34,11 @@ def product(dim: int = 4) -> Case:
     return Case(dim, lambda x: (2 * x).prod(1), 1.0)
 
 
-def camel(dim: int, width: float = 0.2) -> Case:
-    norm = (width * math.sqrt(math.pi)) ** dim
+def camel(dim: int, width: float = 0.2, first: float = 0.5) -> Case:
+    norm, humps = (width * math.sqrt(math.pi)) ** dim, ((first, 0.25), (1 - first, 0.75))
 
     def function(x: Tensor) -> Tensor:
-        return sum(0.5 * torch.exp(-((x - m) ** 2).sum(1) / width**2) for m in (0.25, 0.75)) / norm  # type: ignore[return-value]
+        return sum(share * torch.exp(-((x - m) ** 2).sum(1) / width**2) for share, m in humps) / norm  # type: ignore[return-value]
 
     one = 0.5 * float(special.erf(0.75 / width) + special.erf(0.25 / width))
     return Case(dim, function, one**dim)
@@ -179,6 +179,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "camel4": lambda: camel(4),
     "camel8": lambda: camel(8),
     "camel16": lambda: camel(16),
+    "camel16, uneven": lambda: camel(16, first=0.8),
     "signed2": signed,
     "bwt6": unmapped,
     "bwt6m": mapped,

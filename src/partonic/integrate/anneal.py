@@ -45,8 +45,15 @@ class Population:
         return float(parts.mean()) * math.exp(largest), error * math.exp(largest)
 
 
-class _Walkers:
-    """The population on its way."""
+class Walkers:
+    """A population on its way: points in the uniform numbers of the components of a mixture.
+
+    Args:
+        integrand: to be asked, once for each point to begin with and once in each move.
+        mixture: the components, each with as many points as its share says.
+        size: number of points.
+        random: source of randomness.
+    """
 
     def __init__(self, integrand: Integrand, mixture: Mixture, size: int, random: torch.Generator) -> None:
         self.integrand, self.mixture, self.random = integrand, mixture, random
@@ -57,6 +64,11 @@ class _Walkers:
         self.u = torch.rand(size, mixture.dim, generator=random, dtype=torch.float64)
         self.y, self.log = self.asked(self.u)
         self.scale = 0.2
+
+    @property
+    def channel(self) -> Tensor:
+        """In which each point moves, (n,)."""
+        return torch.tensor([one.channel for one in self.mixture.components])[self.component]
 
     def asked(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Points, and log |f|/q there."""
@@ -85,7 +97,7 @@ class _Walkers:
             self.scale *= math.exp(float(taken.double().mean()) - 0.25)
 
     def chosen(self, rows: Tensor) -> None:
-        """Keep these rows."""
+        """Keep these rows, as often as they are named."""
         self.u, self.y, self.log = self.u[rows], self.y[rows], self.log[rows]
         self.component = self.component[rows]
 
@@ -110,7 +122,7 @@ def anneal(
     if size < LEAST * ISLANDS:
         return None
     end = integrand.calls + calls - size * MOVES
-    walkers = _Walkers(integrand, mixture, size, random)
+    walkers = Walkers(integrand, mixture, size, random)
     beta, total = 0.0, torch.zeros(ISLANDS, dtype=torch.float64)
     while beta < 1:
         if integrand.calls > end:
@@ -123,8 +135,7 @@ def anneal(
         beta = min(1.0, beta + step)
         for number in range(MOVES):
             walkers.move(beta, local=number % 2 == 0)
-    channels = torch.tensor([one.channel for one in mixture.components])
-    return Population(walkers.y, channels[walkers.component], total)
+    return Population(walkers.y, walkers.channel, total)
 
 
 def _step(log: Tensor, beta: float) -> float:

@@ -1,8 +1,9 @@
 """The pilot: grids and shares adapted to an integrand, with as many grids as it has separate modes.
 
 Grids of several components are adapted together as in VAMP (Ohl, hep-ph/9806432): each point counts for a component in
-proportion to that one's part of the density there. Where this leaves a large spread, a cooled population of points
-looks for separate modes, and each gets its own grid.
+proportion to that one's part of the density there. Points from everywhere climb, to find peaks that grids have lost;
+where a large spread is left, a cooled population of points looks for separate modes; each of these gets its own grid. A
+small share of the points is always spread evenly, so that no weight is without bound.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from partonic.core.errors import InputError
 from partonic.integrate.anneal import Population, anneal
 from partonic.integrate.integrand import Integrand
 from partonic.integrate.mixture import TINY, Component, Mixture
+from partonic.integrate.search import Places, search
 from partonic.phasespace.vegas import Grid
 
 ROUNDS, LEAST_ROUND = 6, 250
 ENOUGH = 0.05  # effective share of points above which a grid has met all that there is
 GOOD = 0.5  # effective share of points above which no separate modes are looked for
-BROAD = 0.05  # share of the grids that stay as they are when others follow modes: they meet a mode that is lost
-MODES = 6
+EVEN = 0.01  # share of points that are spread evenly, whatever is learned
+BROAD = 0.03  # share of the grids that stay as they are when others follow modes: they meet a mode that is lost
+PILOTED = 0.02  # least share of each component in the pilot
+LOST = 0.3  # share of new grids for peaks that the others have lost
+MODES, LEAST_MODE = 6, 40  # largest number of separate modes, and least points that tell them
 GAIN = 2.0  # by which grids of separate modes must raise the effective share of points
 APART = 0.998  # mean certainty of belonging to one mode, below which modes are not separate
 DROP = 1e-3  # share of the weights below which a component is dropped, where the others reach its points:
@@ -116,7 +121,7 @@ def effective(seen: Asked) -> float:
     return first**2 / second if second > 0 else 0.0
 
 
-def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
+def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7, least: float = 0.0) -> Mixture:
     """Grids and shares that follow the absolute weights, but for broad ones.
 
     Components hardly used are dropped where the others reach their points.
@@ -125,6 +130,7 @@ def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
         mixture: from which the points were drawn.
         seen: points.
         damping: of the grids.
+        least: share of each of them, as one that is about to find its peak carries little for some rounds.
 
     Raises:
         InputError: the integrand is 0 at all points.
@@ -146,7 +152,7 @@ def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7) -> Mixture:
             grid = grid.refined(cells, own[:, number], damping)
         components.append(replace(component, grid=grid))
     broad = torch.tensor([one.broad for one in components])
-    shares = torch.where(broad, mixture.shares, 0.5 * (shares + mixture.shares))
+    shares = torch.where(broad, mixture.shares, (0.5 * (shares + mixture.shares)).clamp_min(least))
     each, kept = torch.exp(logs), torch.ones(len(components), dtype=torch.bool)
     for number in torch.nonzero(~broad & (shares <= DROP))[:, 0].tolist():
         kept[number] = False
@@ -213,22 +219,28 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
     first, before = effective(asked[0]), _recent(asked)
     if first > before:  # too few points for a grid
         mixture, before = start, first
+    n, absolute = max(LEAST_ROUND, calls // (4 * ROUNDS)), float(asked[-1].weights.abs().mean())
+    lost = search(integrand, mixture, start, absolute, calls // 4, random)
+    if lost is not None:
+        mixture, means = _rounds(integrand, with_places(defended(mixture, start), lost), n, random, asked)
+        before = _recent(asked)
     if before > GOOD:
+        mixture = defended(needed(mixture, asked[-ROUNDS:]), start)
         mixture, after = _rounds(integrand, mixture, n, random, asked)
         return _pilot(mixture, asked, means[ROUNDS // 3 :] + after, (math.nan, math.nan), searched=True)
     population = anneal(integrand, mixture, calls // 2, before, random)
     mixture = needed(mixture, asked, population)
     searched, cooled = population is not None or before > ENOUGH, (math.nan, math.nan)
-    n = max(LEAST_ROUND, calls // (4 * ROUNDS))
     if population is not None:
         cooled = population.integral
-        split = with_modes(mixture, population)
-        if len(split.components) > 2 * len(mixture.components):
+        whole = defended(mixture, start, BROAD)
+        split = with_modes(whole, population)
+        if len(split.components) > len(whole.components):
             split, after = _rounds(integrand, split, n, random, asked)
             if _recent(asked) > GAIN * before:
                 return _pilot(split, asked, after[ROUNDS // 3 :], cooled, searched=searched)
-    better, after = _rounds(integrand, guarded(mixture), n, random, asked)
-    better = better if _recent(asked) > before else mixture
+    better, after = _rounds(integrand, defended(mixture, start, BROAD), n, random, asked)
+    better = better if _recent(asked) > before else defended(mixture, start)
     return _pilot(better, asked, (means + after)[-ROUNDS:], cooled, searched=searched)
 
 
@@ -276,10 +288,22 @@ def _reached(each: Tensor, size: Tensor, kept: Tensor) -> bool:
     return bool((size <= HEAVIER * (size / each.sum(1)).max() * each[:, kept].sum(1)).all())
 
 
-def guarded(mixture: Mixture) -> Mixture:
-    """The same mixture with a part that will not be adapted further."""
-    components = [replace(one, broad=True, share=BROAD * one.share) for one in mixture.components]
-    return _shared(mixture, [*components, *mixture.components], torch.cat([BROAD * mixture.shares, mixture.shares]))
+def defended(mixture: Mixture, start: Mixture, frozen: float = 0.0) -> Mixture:
+    """The same mixture with parts that will not be adapted, in place of such parts that it has.
+
+    Args:
+        mixture: adapted.
+        start: grids that were not, of which those in the mixture's channels get ``EVEN`` of the points.
+        frozen: share of copies of the components as they are.
+    """
+    followed = [one for one in mixture.components if not one.broad]
+    channels, total = {one.channel for one in followed}, math.fsum(one.share for one in followed)
+    even = [one for one in start.components if one.channel in channels]
+    parts = [(one, EVEN / len(even)) for one in even]
+    parts += [(one, frozen * one.share / total) for one in followed] if frozen else []
+    broad = [replace(one, share=share, broad=True) for one, share in parts]
+    components = [*broad, *followed]
+    return _shared(mixture, components, torch.tensor([one.share for one in components], dtype=torch.float64))
 
 
 def _pilot(
@@ -304,28 +328,42 @@ def _rounds(
     for _ in range(ROUNDS):
         asked.append(sample(integrand, mixture, n, random))
         means.append(mean(asked[-1]))
-        mixture = adapted(mixture, asked[-1])
+        mixture = adapted(mixture, asked[-1], least=PILOTED)
     return mixture, means
 
 
 def with_modes(mixture: Mixture, population: Population) -> Mixture:
-    """A guarded mixture with a grid for each separate mode of a population, in place of the one of their channel."""
-    components = [replace(one, broad=True, share=BROAD * one.share) for one in mixture.components]
-    shares = [one.share for one in components]
+    """A mixture with a grid for each separate mode of a population, in place of the adapted ones of their channel."""
+    components, shares = [], []
     for component in mixture.components:
         points = population.points[population.channel == component.channel]
         x = mixture.channels[component.channel].inverse(points)[0]
-        labels = modes(component.grid.inverse(x)) if len(x) >= 40 else torch.zeros(len(x))
-        found = torch.unique(labels)
-        for label in found:
-            mine = x[labels == label]
-            grid = _grid_of(mine, component.grid.cells) if len(found) > 1 else component.grid
-            components.append(Component(component.channel, grid, 0.0))
-            shares.append(component.share * len(mine) / len(x))
-        if len(found) == 0:
+        found = [] if component.broad or len(x) < LEAST_MODE else _by_mode(x, modes(component.grid.inverse(x)))
+        if len(found) > 1:
+            components += [Component(component.channel, _grid_of(mine, component.grid.cells), 0.0) for mine in found]
+            shares += [component.share * len(mine) / len(x) for mine in found]
+        else:
             components.append(component)
             shares.append(component.share)
     return _shared(mixture, components, torch.tensor(shares, dtype=torch.float64))
+
+
+def with_places(mixture: Mixture, places: Places) -> Mixture:
+    """A mixture with further grids, one for each separate place that it does not follow, ``LOST`` of all together."""
+    components, shares = list(mixture.components), [one.share for one in mixture.components]
+    followed = math.fsum(one.share for one in components if not one.broad)
+    for channel in torch.unique(places.channel).tolist():
+        x = mixture.channels[channel].inverse(places.points[places.channel == channel])[0]
+        for mine in _by_mode(x, modes(x)):
+            components.append(Component(channel, _grid_of(mine, components[0].grid.cells), 0.0))
+    new = len(components) - len(shares)
+    shares += [LOST / (1 - LOST) * followed / new] * new
+    return _shared(mixture, components, torch.tensor(shares, dtype=torch.float64))
+
+
+def _by_mode(x: Tensor, labels: Tensor) -> list[Tensor]:
+    """The points of each mode."""
+    return [x[labels == label] for label in torch.unique(labels)]
 
 
 def _grid_of(x: Tensor, cells: int) -> Grid:

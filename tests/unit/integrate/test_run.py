@@ -19,7 +19,7 @@ def test_what_a_grid_can_do_is_left_to_grids():
     found = integrate(product, 4, IntegrateOptions(calls=10_000, seconds_per_call=1.0))
     assert (found.method, found.status, found.exit_code) == ("grid", "ok", 0)
     assert abs(found.estimate.value - 1) < 5 * found.estimate.error
-    assert found.measurement.spread < 0.07
+    assert found.measurement.spread < 0.08
     assert found.effective > 0.9
     assert "better than flows" in str(found)
 
@@ -50,7 +50,7 @@ def test_a_mode_that_was_lost_is_said(monkeypatch):
 
     def collapse(self, pilot):
         right(self, pilot)
-        narrow = next(one for one in self.work.best.components if not one.broad)
+        narrow = max((one for one in self.work.best.components if not one.broad), key=lambda one: one.share)
         self.work.best = replace(self.work.best, components=(replace(narrow, share=1.0),))
 
     monkeypatch.setattr(run._Attempt, "refine", collapse)

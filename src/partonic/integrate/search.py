@@ -1,0 +1,74 @@
+"""A search for places that a density does not follow: points from everywhere climb to where the integrand is largest.
+
+A density adapted to its own points never meets a peak that it has lost, and its weights look even. Points that are
+spread evenly and climb meet a peak as often as its surroundings are wide, however far away the density is, also in many
+dimensions, where no even spread of points would hit the peak itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from partonic.integrate.anneal import Walkers
+from partonic.integrate.integrand import Integrand
+from partonic.integrate.mixture import Mixture
+
+SCAN = 0.5  # share of the calls for the points that are spread evenly
+UPHILL = 1e9  # inverse temperature
+CLIMB, SPREAD = 120, 15  # moves uphill, and those that spread over what was found
+LEAST = 8  # points that climb
+HEAVY = 500.0  # a place is not followed where the weight of a point is so many times the mean
+COPIES = 120  # points that spread, where any place was found
+
+
+@dataclass(frozen=True)
+class Places:
+    """Points spread over what a density does not follow.
+
+    Args:
+        points: (n, m).
+        channel: in which each has moved, (n,).
+    """
+
+    points: Tensor
+    channel: Tensor
+
+
+def search(
+    integrand: Integrand, mixture: Mixture, start: Mixture, absolute: float, calls: int, random: torch.Generator
+) -> Places | None:
+    """Look for places where the integrand is far above what a density follows.
+
+    Args:
+        integrand: asked at most so often, and up to 1,800 times more where a place is found.
+        mixture: the density.
+        start: from which evenly spread points come: the grids before they were adapted.
+        absolute: integral of the absolute integrand, as the density knows it.
+        calls: of the integrand.
+        random: source of randomness.
+
+    Returns:
+        Points around these places; ``None`` where there are none, or the calls are too few to climb.
+    """
+    climbers = int(calls * (1 - SCAN) / CLIMB)
+    if climbers < LEAST:
+        return None
+    walkers = Walkers(integrand, start, int(SCAN * calls), random)
+    weights = walkers.log + torch.log(start.density(walkers.y)) - torch.log(mixture.density(walkers.y))
+    heaviest = torch.topk(weights, climbers - climbers // 2).indices
+    anywhere = torch.randperm(len(weights), generator=random)[: climbers // 2]
+    walkers.chosen(torch.cat([heaviest, anywhere]))
+    for number in range(CLIMB):
+        walkers.move(UPHILL, local=number % 4 != 0)
+    weights = walkers.log + torch.log(start.density(walkers.y)) - torch.log(mixture.density(walkers.y))
+    rows = torch.nonzero(weights > math.log(HEAVY * absolute))[:, 0]
+    if not len(rows):
+        return None
+    walkers.chosen(rows.repeat(math.ceil(COPIES / len(rows))))
+    for _ in range(SPREAD):
+        walkers.move(1.0, local=True)
+    return Places(walkers.y, walkers.channel)
