@@ -3,7 +3,7 @@ import pytest
 from toy_jets import boosted, changed, from_cylinder, mirrored, permuted, pythia_jets, toy_jets, turned
 
 from partonic.core.errors import InputError
-from partonic.represent.image import JetImage
+from partonic.represent.image import JetImage, _place
 
 
 def reference(px, py, pz, e, size=40, width=1.6):
@@ -109,3 +109,21 @@ def test_kinds_have_channels_of_their_own():
     np.testing.assert_array_equal(charged + neutral, JetImage(upright=False)(jet).pixels[0, 0].numpy())
     with pytest.raises(InputError, match="'kinds' need charge of each constituent"):
         JetImage(inputs="kinds")(from_cylinder([4], pt, eta, phi))
+
+
+def test_angles_and_rapidities_are_those_of_logarithms_to_rounding():
+    """Also of constituents far from the hardest one, backwards, behind it and with mass."""
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        p = rng.normal(size=(30, 3)) * np.exp(rng.normal(size=(30, 1)))
+        p[:, 2] *= np.exp(2 * rng.normal())
+        px, py, pz = p.T.copy()
+        e = np.sqrt((p**2).sum(1) + rng.choice([0.0, 1.0], 30) * rng.random(30) ** 2)
+        pt, y, phi = (np.empty(30) for _ in range(3))
+        _place(px, py, pz, e, pt, y, phi)
+        first = np.argmax(pt)
+        there = np.arcsinh(pz / np.sqrt(np.maximum(e**2 - pz**2, pt**2)))
+        turned = np.angle((px + 1j * py) * (px[first] - 1j * py[first]))
+        np.testing.assert_allclose(pt, np.hypot(px, py), rtol=1e-14)
+        np.testing.assert_allclose(y, there - np.average(there, weights=pt), atol=1e-10)
+        np.testing.assert_allclose(phi, turned - np.average(turned, weights=pt), atol=1e-13)
