@@ -518,27 +518,34 @@ def pfn(quick: bool) -> dict[str, Any]:
 
 
 def pixelate(quick: bool) -> dict[str, Any]:
-    """Centred images of 33 x 33 pixels, against a loop over jets and particles in Python."""
+    """Centred images of 33 x 33 pixels from four-momenta, against a loop over jets in Python, as EnergyFlow has it.
+
+    There NumPy turns the momenta of all jets into transverse momentum, rapidity and azimuth at once; for each jet
+    arrays say into which pixels its particles fall, and a loop adds them.
+    """
     n, size, width = (1000, 33, 0.8) if quick else (4000, 33, 0.8)
     events = jets(n)
     draw = JetImage(size, side=width, upright=False)
     c = events.collections["constituents"]
-    p = {name: c[name].astype(np.float64) for name in ("px", "py", "pz", "e")}
-    pt = np.hypot(p["px"], p["py"])
-    cylinder = np.stack([pt, np.arctanh(p["pz"] / p["e"]), np.arctan2(p["py"], p["px"])], axis=1)
-    given = np.split(cylinder, c.offsets[1:-1])
-    wrapped = [np.ptp(jet[:, 2]) < np.pi for jet in given]  # the plain algorithm knows no wrap of the azimuth
+    px, py, pz, e = (c[name].astype(np.float64) for name in ("px", "py", "pz", "e"))
+
+    def cylinder() -> list[np.ndarray]:
+        """Momentum, rapidity and azimuth, (particles, 3) of each jet."""
+        given = np.stack([np.hypot(px, py), np.arctanh(pz / e), np.arctan2(py, px)], axis=1)
+        return np.split(given, c.offsets[1:-1])
+
+    wrapped = [np.ptp(jet[:, 2]) < np.pi for jet in cylinder()]  # the plain algorithm knows no wrap of the azimuth
 
     def plain() -> np.ndarray:
-        """Jet by jet, particle by particle."""
+        """Jet by jet."""
         images = np.zeros((n, size, size))
-        for jet, image in zip(given, images, strict=True):
+        for jet, image in zip(cylinder(), images, strict=True):
             y, phi = (np.average(jet[:, k], weights=jet[:, 0]) for k in (1, 2))
-            for particle in jet:
-                row = int(np.floor((particle[1] - y + width / 2) * size / width))
-                column = int(np.floor((particle[2] - phi + width / 2) * size / width))
-                if 0 <= row < size and 0 <= column < size:
-                    image[row, column] += particle[0]
+            rows = np.floor((jet[:, 1] - y + width / 2) * (size / width)).astype(int)
+            columns = np.floor((jet[:, 2] - phi + width / 2) * (size / width)).astype(int)
+            inside = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
+            for row, column, pt in zip(rows[inside], columns[inside], jet[inside, 0], strict=True):
+                image[row, column] += pt
             if image.sum() > 0:
                 image /= image.sum()
         return images

@@ -71,7 +71,7 @@ class Walkers:
         return torch.tensor([one.channel for one in self.mixture.components])[self.component]
 
     def asked(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Points, and log |f|/q there."""
+        """Points, and the logarithm of the absolute integrand over the density there."""
         drawn = {int(c): self.mixture.draw(int(c), u[self.component == c]) for c in torch.unique(self.component)}
         first = next(iter(drawn.values()))[0]
         y, density = u.new_empty(len(u), first.shape[1]), u.new_empty(len(u))
