@@ -170,7 +170,7 @@ def short(quick: bool) -> dict[str, Any]:
     if quick:
         return {"measured": {}, "bar": bar, "holds": None, "why": "full run only"}
     ours("mc8", 2_000, "flow", final=2_000)  # what is imported and compiled once is not counted
-    found, measured, taken, good = several("mc8", 80_000, "flow", quick, final=40_000, flow=FlowOptions(replay=2.6))
+    found, measured, taken, good = several("mc8", 100_000, "flow", quick, final=40_000, flow=FlowOptions(replay=2.6))
     return {"measured": measured, "bar": bar, "holds": good and middle(found) >= 0.68 and taken <= 20}
 
 

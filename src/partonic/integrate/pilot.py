@@ -222,8 +222,9 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
     n, absolute = max(LEAST_ROUND, calls // (4 * ROUNDS)), float(asked[-1].weights.abs().mean())
     lost = search(integrand, mixture, start, absolute, calls // 4, random)
     if lost is not None:
-        mixture, means = _rounds(integrand, with_places(defended(mixture, start), lost), n, random, asked)
-        before = _recent(asked)
+        wider, after = _rounds(integrand, with_places(defended(mixture, start), lost), n, random, asked)
+        if max(effective(one) for one in asked[-2:]) > ENOUGH:  # else it is more than separate peaks
+            mixture, means, before = wider, after, _recent(asked)
     if before > GOOD:
         mixture = defended(needed(mixture, asked[-ROUNDS:]), start)
         mixture, after = _rounds(integrand, mixture, n, random, asked)

@@ -241,6 +241,6 @@ def test_files_of_protons_conserve_charge_and_flavour(hadronic):
 def test_one_seed_gives_one_file_of_protons(hadronic):
     again = events(hadronic.process, unweight(hadronic.found, 500, seed=3)).collection("particles")
     other = events(hadronic.process, unweight(hadronic.found, 500, seed=4)).collection("particles")
-    for name in ("pid", "py", "pz"):
-        np.testing.assert_array_equal(again[name].reshape(500, -1), hadronic.fields[name][:500])
+    for name in ("pid", "py", "pz"):  # to rounding, as the number of events decides which of them are computed together
+        np.testing.assert_allclose(again[name].reshape(500, -1), hadronic.fields[name][:500], rtol=1e-12)
     assert not np.array_equal(again["py"], other["py"])
