@@ -29,6 +29,7 @@ GOOD = 0.5  # effective share of points above which no separate modes are looked
 EVEN = 0.01  # share of points that are spread evenly, whatever is learned
 BROAD = 0.03  # share of the grids that stay as they are when others follow modes: they meet a mode that is lost
 PILOTED = 0.02  # least share of each component in the pilot
+SEARCHES = 3  # at most, as one that finds a peak may have missed another
 LOST = 0.3  # share of new grids for peaks that the others have lost
 MODES, LEAST_MODE = 6, 40  # largest number of separate modes, and least points that tell them
 GAIN = 2.0  # by which grids of separate modes must raise the effective share of points
@@ -219,12 +220,15 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
     first, before = effective(asked[0]), _recent(asked)
     if first > before:  # too few points for a grid
         mixture, before = start, first
-    n, absolute = max(LEAST_ROUND, calls // (4 * ROUNDS)), float(asked[-1].weights.abs().mean())
-    lost = search(integrand, mixture, start, absolute, calls // 4, random)
-    if lost is not None:
+    n = max(LEAST_ROUND, calls // (4 * ROUNDS))
+    for _ in range(SEARCHES):
+        lost = search(integrand, mixture, start, float(asked[-1].weights.abs().mean()), calls // 4, random)
+        if lost is None:
+            break
         wider, after = _rounds(integrand, with_places(defended(mixture, start), lost), n, random, asked)
-        if max(effective(one) for one in asked[-2:]) > ENOUGH:  # else it is more than separate peaks
-            mixture, means, before = wider, after, _recent(asked)
+        if max(effective(one) for one in asked[-2:]) <= ENOUGH:
+            break  # the integrand is more than separate peaks
+        mixture, means, before = wider, after, _recent(asked)
     if before > GOOD:
         mixture = defended(needed(mixture, asked[-ROUNDS:]), start)
         mixture, after = _rounds(integrand, mixture, n, random, asked)

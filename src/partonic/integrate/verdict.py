@@ -10,6 +10,7 @@ from partonic.integrate.pilot import Pilot
 
 APART = 4.0  # standard deviations
 COOLED, LOST = 4.0, 0.7  # standard deviations below a cooled population, and share of it, that are too low
+ROUGH = 0.5  # error of the pilot, as a share of the absolute integral, above which it confirms nothing
 LEAST_EFFECTIVE = 0.05
 HEAVIEST = 0.02
 
@@ -29,6 +30,11 @@ def judge(pilot: Pilot, found: MeasuredIntegral, before: Sequence[MeasuredIntegr
         reasons.append(
             f"the pilot found {pilot.integral:.5g} +- {pilot.error:.2g}, the final density {found.estimate}, "
             f"{away:.1f} standard deviations apart: a part of the integrand was missed by one of the two"
+        )
+    if pilot.error > ROUGH * found.absolute:
+        reasons.append(
+            f"the pilot found {pilot.integral:.5g} +- {pilot.error:.2g}, too rough to confirm the final density's "
+            f"{found.estimate}: give channels that follow the peaks (partonic.integrate.maps), or more calls"
         )
     if not pilot.searched:
         reasons.append(

@@ -210,6 +210,7 @@ def test_the_verdict_on_what_only_the_pilot_saw():
     assert "misses a part" in judge(pilot, measured())[0]
     assert judge(replace(pilot, cooled_error=0.5), measured()) == []
     assert "too few calls" in judge(replace(pilot, cooled=math.nan, searched=False), measured())[0]
+    assert "too rough to confirm" in judge(replace(pilot, cooled=math.nan, error=0.6), measured())[0]
 
 
 def test_the_price_of_flows():
