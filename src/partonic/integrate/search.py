@@ -44,7 +44,7 @@ def search(
     """Look for places where the integrand is far above what a density follows.
 
     Args:
-        integrand: asked at most so often, and up to 1,800 times more where a place is found.
+        integrand: asked at most so often, and 15 times more for each of the points that are given.
         mixture: the density.
         start: from which evenly spread points come: the grids before they were adapted.
         absolute: integral of the absolute integrand, as the density knows it.
@@ -58,13 +58,13 @@ def search(
     if climbers < LEAST:
         return None
     walkers = Walkers(integrand, start, int(SCAN * calls), random)
-    weights = walkers.log + torch.log(start.density(walkers.y)) - torch.log(mixture.density(walkers.y))
+    weights = _log_weights(walkers, start, mixture)
     heaviest = torch.topk(weights, climbers - climbers // 2).indices
     anywhere = torch.randperm(len(weights), generator=random)[: climbers // 2]
     walkers.chosen(torch.cat([heaviest, anywhere]))
     for number in range(CLIMB):
         walkers.move(UPHILL, local=number % 4 != 0)
-    weights = walkers.log + torch.log(start.density(walkers.y)) - torch.log(mixture.density(walkers.y))
+    weights = _log_weights(walkers, start, mixture)
     rows = torch.nonzero(weights > math.log(HEAVY * absolute))[:, 0]
     if not len(rows):
         return None
@@ -72,3 +72,8 @@ def search(
     for _ in range(SPREAD):
         walkers.move(1.0, local=True)
     return Places(walkers.y, walkers.channel)
+
+
+def _log_weights(walkers: Walkers, start: Mixture, mixture: Mixture) -> Tensor:
+    """Logarithm of the absolute integrand over the density of a mixture, (n,), of walkers through another one."""
+    return walkers.log + torch.log(start.density(walkers.y)) - torch.log(mixture.density(walkers.y))
