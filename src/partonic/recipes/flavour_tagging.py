@@ -23,6 +23,7 @@ from partonic.metrics.classes import duel, duels, share
 from partonic.metrics.tagging import auc
 from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trained
 from partonic.report.classes import Classification, jets_section
+from partonic.report.expected import Expected, below, expected_section
 from partonic.report.page import Section, write_page
 from partonic.report.plots_jets import Observable
 from partonic.report.trained import scored
@@ -119,6 +120,7 @@ class FlavourTagging:
         labels = {name: _labels(part) for name, part in parts.items()}
         sections = [
             study.matrix(),
+            _expected(study, cut["the third track"]),
             self._cuts(study, parts, found, secondary),
             study.one_against_one(cut),
             _decays(study, found, secondary),
@@ -334,6 +336,25 @@ def _decays(study: Classification, found: Tracks, secondary: Vertices) -> Sectio
         "experiment, and the AUC against them is higher."
     )
     return Section("Do the decays show?", text, (), ("decays",))
+
+
+def _expected(study: Classification, cut: Mapping[tuple[int, int], Estimate]) -> Section | None:
+    """B hadrons live long and are heavy, c hadrons less so, and of both all tracks tell more than one."""
+    b, c, light = (study.area(study.best.name, name, "light") for name in ("b", "c", "strange"))
+    return expected_section(
+        study.result,
+        [
+            Expected("AUC of b against light jets: 0.9 or more", b, low=0.9),
+            Expected(
+                "above that of a cut on the third track by",
+                below(cut[CLASSES.index("b"), CLASSES.index("light")], b),
+                low=0.0,
+                errors=2.0,
+            ),
+            Expected("AUC of c against light jets below that of b by", below(c, b), low=0.0, errors=2.0),
+            Expected("and above that of strange jets by", below(light, c), low=0.0, errors=2.0),
+        ],
+    )
 
 
 def _median(values: NDArray[np.float64]) -> Estimate:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from partonic.core.config import merge
 from partonic.core.errors import InputError
+from partonic.core.estimate import Estimate
 from partonic.core.rank import rank
 from partonic.core.recipe import Context
 from partonic.core.registry import models, register_recipe
@@ -22,6 +23,7 @@ from partonic.fit.batches import scaled_weight
 from partonic.fit.tagger import features_of, labels_of
 from partonic.io.splits import split_files
 from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trained
+from partonic.report.expected import Expected, expected_section
 from partonic.report.jets import data_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.quenching import loss_section, lund_section, survivors_section
@@ -133,6 +135,7 @@ class JetQuenching:
         sections = [
             study.performance(),
             loss_section(result, taggers, test, labels["test"]),
+            _expected(result),
             self._variables(study, parts, labels),
             lund_section(result, test, labels["test"], CLASSES, self.radius),
             survivors_section(result, test, labels["test"], medium_of("disc", self.loss, self.kick)),
@@ -234,6 +237,25 @@ class JetQuenching:
         papers += ["arXiv:1402.2657", "arXiv:1912.01703", "arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097"]
         papers += ["arXiv:0802.1189"] + (["arXiv:1307.6346"] if self.detector != "truth" else [])
         result.facts["citations"] = list(dict.fromkeys(papers))
+
+
+def _expected(result: Result) -> Section | None:
+    """Taggers see the medium and nothing else, and the more of it the larger the loss."""
+    expected = []
+    for row in result.tables["no-loss"].rows:
+        name, steps = row["model"], float(row["steps down"])
+        expected += [
+            Expected(
+                f"{name} takes jets without loss for vacuum jets: AUC 0.50 +- 0.02", row["AUC without loss"], 0.48, 0.52
+            ),
+            Expected(f"The score of {name} rises with the true loss", row["rank correlation"], low=0.0, errors=2.0),
+            Expected(
+                f"Steps down of the score of {name} from one bin of the loss to the next: none",
+                Estimate(steps, steps, steps, ""),
+                high=0.0,
+            ),
+        ]
+    return expected_section(result, expected)
 
 
 def _observables(jets: Events, radius: float) -> dict[str, NDArray[np.float64]]:

@@ -24,6 +24,7 @@ from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
 from partonic.recipes.common import check_models, check_numbers, need_simulation, simulated_cost, trained
 from partonic.report import plots
+from partonic.report.expected import Expected, expected_section
 from partonic.report.jets import data_section, jet_momentum
 from partonic.report.page import Section, write_page
 from partonic.report.tagging import Comparison
@@ -127,6 +128,7 @@ class QuarkGluon:
         sections = [
             study.performance(),
             self._gains(study),
+            self._expected(result),
             self._variables(study, parts),
             study.scores(),
             study.calibration(),
@@ -174,7 +176,7 @@ class QuarkGluon:
             if second is None or first is second:
                 continue
             gain = measure([list(first.scores), list(second.scores)], study.labels, study.weights).gain(0, 1)
-            study.result.summary[f"AUC gained by {first.name}"] = gain
+            study.result.summary[_gained(first.name)] = gain
             rows.append(
                 {
                     "model": model,
@@ -197,6 +199,18 @@ class QuarkGluon:
             + _seen(self.detector)
         )
         return Section("What charges and kinds add", text, (), ("gains",))
+
+    def _expected(self, result: Result) -> Section | None:
+        """Kinds of particles tell more than momenta alone: gluons make more of each."""
+        gains = {name: result.summary.get(_gained(_title(name, "kinds"))) for name in self.models}
+        return expected_section(
+            result,
+            [
+                Expected(f"{name} gains AUC by charges and kinds, beyond two errors", gain, low=0.0, errors=2.0)
+                for name, gain in gains.items()
+                if gain is not None
+            ],
+        )
 
     def _variables(self, study: Comparison, parts: Mapping[str, Events]) -> Section:
         """Customary variables beside the best network and the leading logarithm of QCD."""
@@ -273,6 +287,10 @@ def _file(model: str, inputs: str) -> str:
 
 def _title(model: str, inputs: str) -> str:
     return f"{model} {inputs}" if inputs else model
+
+
+def _gained(name: str) -> str:
+    return f"AUC gained by {name}"
 
 
 def _observables(jets: Events, radius: float) -> dict[str, NDArray[np.float64]]:

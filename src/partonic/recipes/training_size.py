@@ -27,7 +27,8 @@ from partonic.fit.trials import LEAST_VALIDATION, epochs_for, few_of, kept_score
 from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
 from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost
-from partonic.report.page import write_page
+from partonic.report.expected import Expected, expected_section
+from partonic.report.page import Section, write_page
 from partonic.report.scaling import Grid, curves_section, known_section, pairs_section
 from partonic.represent.constituents import constituents
 from partonic.simulators.poisson_jets import PoissonJets
@@ -156,6 +157,7 @@ class TrainingSize:
         sections = [
             curves_section(grid, "The number of training jets", TEXT),
             pairs_section(grid, "Who wins where jets are few?"),
+            _expected(grid),
             known_section(Grid(result, known_trials, self.models, self._known_sizes()), len(known_scores)),
         ]
         self._describe(result, grid, parts)
@@ -256,3 +258,23 @@ class TrainingSize:
         papers = [models.get(name).paper for name in self.models]
         result.facts["citations"] = ["partonic", "arXiv:1902.09914", *papers, "arXiv:1912.01703"]
         result.facts["citations"] += [] if self.data else simulated
+
+
+def _expected(grid: Grid) -> Section | None:
+    """What knows the symmetry of space and time beforehand has less to learn from few jets."""
+    equivariant = [name for name in grid.taggers if "lorentz" in models.get(name).facts.get("invariant", ())]
+    few = grid.sizes[0]
+    return expected_section(
+        grid.result,
+        [
+            Expected(
+                f"{name} from {few:,} jets lies above {other} in AUC",
+                grid.trials.gain(grid.place(name, few), grid.place(other, few)),
+                low=0.0,
+                errors=2.0,
+            )
+            for name in equivariant
+            for other in grid.taggers
+            if other not in equivariant
+        ],
+    )

@@ -27,6 +27,7 @@ from partonic.metrics.trials import Trials, measure
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.weaver import load_weaver
 from partonic.recipes.common import need_simulation, simulated_cost
+from partonic.report.expected import Expected, expected_section
 from partonic.report.page import Section, write_page
 from partonic.report.scaling import Grid, curves_section, pairs_section
 from partonic.represent.task import Task
@@ -160,6 +161,7 @@ class TransferTagger:
         sections = [
             curves_section(grid, "Training anew and fine-tuning", TEXT),
             pairs_section(grid, "What the start is worth"),
+            _expected(grid),
             _untouched_section(result, trials, len(groups) - 1),
         ]
         self._describe(result, grid, parts, first)
@@ -284,6 +286,22 @@ def _started(path: Path) -> Trained:
             raise FileError(
                 f"cannot start from {path}: as a checkpoint: {ours}; as published weights: {theirs}"
             ) from None
+
+
+def _expected(grid: Grid) -> Section | None:
+    """What was learned elsewhere need not be learned again."""
+    return expected_section(
+        grid.result,
+        [
+            Expected(
+                f"Fine-tuning on {size:,} jets gains AUC over training from scratch",
+                grid.trials.gain(grid.place(WAYS[1], size), grid.place(WAYS[0], size)),
+                low=0.0,
+                errors=2.0,
+            )
+            for size in grid.sizes
+        ],
+    )
 
 
 def _untouched_section(result: Result, trials: Trials, place: int) -> Section:
