@@ -10,7 +10,7 @@ from partonic.core.estimate import Estimate
 from partonic.core.result import Result
 from partonic.report.page import Section
 
-UNCLEAR = 2.0  # errors by which a number may miss what is expected before the answer is no
+UNCLEAR = 2.0  # errors by which a number may lie beyond a limit before the answer is no
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Expected:
 
     @property
     def verdict(self) -> str:
-        """``"yes"``, ``"no"``, or ``"not clear"`` where twice the error would decide it."""
+        """``"yes"``, ``"no"``, or ``"not clear"`` within two errors of the limit."""
         if math.isnan(self.found.value):
             return "not clear"
         at_low = self.found.value - self.low <= self.high - self.found.value
@@ -46,7 +46,7 @@ class Expected:
         error = self.found.value - self.found.low if at_low else self.found.high - self.found.value
         if room >= self.errors * error:
             return "yes"
-        return "no" if room < (self.errors - UNCLEAR) * error else "not clear"
+        return "no" if room < -UNCLEAR * error else "not clear"
 
 
 def expected_section(result: Result, expected: Sequence[Expected]) -> Section | None:
@@ -68,8 +68,8 @@ def expected_section(result: Result, expected: Sequence[Expected]) -> Section | 
     )
     result.summary["expectations that hold"] = f"{verdicts.count('yes')} of {len(verdicts)}"
     text = (
-        "Not clear is what this run has too few jets or trainings to decide: the number misses by less than "
-        f"{UNCLEAR:g} of its errors."
+        "Not clear is what this run has too few jets or trainings to decide: the number lies within "
+        f"{UNCLEAR:g} of its errors of the limit."
     )
     return Section("What should come out", text, (), ("expected",))
 
