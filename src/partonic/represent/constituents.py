@@ -65,6 +65,26 @@ def constituents(events: Events) -> Constituents:
     return jets
 
 
+def cylinder(
+    events: Events,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Take the collection ``constituents`` of a sample that has transverse momentum, rapidity and azimuth of each.
+
+    Returns:
+        Where the constituents of each jet begin, (jets + 1,); their pt in GeV, y and phi, (particles,) each.
+
+    Raises:
+        UnknownNameError: the sample has no such collection, or it lacks one of pt, y, phi.
+        BadJetError: a jet has no constituent, or one that is not finite or has no transverse momentum.
+    """
+    collection = events.collection(COLLECTION)
+    offsets = np.ascontiguousarray(collection.offsets, dtype=np.int64)
+    pt, y, phi = (np.ascontiguousarray(collection[name], dtype=np.float64) for name in ("pt", "y", "phi"))
+    _check_numbers(offsets)
+    _check_items(offsets, ~np.isfinite(pt + y + phi) | (pt <= 0), "pt, y, phi", (pt, y, phi))
+    return offsets, pt, y, phi
+
+
 def fields(events: Events, inputs: str, names: Sequence[str]) -> list[NDArray[Any]]:
     """What is known of constituents beside their momenta, each (particles,).
 
@@ -100,17 +120,33 @@ def _place(offsets: NDArray[np.int64], item: int) -> tuple[int, int]:
     return row, item - int(offsets[row])
 
 
-def _check(jets: Constituents) -> None:
-    """Raise for the first bad jet."""
-    empty = np.diff(jets.offsets) == 0
+def _check_numbers(offsets: NDArray[np.int64]) -> None:
+    """Raise for the first jet without a constituent."""
+    empty = np.diff(offsets) == 0
     if empty.any():
         raise BadJetError(int(np.argmax(empty)), "it has no constituent")
-    bad = ~np.isfinite(jets.px + jets.py + jets.pz + jets.e) | (jets.e <= 0) | ((jets.px == 0) & (jets.py == 0))
+
+
+def _check_items(
+    offsets: NDArray[np.int64],
+    bad: NDArray[np.bool_],
+    names: str,
+    arrays: Sequence[NDArray[np.float64]],
+    unit: str = "",
+) -> None:
+    """Raise for the jet of the first bad constituent."""
     if bad.any():
         item = int(np.argmax(bad))
-        row, place = _place(jets.offsets, item)
-        values = ", ".join(f"{values[item]:g}" for values in jets.arrays)
-        raise BadJetError(row, f"its constituent {place} has (px, py, pz, e) = ({values}) GeV")
+        row, place = _place(offsets, item)
+        values = ", ".join(f"{values[item]:g}" for values in arrays)
+        raise BadJetError(row, f"its constituent {place} has ({names}) = ({values}){unit}")
+
+
+def _check(jets: Constituents) -> None:
+    """Raise for the first bad jet."""
+    _check_numbers(jets.offsets)
+    bad = ~np.isfinite(jets.px + jets.py + jets.pz + jets.e) | (jets.e <= 0) | ((jets.px == 0) & (jets.py == 0))
+    _check_items(jets.offsets, bad, "px, py, pz, e", jets.arrays, " GeV")
     if len(jets):
         start = jets.offsets[:-1]
         balanced = pt(np.add.reduceat(jets.px, start), np.add.reduceat(jets.py, start)) == 0

@@ -14,7 +14,7 @@ import torch
 from partonic.core.compiled import compiled
 from partonic.core.errors import InputError, unknown
 from partonic.represent.batch import Images
-from partonic.represent.constituents import constituents, fields
+from partonic.represent.constituents import constituents, cylinder, fields
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,10 +72,31 @@ class JetImage:
             InputError: the constituents lack a field that the inputs need.
         """
         jets = constituents(events)
-        pixels = np.empty((len(jets), self.width, self.size, self.size), dtype=np.float32)
-        charged = None if self.inputs == "kinematic" else fields(events, self.inputs, ("charge",))[0] != 0
-        _draw(jets.offsets, *jets.arrays, charged, self.side, self.upright, pixels)
+        pixels = self._empty(len(jets))
+        _draw(jets.offsets, *jets.arrays, self._charged(events), self.side, self.upright, pixels)
         return Images(torch.from_numpy(pixels))
+
+    def of_cylinder(self, events: Events) -> Images:
+        """Draw jets whose constituents have the fields ``pt`` (GeV), ``y`` (rapidity) and ``phi`` instead.
+
+        The azimuth may have whole turns.
+
+        Raises:
+            BadJetError: a jet has no constituent or one that is not usable.
+            InputError: the constituents lack a field that the inputs need.
+        """
+        offsets, pt, y, phi = cylinder(events)
+        pixels = self._empty(len(events))
+        _draw_cylinder(offsets, pt, y, phi, self._charged(events), self.side, self.upright, pixels)
+        return Images(torch.from_numpy(pixels))
+
+    def _charged(self, events: Events) -> NDArray[np.bool_] | None:
+        """Which constituents are charged; None where the inputs do not ask."""
+        return None if self.inputs == "kinematic" else fields(events, self.inputs, ("charge",))[0] != 0
+
+    def _empty(self, jets: int) -> NDArray[np.float32]:
+        """Room for so many images."""
+        return np.empty((jets, self.width, self.size, self.size), dtype=np.float32)
 
 
 @compiled
@@ -143,13 +164,21 @@ def _place(
     if far > 0:  # where the series is too short
         for i in range(len(pt)):
             y[i] = 0.5 * np.log(_forwardness(pt[i], pz[i], e[i]) / middle)
+    _centre(pt, y, phi)
+
+
+@compiled
+def _centre(pt: NDArray[np.float64], y: NDArray[np.float64], phi: NDArray[np.float64]) -> None:
+    """Take rapidity and azimuth from the pt centroid."""
     total, mean_y, mean_phi = 0.0, 0.0, 0.0
     for i in range(len(pt)):
         total += pt[i]
         mean_y += pt[i] * y[i]
         mean_phi += pt[i] * phi[i]
-    y -= mean_y / total
-    phi -= mean_phi / total
+    mean_y, mean_phi = mean_y / total, mean_phi / total
+    for i in range(len(pt)):
+        y[i] -= mean_y
+        phi[i] -= mean_phi
 
 
 @compiled
@@ -168,6 +197,44 @@ def _upright(
 
 
 @compiled
+def _fill(
+    pt: NDArray[np.float64],
+    y: NDArray[np.float64],
+    phi: NDArray[np.float64],
+    charged: NDArray[np.bool_] | None,
+    side: float,
+    upright: bool,
+    image: NDArray[np.float32],
+) -> None:
+    """Fill the image of one jet, (1 or 3, size, size), from places about its centroid, which are used up."""
+    size = image.shape[1]
+    per_unit = size / side
+    along, across = _upright(pt, y, phi) if upright else (y, phi)
+    flat = image.reshape(-1)
+    for k in range(len(flat)):  # one image at a time, which stays in the processor's cache
+        flat[k] = 0
+    inside, number = 0.0, 0
+    middle = 0.5 * size + 1e-9  # a hair above the edge: what lies on one falls to one side whatever its rounding
+    for i in range(len(pt)):  # a loop of its own, which takes several at once
+        along[i] = np.floor(along[i] * per_unit + middle)
+        across[i] = np.floor(across[i] * per_unit + middle)
+    for i in range(len(pt)):
+        row, column = int(along[i]), int(across[i])
+        if 0 <= row < size and 0 <= column < size:
+            inside += pt[i]
+            if charged is not None and charged[i]:
+                number += 1
+                image[2, row, column] += 1
+            image[1 if charged is not None and not charged[i] else 0, row, column] += pt[i]
+    scale = np.float32(1 / inside) if inside > 0 else np.float32(0)
+    for k in range(min(2 * size * size, len(flat))):
+        flat[k] *= scale
+    scale = np.float32(1 / number) if number > 0 else np.float32(0)
+    for k in range(2 * size * size, len(flat)):
+        flat[k] *= scale
+
+
+@compiled
 def _draw(
     offsets: NDArray[np.int64],
     px: NDArray[np.float64],
@@ -179,30 +246,40 @@ def _draw(
     upright: bool,
     pixels: NDArray[np.float32],
 ) -> None:
-    """Fill the images, (jets, 1 or 3, size, size)."""
-    size = pixels.shape[2]
-    per_unit = size / side
+    """Fill the images, (jets, 1 or 3, size, size), from four-momenta."""
     most = np.diff(offsets).max() if len(offsets) > 1 else 0
     all_pt, all_y, all_phi = np.empty(most), np.empty(most), np.empty(most)
     for jet in range(len(offsets) - 1):
         a, b = offsets[jet], offsets[jet + 1]
         pt, y, phi = all_pt[: b - a], all_y[: b - a], all_phi[: b - a]
         _place(px[a:b], py[a:b], pz[a:b], e[a:b], pt, y, phi)
-        along, across = _upright(pt, y, phi) if upright else (y, phi)
-        image = pixels[jet]
-        image[:] = 0  # one image at a time, which stays in the processor's cache
-        inside, number = 0.0, 0
+        _fill(pt, y, phi, None if charged is None else charged[a:b], side, upright, pixels[jet])
+
+
+@compiled
+def _draw_cylinder(
+    offsets: NDArray[np.int64],
+    all_pt: NDArray[np.float64],
+    all_y: NDArray[np.float64],
+    all_phi: NDArray[np.float64],
+    charged: NDArray[np.bool_] | None,
+    side: float,
+    upright: bool,
+    pixels: NDArray[np.float32],
+) -> None:
+    """Fill the images from transverse momenta, rapidities and azimuths."""
+    most = np.diff(offsets).max() if len(offsets) > 1 else 0
+    room_y, room_phi = np.empty(most), np.empty(most)
+    for jet in range(len(offsets) - 1):
+        a, b = offsets[jet], offsets[jet + 1]
+        pt, y, phi = all_pt[a:b], room_y[: b - a], room_phi[: b - a]
+        hardest = 0
         for i in range(len(pt)):
-            # A hair above the edge, so that what lies on an edge falls to one side whatever its rounding.
-            row = int(np.floor(along[i] * per_unit + 0.5 * size + 1e-9))
-            column = int(np.floor(across[i] * per_unit + 0.5 * size + 1e-9))
-            if 0 <= row < size and 0 <= column < size:
-                inside += pt[i]
-                if charged is not None and charged[a + i]:
-                    number += 1
-                    image[2, row, column] += 1
-                image[1 if charged is not None and not charged[a + i] else 0, row, column] += pt[i]
-        if inside > 0:
-            image[:2] *= np.float32(1 / inside)
-        if number > 0:
-            image[2:] *= np.float32(1 / number)
+            hardest = i if pt[i] > pt[hardest] else hardest
+        first_y, first_phi = all_y[a + hardest], all_phi[a + hardest]
+        for i in range(len(pt)):
+            turned = all_phi[a + i] - first_phi
+            phi[i] = turned - 2 * np.pi * np.rint(turned * (0.5 / np.pi))
+            y[i] = all_y[a + i] - first_y
+        _centre(pt, y, phi)
+        _fill(pt, y, phi, None if charged is None else charged[a:b], side, upright, pixels[jet])

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from toy_jets import boosted, changed, from_cylinder, mirrored, permuted, pythia_jets, toy_jets, turned
 
-from partonic.core.errors import InputError
+from partonic.core.errors import BadJetError, InputError
+from partonic.events import Events, Ragged
 from partonic.represent.image import JetImage, _place
 
 
@@ -62,6 +63,35 @@ def test_an_image_does_not_know_how_its_jet_is_turned_about_its_axis():
         images.append(JetImage()(from_cylinder([40], pt, eta + 0.5, phi + 3.0)).pixels.numpy())
     for other in images[1:]:
         np.testing.assert_allclose(other, images[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"upright": False}, {"inputs": "kinds", "size": 9}])
+def test_places_on_the_cylinder_give_the_images_of_their_momenta(options):
+    events = changed(pythia_jets(), charge=np.arange(pythia_jets().collection("constituents").total) % 3 - 1)
+    c = events.collection("constituents")
+    px, py, pz, e = (c[name].astype(np.float64) for name in ("px", "py", "pz", "e"))
+    turns = 2 * np.pi * (np.arange(c.total) % 5 - 2)
+    places = {"pt": np.hypot(px, py), "y": np.arctanh(pz / e), "phi": np.arctan2(py, px) + turns}
+    particles = Ragged(c.offsets, {**places, "charge": c["charge"]})
+    before = {name: values.copy() for name, values in places.items()}
+    drawn = JetImage(**options).of_cylinder(Events({}, {}, {"constituents": particles})).pixels.numpy()
+    np.testing.assert_allclose(drawn, JetImage(**options)(events).pixels.numpy(), atol=1e-6)
+    for name, values in before.items():
+        np.testing.assert_array_equal(particles[name], values)
+
+
+@pytest.mark.parametrize(
+    ("counts", "pt", "y", "said"),
+    [
+        ([1, 0], [1.0], [0.0], "row 1: it has no constituent"),
+        ([1, 1], [1.0, 0.0], [0.0, 0.0], r"row 1: its constituent 0 has \(pt, y, phi\) = \(0, 0, 0\)"),
+        ([2], [1.0, 1.0], [0.0, np.inf], r"row 0: its constituent 1 has \(pt, y, phi\) = \(1, inf, 0\)"),
+    ],
+)
+def test_bad_places_on_the_cylinder_are_told(counts, pt, y, said):
+    particles = Ragged.from_counts(np.array(counts), {"pt": np.array(pt), "y": np.array(y), "phi": np.zeros(len(pt))})
+    with pytest.raises(BadJetError, match=said):
+        JetImage().of_cylinder(Events({}, {}, {"constituents": particles}))
 
 
 def test_principal_axis_is_upright_and_the_hard_side_is_up_and_right():
