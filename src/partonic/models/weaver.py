@@ -16,6 +16,7 @@ from partonic.core.errors import FileError, InputError
 from partonic.core.files import check_readable
 from partonic.core.registry import models
 from partonic.models.checkpoint import Trained
+from partonic.represent.packed import INPUTS, POSITION
 from partonic.represent.task import Task
 
 
@@ -55,6 +56,11 @@ RENAMED = {
         (r"fc\.0\.", "head."),
     ),
 }
+PUBLISHED_INPUTS = {len(INPUTS[name]): name for name in ("kinematic", "kinds", "full")}
+FIRST = {  # what the features of a particle enter
+    "particlenet": ("norm.", "convolutions.0.layers.0.0.weight", "convolutions.0.shortcut.0.weight"),
+    "part": ("embed.0.", "embed.1.", "embed.2.weight"),
+}
 NEIGHBOURS, FEW = 16, 7  # of each particle, in the published ParticleNet and in its small version
 SMALL_WIDTH = 32  # of the first layer of the small version
 
@@ -63,7 +69,8 @@ def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
     """Read the state dictionary of a ParticleNet or a Particle Transformer (version 1) of weaver, as it was published.
 
     The sizes are read off the weights. What they do not tell is as published: 16 neighbours (7 where the first layer
-    is 32 wide), and a GELU behind the network of pairs. The inputs must be the seven kinematic features. Two outputs
+    is 32 wide), and a GELU behind the network of pairs. The inputs are those of the published trainings on JetClass: 7
+    (``kinematic``), 13 (``kinds``) or 17 (``full``), with the place relative to the axis last. Two outputs
     become one logit, the second less the first: the score is the probability of the second class.
 
     Args:
@@ -84,11 +91,15 @@ def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
         raise FileError(f"{path} is no {kind} of weaver that is known here ({error})") from error
     strange = sorted(set(state) - set(fitting))
-    if strange or options["features"] != _FEATURES:
-        what = (
-            f"the weights {strange[0]}" if strange else f"{options['features']} inputs of a particle, not {_FEATURES}"
+    inputs = PUBLISHED_INPUTS.get(options["features"])
+    if strange or inputs is None:
+        known = ", ".join(map(str, PUBLISHED_INPUTS))
+        number = f"{options['features']} inputs of a particle, not {known},"
+        raise FileError(
+            f"{path} is a {kind} of weaver with {f'the weights {strange[0]},' if strange else number} which is not "
+            "known here"
         )
-        raise FileError(f"{path} is a {kind} of weaver with {what}, which is not known here")
+    fitting = _reordered(fitting, FIRST[kind], options["features"])
     names = tuple(classes) or tuple(f"class {number}" for number in range(options["outputs"]))
     if len(names) != options["outputs"]:
         raise InputError(f"{path} tells {options['outputs']} classes apart, and {len(names)} names are given")
@@ -96,11 +107,8 @@ def load_weaver(path: Path | str, classes: Sequence[str] = ()) -> Trained:
         fitting, options = _one_logit(kind, options, fitting), options | {"outputs": 1}
         module = models.get(kind).cls(**options)
     module.load_state_dict(fitting)
-    inputs, facts = {"max_particles": 128}, {"source": Path(path).name}
-    return Trained(kind, options, module.eval(), "packed", inputs, facts=facts, task=Task(names))
-
-
-_FEATURES = 7
+    seen, facts = {"inputs": inputs, "max_particles": 128}, {"source": Path(path).name}
+    return Trained(kind, options, module.eval(), "packed", seen, facts=facts, task=Task(names))
 
 
 def _read(path: Path | str) -> Mapping[str, Tensor]:
@@ -121,6 +129,19 @@ def renamed(name: str, rules: Sequence[tuple[str, Any]]) -> str:
     for pattern, ours in rules:
         name = re.sub(f"^{pattern}", ours, name)
     return name
+
+
+def _reordered(state: Mapping[str, Tensor], first: tuple[str, ...], features: int) -> dict[str, Tensor]:
+    """The weights for our order of the features: there those of :data:`POSITION` come last, here in the middle."""
+    number = POSITION.stop - POSITION.start
+    last = [*range(features - number, features)]
+    columns = [*range(POSITION.start), *last, *range(POSITION.start, features - number)]
+    return {
+        name: values.reshape(*values.shape[:-1], -1, features)[..., columns].reshape(values.shape)
+        if name.startswith(first) and values.ndim
+        else values
+        for name, values in state.items()
+    }
 
 
 def _widths(weights: Mapping[str, Tensor], pattern: str) -> list[int]:

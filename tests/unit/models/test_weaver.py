@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from toy_jets import toy_jets
+from toy_jets import toy_jets, with_kinds
 
 from partonic.core.errors import FileError, InputError
 from partonic.io.formats import read, write
@@ -15,7 +15,7 @@ from partonic.models.part import ParT
 from partonic.models.particlenet import ParticleNet
 from partonic.models.prediction import predict_file
 from partonic.models.weaver import load_weaver
-from partonic.represent.packed import Packed
+from partonic.represent.packed import INPUTS, Packed
 
 BACK = {
     "particlenet": [
@@ -155,9 +155,42 @@ def test_names_are_as_many_as_outputs(tmp_path):
         load_weaver(tmp_path / "net.pt", classes=["a", "b"])
 
 
+def placed_last(state, features, first):
+    """The place relative to the axis behind all other features, as in the published trainings."""
+    order = [*range(5), *range(7, features), 5, 6]
+    for name, values in state.items():
+        if name.startswith(first) and values.ndim:
+            flat = values.reshape(len(values), -1) if values.ndim > 1 else values
+            halves = flat.split(features, dim=-1)
+            state[name] = torch.cat([half[..., order] for half in halves], dim=-1).reshape(values.shape)
+    return state
+
+
+@pytest.mark.parametrize("kind", ["particlenet", "part"])
+@pytest.mark.parametrize("inputs", ["kinds", "full"])
+def test_kinds_and_tracks_stand_before_the_place(kind, inputs, tmp_path):
+    features = len(INPUTS[inputs])
+    if kind == "part":
+        module = shaken(ParT((32, 48, 32), (16, 16), 4, 1, 1, features=features, outputs=3))
+        first = "mod.embed.input_bn.", "mod.embed.embed.0.", "mod.embed.embed.1.weight"
+    else:
+        module = shaken(ParticleNet(((7, (32, 32)),), (16,), features=features, outputs=3, fusion=True))
+        first = "mod.bn_fts.", "mod.edge_convs.0.convs.0.weight", "mod.edge_convs.0.sc.weight"
+    torch.save(placed_last(weaver_state(kind, module), features, first), tmp_path / "net.pt")
+    trained = load_weaver(tmp_path / "net.pt")
+    assert trained.input_options["inputs"] == inputs
+    wanted = module.state_dict()
+    for key, values in trained.module.state_dict().items():
+        assert torch.equal(values, wanted[key]), key
+    jets = with_kinds(toy_jets(9))
+    with torch.no_grad():
+        probabilities = module(Packed(inputs, max_particles=128)(jets)).double().softmax(dim=1).numpy()
+    np.testing.assert_allclose(trained.scores(jets), probabilities, rtol=1e-5)
+
+
 def test_other_inputs_are_refused(tmp_path):
-    torch.save(weaver_state("particlenet", ParticleNet(features=17)), tmp_path / "net.pt")
-    with pytest.raises(FileError, match="17 inputs of a particle, not 7"):
+    torch.save(weaver_state("particlenet", ParticleNet(features=8)), tmp_path / "net.pt")
+    with pytest.raises(FileError, match="8 inputs of a particle, not 7, 13, 17, which is not known here"):
         load_weaver(tmp_path / "net.pt")
 
 
