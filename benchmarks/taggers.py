@@ -505,7 +505,7 @@ def in_pieces(network: Any, where: Any, quick: bool) -> dict[str, Any]:
 
 
 def pfn(quick: bool) -> dict[str, Any]:
-    """PFN with batch norms, its usual form over jets padded to 128; beside it without, and in the batch it learns in."""
+    """PFN with batch norms, its usual form over jets padded to 128; beside it without, and in batches as it learns."""
     torch.manual_seed(1)
     found = {}
     learned = models.get("pfn").facts["training"]["size"]
