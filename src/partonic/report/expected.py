@@ -50,23 +50,18 @@ class Expected:
 
 
 def expected_section(result: Result, expected: Sequence[Expected]) -> Section | None:
-    """A table of what is expected, what was found and whether that holds, and its count among the headline numbers.
+    """A table of what is expected, what was found and whether that holds.
 
     Returns:
         None where nothing is expected.
     """
     if not expected:
         return None
-    verdicts = [each.verdict for each in expected]
     result.add_table(
         "expected",
         "What a study that works should find, and what this one found.",
-        [
-            {"expected": each.what, "found": each.found, "holds": verdict}
-            for each, verdict in zip(expected, verdicts, strict=True)
-        ],
+        [{"expected": each.what, "found": each.found, "holds": each.verdict} for each in expected],
     )
-    result.summary["expectations that hold"] = f"{verdicts.count('yes')} of {len(verdicts)}"
     text = (
         "Not clear is what this run has too few jets or trainings to decide: the number lies within "
         f"{UNCLEAR:g} of its errors of the limit."

@@ -1,8 +1,12 @@
 """Options of training-size, transfer-tagger and jet-quenching that make no sense, and files of no use as a start."""
 
+import shutil
+
 import pytest
 
+import partonic as pn
 from partonic.core.errors import FileError, PartonicError
+from partonic.models.checkpoint import load
 from partonic.recipes.jet_quenching import JetQuenching
 from partonic.recipes.training_size import TrainingSize
 from partonic.recipes.transfer_tagger import TransferTagger
@@ -41,3 +45,16 @@ def test_a_file_to_start_from_is_looked_at_first(tmp_path):
         TransferTagger(start=tmp_path / "other.pt").check()
     with pytest.raises(FileError, match=r"missing\.pt"):
         TransferTagger(start=tmp_path / "missing.pt").check()
+
+
+@pytest.mark.xdist_group("tiny-transfer-tagger")
+def test_a_checkpoint_is_the_start_instead_of_a_training(tiny_runs, tmp_path, monkeypatch):
+    first = tiny_runs("transfer-tagger")
+    monkeypatch.setenv("PARTONIC_CACHE", str(first.parent / "cache"))
+    given = shutil.copy(first / "checkpoints" / "start.pt", tmp_path / "given.pt")
+    result = pn.run("transfer-tagger", "tiny", tmp_path / "run", workers=1, start=given, seeds=1, sizes=(40,))
+    assert "of the weights in given.pt" in result.facts["abstract"]
+    assert not (tmp_path / "run" / "checkpoints" / "start").exists()
+    head, *_ = (name for name in load(given).module.state_dict() if name.startswith("phi"))
+    frozen = load(tmp_path / "run" / "checkpoints" / "frozen-40-1.pt").module.state_dict()[head]
+    assert frozen.equal(load(given).module.state_dict()[head])
