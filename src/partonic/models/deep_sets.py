@@ -15,7 +15,7 @@ from partonic.core.compiled import compiled
 from partonic.models.folding import LinearNorm
 from partonic.models.norm_relu import bias_relu_
 from partonic.represent.neighbours import compiles
-from partonic.represent.segments import segment_sum, segments
+from partonic.represent.segments import segment_sum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,8 +80,8 @@ class _Summed(torch.autograd.Function):
         n = len(values)
         wanted = any(ctx.needs_input_grad)
         hidden = [values.new_empty(n if wanted else min(n, BLOCK), len(bias)) for bias in biases]
-        out = torch.zeros(len(offsets) - 1, len(biases[-1]), dtype=torch.float64)
-        jets, shares = segments(offsets), values.new_ones(n) if share is None else share
+        out = np.zeros((len(offsets) - 1, len(biases[-1])))
+        ends, shares = offsets.numpy(), None if share is None else share.numpy()
         for start in range(0, n, BLOCK):
             end = min(start + BLOCK, n)
             seen = values[start:end]
@@ -91,16 +91,17 @@ class _Summed(torch.autograd.Function):
                 if bias is not biases[-1]:
                     bias_relu_(part, bias)
                 seen = part
-            _collect(seen.numpy(), biases[-1].numpy(), jets[start:end].numpy(), shares[start:end].numpy(), out.numpy())
+            _collect(seen.numpy(), biases[-1].numpy(), ends, start, shares, out)
         if wanted:
-            ctx.save_for_backward(values, jets, shares, *weights, *hidden)
-        return out.to(values.dtype)
+            ctx.save_for_backward(values, offsets, share, *weights, *hidden)
+        return torch.from_numpy(out.astype(values.numpy().dtype))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of the values and of the layers, block by block from the last layer to the first."""
-        values, jets, shares, *kept = ctx.saved_tensors
+        values, offsets, share, *kept = ctx.saved_tensors
+        ends, shares = offsets.numpy(), None if share is None else share.numpy()
         layers = len(kept) // 3
         matrices, biases, hidden = kept[: 2 * layers : 2], kept[1 : 2 * layers : 2], kept[2 * layers :]
         given = gradients[0].contiguous().numpy()
@@ -114,8 +115,9 @@ class _Summed(torch.autograd.Function):
             _spread(
                 hidden[-1][start:end].numpy(),
                 biases[-1].numpy(),
-                jets[start:end].numpy(),
-                shares[start:end].numpy(),
+                ends,
+                start,
+                shares,
                 given,
                 slope.numpy(),
                 of_bias[-1].numpy(),
@@ -134,18 +136,27 @@ class _Summed(torch.autograd.Function):
 
 @compiled
 def _collect(
-    rows: NDArray[Any], bias: NDArray[Any], jets: NDArray[Any], shares: NDArray[Any], out: NDArray[Any]
+    rows: NDArray[Any],
+    bias: NDArray[Any],
+    ends: NDArray[np.int64],
+    first: int,
+    shares: NDArray[Any] | None,
+    out: NDArray[np.float64],
 ) -> None:
-    zero = rows.dtype.type(0)
+    """Add a block of particles, the first of them of that number, to the sums of their jets."""
+    zero, one = rows.dtype.type(0), rows.dtype.type(1)
+    jet = np.searchsorted(ends, first, side="right") - 1
+    total = np.empty(rows.shape[1], rows.dtype)
     start = 0
-    while start < len(jets):
-        jet, total = jets[start], np.zeros(rows.shape[1], rows.dtype)
-        end = start
-        while end < len(jets) and jets[end] == jet and end - start < ADDED:
-            row, share = rows[end], shares[end]
+    while start < len(rows):
+        while ends[jet + 1] <= first + start:
+            jet += 1
+        total[:] = 0
+        end = min(start + ADDED, len(rows), ends[jet + 1] - first)
+        for i in range(start, end):
+            row, share = rows[i], one if shares is None else shares[first + i]
             for c in range(len(total)):
                 total[c] += share * max(row[c] + bias[c], zero)
-            end += 1
         sums = out[jet]
         for c in range(len(total)):
             sums[c] += total[c]
@@ -156,16 +167,21 @@ def _collect(
 def _spread(
     rows: NDArray[Any],
     bias: NDArray[Any],
-    jets: NDArray[Any],
-    shares: NDArray[Any],
+    ends: NDArray[np.int64],
+    first: int,
+    shares: NDArray[Any] | None,
     given: NDArray[Any],
     out: NDArray[Any],
     of_bias: NDArray[Any],
 ) -> None:
-    zero = rows.dtype.type(0)
+    """Gradients of a block of particles from those of their jets."""
+    zero, one = rows.dtype.type(0), rows.dtype.type(1)
+    jet = np.searchsorted(ends, first, side="right") - 1
     total = np.zeros(rows.shape[1], rows.dtype)
     for i in range(rows.shape[0]):
-        jet, share = jets[i], shares[i]
+        while ends[jet + 1] <= first + i:
+            jet += 1
+        share = one if shares is None else shares[first + i]
         for c in range(rows.shape[1]):
             out[i, c] = share * given[jet, c] if rows[i, c] + bias[c] > zero else zero
             total[c] += out[i, c]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK = 128  # rows that are added in the precision of the values before they go into sums of double precision
+TOGETHER = 1024  # rows whose gradients stay in the cache between one product and the next
+MEAN, INVERSE, SCALE, SHIFT = range(4)
 
 
 def norm_relu(
@@ -44,15 +46,11 @@ def norm_relu(
         result = relu(norm(values if layer is None else layer(values)), inplace=True)
         return result if offsets is None else segment_sum(result, offsets)
     matrix, constant = (None, None) if layer is None else (layer.weight, layer.bias)
-    result, mean, variance = cast(
-        "tuple[Tensor, Tensor, Tensor]",
-        _NormRelu.apply(values, matrix, constant, norm.weight, norm.bias, norm.eps, offsets),  # type: ignore[no-untyped-call]
+    cast("Tensor", norm.num_batches_tracked).add_(1)
+    return cast(
+        "Tensor",
+        _NormRelu.apply(values, matrix, constant, norm.weight, norm.bias, norm, offsets),  # type: ignore[no-untyped-call]
     )
-    with torch.no_grad():
-        cast("Tensor", norm.num_batches_tracked).add_(1)
-        cast("Tensor", norm.running_mean).lerp_(mean if constant is None else mean + constant, share)
-        cast("Tensor", norm.running_var).lerp_(variance * (len(values) / (len(values) - 1)), share)
-    return result
 
 
 def bias_relu_(values: Tensor, bias: Tensor) -> Tensor:
@@ -72,63 +70,77 @@ class _NormRelu(torch.autograd.Function):
         constant: Tensor | None,
         weight: Tensor,
         bias: Tensor,
-        eps: float,
+        norm: nn.BatchNorm1d,
         offsets: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Result, of each row or summed over those of each jet, mean and variance over the rows."""
+    ) -> Tensor:
+        """Result, of each row or summed over those of each jet; the norm's running means move on."""
         rows = values.detach().contiguous() if matrix is None else torch.mm(values, matrix.t())
-        mean, variance = (np.empty(rows.shape[1]) for _ in range(2))
-        _moments(rows.numpy(), mean, variance)
-        inverse = 1 / np.sqrt(variance + eps)
-        scale = weight.detach().numpy() * inverse
-        shift = bias.detach().numpy() - mean * scale
-        kind = rows.numpy().dtype
-        line = scale.astype(kind), shift.astype(kind)
+        seen = rows.numpy()
+        fixed = np.empty((4, seen.shape[1]), seen.dtype)
+        running = cast("Tensor", norm.running_mean), cast("Tensor", norm.running_var)
+        means, variances = (one.detach().numpy() for one in running)
+        start = np.zeros(len(means), means.dtype) if constant is None else constant.detach().numpy()
+        given = weight.detach().numpy(), bias.detach().numpy()
+        _fix(seen, *given, norm.eps, start, means, variances, cast(float, norm.momentum), fixed)
         if offsets is None:
             result, at = torch.empty_like(rows), np.arange(len(rows))
-            _apply(rows.numpy(), *line, result.numpy())
+            _apply(seen, fixed[SCALE], fixed[SHIFT], result.numpy())
         else:
             result, at = rows.new_empty(len(offsets) - 1, rows.shape[1]), segments(offsets).numpy()
-            _apply_sum(rows.numpy(), *line, offsets.numpy(), result.numpy())
+            _apply_sum(seen, fixed[SCALE], fixed[SHIFT], offsets.numpy(), result.numpy())
         ctx.save_for_backward(rows, *(() if matrix is None else (values, matrix)))
-        ctx.fixed = mean.astype(kind), inverse.astype(kind), *line, at
+        ctx.fixed = fixed, at
         ctx.channels = None if constant is None else constant.shape
-        statistics = tuple(torch.from_numpy(one.astype(kind)) for one in (mean, variance))
-        ctx.mark_non_differentiable(*statistics)
-        return result, *statistics  # type: ignore[return-value]
+        return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of values, matrix, constant (none: the norm takes it away), weight and bias."""
         rows, *layer = ctx.saved_tensors
-        mean, inverse, scale, shift, at = ctx.fixed
-        given = gradients[0].contiguous()
-        of_bias, of_weight = (np.empty(rows.shape[1]) for _ in range(2))
-        _sums(rows.numpy(), given.numpy(), at, scale, shift, mean, of_bias, of_weight)
-        of_weight *= inverse
-        slope = torch.empty_like(rows)
-        kind, n = slope.numpy().dtype, len(rows)
-        tilt = (inverse * of_weight / n).astype(kind)
-        _pull(rows.numpy(), given.numpy(), at, scale, shift, mean, (of_bias / n).astype(kind), tilt, slope.numpy())
-        of_norm = torch.from_numpy(of_weight.astype(kind)), torch.from_numpy(of_bias.astype(kind))
-        of_constant = None if ctx.channels is None else slope.new_zeros(ctx.channels)
+        fixed, at = ctx.fixed
+        given, seen = gradients[0].contiguous().numpy(), rows.numpy()
+        of_norm = rows.new_empty(2, rows.shape[1])
+        tilt = np.empty((2, rows.shape[1]), seen.dtype)
+        _sums(seen, given, at, fixed, of_norm.numpy(), tilt)
+        of_constant = None if ctx.channels is None else rows.new_zeros(ctx.channels)
         if not layer:
-            return slope, None, None, *of_norm, None, None
+            slope = torch.empty_like(rows)
+            _pull(seen, given, at, fixed, tilt, slope.numpy())
+            return slope, None, None, of_norm[0], of_norm[1], None, None
         values, matrix = layer
-        of_values = torch.mm(slope, matrix) if ctx.needs_input_grad[0] else None
-        # the product of this order is the faster one
-        return of_values, torch.mm(values.t(), slope).t(), of_constant, *of_norm, None, None
+        of_values = torch.empty_like(values) if ctx.needs_input_grad[0] else None
+        of_matrix = torch.zeros_like(matrix.t())  # transposed: the faster product
+        room = rows.new_empty(min(len(rows), TOGETHER), rows.shape[1])
+        for start in range(0, len(rows), TOGETHER):
+            part = slice(start, min(start + TOGETHER, len(rows)))
+            slope = room[: part.stop - start]
+            _pull(seen[part], given, at[part], fixed, tilt, slope.numpy())
+            of_matrix.addmm_(values[part].t(), slope)
+            if of_values is not None:
+                torch.mm(slope, matrix, out=of_values[part])
+        return of_values, of_matrix.t(), of_constant, of_norm[0], of_norm[1], None, None
 
 
 @compiled
-def _moments(rows: NDArray[Any], mean: NDArray[np.float64], variance: NDArray[np.float64]) -> None:
+def _fix(
+    rows: NDArray[Any],
+    weight: NDArray[Any],
+    bias: NDArray[Any],
+    eps: float,
+    start: NDArray[Any],
+    means: NDArray[Any],
+    variances: NDArray[Any],
+    share: float,
+    fixed: NDArray[Any],
+) -> None:
+    """Mean of each channel, the inverse of its deviation, scale and shift; the running means and variances move on."""
     n, channels = rows.shape
     one, two = np.zeros(channels), np.zeros(channels)
     first, second = np.empty(channels, rows.dtype), np.empty(channels, rows.dtype)
-    for start in range(0, n, BLOCK):
+    for begin in range(0, n, BLOCK):
         first[:], second[:] = 0, 0
-        for i in range(start, min(start + BLOCK, n)):
+        for i in range(begin, min(begin + BLOCK, n)):
             for c in range(channels):
                 gap = rows[i, c] - rows[0, c]
                 first[c] += gap
@@ -138,8 +150,14 @@ def _moments(rows: NDArray[Any], mean: NDArray[np.float64], variance: NDArray[np
             two[c] += second[c]
     for c in range(channels):
         offset = one[c] / n
-        mean[c] = rows[0, c] + offset
-        variance[c] = max(two[c] / n - offset * offset, 0.0)
+        mean = rows[0, c] + offset
+        variance = max(two[c] / n - offset * offset, 0.0)
+        inverse = 1 / np.sqrt(variance + eps)
+        scale = weight[c] * inverse
+        fixed[MEAN, c], fixed[INVERSE, c] = mean, inverse
+        fixed[SCALE, c], fixed[SHIFT, c] = scale, bias[c] - mean * scale
+        means[c] += share * (mean + start[c] - means[c])
+        variances[c] += share * (variance * (n / (n - 1)) - variances[c])
 
 
 @compiled
@@ -177,15 +195,15 @@ def _sums(
     rows: NDArray[Any],
     given: NDArray[Any],
     at: NDArray[np.int64],
-    scale: NDArray[Any],
-    shift: NDArray[Any],
-    mean: NDArray[Any],
-    of_bias: NDArray[np.float64],
-    of_weight: NDArray[np.float64],
+    fixed: NDArray[Any],
+    of_norm: NDArray[Any],
+    tilt: NDArray[Any],
 ) -> None:
+    """Gradients of the norm's weight and bias, and what the mean and the deviation take of the slope."""
     n, channels = rows.shape
-    of_bias[:], of_weight[:] = 0, 0
     zero = rows.dtype.type(0)
+    mean, inverse, scale, shift = fixed[MEAN], fixed[INVERSE], fixed[SCALE], fixed[SHIFT]
+    of_weight, of_bias = np.zeros(channels), np.zeros(channels)
     first, second = np.empty(channels, rows.dtype), np.empty(channels, rows.dtype)
     for start in range(0, n, BLOCK):
         first[:], second[:] = 0, 0
@@ -198,6 +216,9 @@ def _sums(
         for c in range(channels):
             of_bias[c] += first[c]
             of_weight[c] += second[c]
+    for c in range(channels):
+        of_norm[0, c], of_norm[1, c] = of_weight[c] * inverse[c], of_bias[c]
+        tilt[0, c], tilt[1, c] = of_bias[c] / n, inverse[c] * inverse[c] * of_weight[c] / n
 
 
 @compiled
@@ -205,16 +226,16 @@ def _pull(
     rows: NDArray[Any],
     given: NDArray[Any],
     at: NDArray[np.int64],
-    scale: NDArray[Any],
-    shift: NDArray[Any],
-    mean: NDArray[Any],
-    level: NDArray[Any],
+    fixed: NDArray[Any],
     tilt: NDArray[Any],
     out: NDArray[Any],
 ) -> None:
+    """The gradient of the rows in front of the norm."""
     zero = rows.dtype.type(0)
+    mean, scale, shift = fixed[MEAN], fixed[SCALE], fixed[SHIFT]
+    level, lean = tilt[0], tilt[1]
     for i in range(rows.shape[0]):
         row, slope, result = rows[i], given[at[i]], out[i]
         for c in range(rows.shape[1]):
             seen = slope[c] if row[c] * scale[c] + shift[c] > zero else zero
-            result[c] = scale[c] * (seen - level[c] - tilt[c] * (row[c] - mean[c]))
+            result[c] = scale[c] * (seen - level[c] - lean[c] * (row[c] - mean[c]))
