@@ -11,6 +11,7 @@ from partonic.integrate.integrand import Function
 from partonic.integrate.measure import MeasuredIntegral
 from partonic.integrate.mixture import Mixture
 from partonic.integrate.pilot import Pilot
+from partonic.integrate.search import Witness
 
 
 class IntegrationError(PartonicError, RuntimeError):
@@ -27,6 +28,7 @@ class Integral:
         reasons: why it failed; none where it did not.
         mixture: the final density.
         pilot: what the pilot found.
+        witness: what evenly spread points say of the final density.
         price: of flows, and from which price of a call on they pay.
         seconds_per_call: processor seconds of a call of the integrand, measured.
         calls: of the integrand in all, of this attempt.
@@ -41,6 +43,7 @@ class Integral:
     reasons: tuple[str, ...]
     mixture: Mixture
     pilot: Pilot
+    witness: Witness
     price: Price
     seconds_per_call: float
     calls: int
@@ -87,4 +90,7 @@ class Integral:
             f"{self.measurement.estimate} ({self.status}; {self.method}; effective share of points "
             f"{self.effective:.3f}; {self.calls:,} calls)"
         )
-        return "\n".join([head, f"{self.price}", *self.reasons])
+        blind = (
+            f"a region with hard edges that fills less than {self.witness.blind:.1g} of the volume may have been missed"
+        )
+        return "\n".join([head, f"{self.price}", blind, *self.reasons])

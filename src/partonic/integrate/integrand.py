@@ -98,7 +98,7 @@ class Integrand:
             self.seconds += sum(seconds)
         else:
             began = time.process_time()
-            parts = tuple(self.function(part) for part in chunks)
+            parts = tuple(self.function(part.clone()) for part in chunks)  # it may work in place
             self.seconds += time.process_time() - began
         values = torch.cat([_checked(value, part) for value, part in zip(parts, chunks, strict=True)])
         self.calls += len(y)
@@ -120,7 +120,12 @@ class Integrand:
 
 
 def _checked(value: Any, points: Tensor) -> Tensor:
-    values = torch.as_tensor(value).detach()
+    try:
+        values = torch.as_tensor(value).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the integrand must give one number a point, (n,), and gives {type(value).__name__} ({error})"
+        ) from error
     if values.is_complex():
         raise InputError("the integrand gives complex numbers; it must give real ones")
     if values.shape != (len(points),):

@@ -137,11 +137,12 @@ def summary(found: list[Repetition], shares: Tensor) -> MeasuredIntegral:
         raise InputError(f"the integrand is 0 at all of {len(weights):,} points")
     # A point stands for its component's share, divided by the points of the component.
     each = (shares / torch.bincount(component, minlength=len(shares)).clamp_min(1))[component]
-    size = weights.abs()
+    unit = float(weights.abs().max())  # squares of very small and very large weights would leave the numbers
+    size = weights.abs() / unit
     first, second = float(each @ size), float(each @ size**2)
     return MeasuredIntegral(
         Estimate.symmetric(float(means.mean()), error, f"{len(means)} shifted Sobol nets"),
-        first,
+        first * unit,
         first**2 / second,
         find_cap(size, 1e-3).efficiency,
         float((each * size).max()) / first,

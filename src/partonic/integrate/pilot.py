@@ -115,8 +115,9 @@ def mean(seen: Asked) -> tuple[float, float]:
 def effective(seen: Asked) -> float:
     """Kish's effective share of points, of absolute weights."""
     first = second = 0.0
+    sizes = seen.weights.abs() / (float(seen.weights.abs().max()) or 1.0)  # their squares would leave the numbers
     for number, share in enumerate(seen.shares.tolist()):
-        w = seen.weights[seen.component == number].abs()
+        w = sizes[seen.component == number]
         first += share * float(w.mean())
         second += share * float((w * w).mean())
     return first**2 / second if second > 0 else 0.0
@@ -133,14 +134,11 @@ def adapted(mixture: Mixture, seen: Asked, damping: float = 0.7, least: float = 
         damping: of the grids.
         least: share of each of them, as one that is about to find its peak carries little for some rounds.
 
-    Raises:
-        InputError: the integrand is 0 at all points.
+    Returns:
+        The same one where the integrand is 0 at all points.
     """
     if not bool((seen.f != 0).any()):
-        raise InputError(
-            f"the integrand is 0 at all of {len(seen):,} points; look for a cut that removes everything, or give "
-            "channels that lead to where it is not 0"
-        )
+        return mixture
     logs = mixture.log_densities(seen.y) + torch.log(mixture.shares)
     own = torch.softmax(logs, 1) * _tempered(seen)[:, None]  # (n, components)
     shares = own.sum(0) / own.sum()
@@ -202,7 +200,9 @@ def _cells(grid: Grid, x: Tensor) -> Tensor:
     return (grid.inverse(x) * grid.cells).long().clamp_(0, grid.cells - 1)
 
 
-def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.Generator) -> Pilot:
+def run_pilot(
+    integrand: Integrand, mixture: Mixture, calls: int, random: torch.Generator, known: Places | None = None
+) -> Pilot:
     """Adapt a mixture.
 
     Args:
@@ -210,6 +210,7 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
         mixture: where to begin.
         calls: of the integrand.
         random: source of randomness.
+        known: places that an earlier attempt did not follow, if there are any.
 
     Raises:
         InputError: the integrand is 0 everywhere, or its values are no finite numbers.
@@ -221,8 +222,9 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
     if first > before:  # too few points for a grid
         mixture, before = start, first
     n = max(LEAST_ROUND, calls // (4 * ROUNDS))
-    for _ in range(SEARCHES):
-        lost = search(integrand, mixture, start, float(asked[-1].weights.abs().mean()), calls // 4, random)
+    for number in range(SEARCHES):
+        lost = known if number == 0 else None
+        lost = lost or search(integrand, mixture, start, _absolute(asked), calls // 4, random)
         if lost is None:
             break
         wider, after = _rounds(integrand, with_places(defended(mixture, start), lost), n, random, asked)
@@ -249,6 +251,11 @@ def run_pilot(integrand: Integrand, mixture: Mixture, calls: int, random: torch.
     return _pilot(better, asked, (means + after)[-ROUNDS:], cooled, searched=searched)
 
 
+def _absolute(asked: list[Asked]) -> float:
+    """Integral of the absolute integrand by the last round that met any of it."""
+    return next(size for one in reversed(asked) if (size := float(one.weights.abs().mean())) > 0)
+
+
 def _recent(asked: list[Asked]) -> float:
     """Effective share of points in the last two rounds: the lower one, as a few points can look too even."""
     return min(effective(one) for one in asked[-2:])
@@ -265,6 +272,8 @@ def needed(mixture: Mixture, rounds: Sequence[Asked], population: Population | N
         rounds: of points, from any density.
         population: cooled, if there is one.
     """
+    if not any(bool((one.f != 0).any()) for one in rounds):
+        return mixture
     y = torch.cat([one.y for one in rounds])
     size, weights = (torch.cat([getattr(one, name) for one in rounds]).abs() for name in ("f", "weights"))
     each = torch.exp(mixture.log_densities(y)) * mixture.shares  # (n, components)
@@ -328,12 +337,21 @@ def _pilot(
 def _rounds(
     integrand: Integrand, mixture: Mixture, n: int, random: torch.Generator, asked: list[Asked]
 ) -> tuple[Mixture, list[tuple[float, float]]]:
-    """Rounds of asking and adapting, with the integral that each has found."""
+    """Rounds of asking and adapting, with the integral that each has found.
+
+    Raises:
+        InputError: the integrand is 0 at all points of these rounds and of those before.
+    """
     means = []
     for _ in range(ROUNDS):
         asked.append(sample(integrand, mixture, n, random))
         means.append(mean(asked[-1]))
         mixture = adapted(mixture, asked[-1], least=PILOTED)
+    if not any(bool((one.f != 0).any()) for one in asked):
+        raise InputError(
+            f"the integrand is 0 at all of {sum(map(len, asked)):,} points; look for a cut that removes everything, or "
+            "give channels that lead to where it is not 0"
+        )
     return mixture, means
 
 

@@ -12,15 +12,16 @@ from typing import Any
 
 import torch
 
-from partonic.core.errors import InputError, TrainingError, unknown
+from partonic.core.errors import FileError, InputError, TrainingError, unknown
 from partonic.core.rng import generator
 from partonic.integrate.channels import Cube, CubeMap, check_channels
 from partonic.integrate.cost import Price, expected, paid
 from partonic.integrate.integral import Integral
 from partonic.integrate.integrand import Function, Integrand
-from partonic.integrate.measure import LEAST, MeasuredIntegral, measure
+from partonic.integrate.measure import LEAST, measure
 from partonic.integrate.mixture import Mixture, untrained
 from partonic.integrate.pilot import LEAST_ROUND, Pilot, adapted, effective, needed, run_pilot, sample
+from partonic.integrate.search import WITNESS, witness
 from partonic.integrate.stored import NAME, Work, load, save
 from partonic.integrate.train import FlowInputs, FlowOptions, begin, learn, seen_by, weights_of, with_flows
 from partonic.integrate.verdict import judge
@@ -41,9 +42,11 @@ class IntegrateOptions:
 
     Args:
         calls: of the integrand, to adapt the density; below 7,000 the least sizes of rounds may ask up to 4,000 more.
-        final: calls with the final density, from which the integral comes; 0 for as many as ``calls``.
+        final: calls with the final density, from which the integral comes; 0 for as many as ``calls``. A fifth as many
+            evenly spread points are held against it.
         method: ``grid`` (VEGAS grids, one for each separate mode), ``flow`` (flows on top of these), or ``auto``: flows
-            where the price of a call makes them pay.
+            where the price of a call makes them pay, by processor times: near that price the same seed need not
+            give the same bits.
         precision: relative, that will be wanted of integrals or events; decides with the price of a call.
         seconds_per_call: processor seconds of a call of the integrand, 0 to measure them.
         cells: of the grids, for each variable.
@@ -120,7 +123,12 @@ def integrate(
     for attempt in range(1 + options.restarts):
         with Integrand(function, workers, executor) as integrand:
             run = _Attempt(integrand, channels, options, attempt, folder, seen)
-            found.append(run.go([one.measurement for one in found]))
+            try:
+                found.append(run.go(found))
+            except InputError:
+                if not found:
+                    raise
+                break  # another seed has met nothing: what the first one says stands
         if found[-1].status == "ok":
             break
     return found[-1]
@@ -143,6 +151,8 @@ class _Attempt:
         self.identity: dict[str, Any] = {**_plain(asdict(options)), "channels": len(channels), "dim": channels[0].dim}
         self.identity["integrand or maps"] = seen
         self.work = Work() if self.path is None else load(self.path, self.identity, channels)
+        if self.path is not None and self.work.pilot is not None:
+            _check_known(self.path, integrand.function, self.work.pilot)
         integrand.calls, integrand.seconds = self.work.calls, self.work.seconds
 
     def random(self, *path: int) -> torch.Generator:
@@ -160,12 +170,13 @@ class _Attempt:
         if self.path is not None:
             save(self.work, self.identity, self.path)
 
-    def go(self, before: list[MeasuredIntegral]) -> Integral:
+    def go(self, before: list[Integral]) -> Integral:
         """Adapt, decide, train, measure, judge; ``before`` are the results of attempts that failed."""
         work, options = self.work, self.options
+        start = untrained(self.channels, options.cells)
         if work.pilot is None:
-            start = untrained(self.channels, options.cells)
-            work.pilot = run_pilot(self.integrand, start, int(PILOT * options.calls), self.random(0))
+            known = before[-1].witness.places if before else None
+            work.pilot = run_pilot(self.integrand, start, int(PILOT * options.calls), self.random(0), known)
             self.save()
         if not work.decided:
             work.price = asdict(self.decide(work.pilot))
@@ -183,13 +194,15 @@ class _Attempt:
         price = Price(**work.price)
         if work.decided == "flow":
             price = paid(price, mixture, found.spread, work.training)
-        reasons = judge(work.pilot, found, before)
+        seen = witness(self.integrand, mixture, start, found.absolute, int(WITNESS * n), self.random(7))
+        reasons = judge(work.pilot, found, seen, [one.measurement for one in before if not one.witness.misses])
         return Integral(
             measurement=found,
             method=work.decided,
             reasons=tuple(reasons),
             mixture=mixture,
             pilot=work.pilot,
+            witness=seen,
             price=price,
             seconds_per_call=self.integrand.seconds_per_call,
             calls=self.integrand.calls,
@@ -274,6 +287,18 @@ def _fingerprint(function: Function, channels: tuple[CubeMap, ...]) -> list[str]
         y, density = channel.forward(x)
         lines.append(" ".join(f"{float(one):.9g}" for one in (*Integrand(function)(y), *density)))
     return lines
+
+
+def _check_known(path: Path, function: Function, pilot: Pilot) -> None:
+    """Hold an integrand against its largest values that are stored; a few points of the cube may all be cut away.
+
+    Raises:
+        FileError: these are not its values.
+    """
+    last = pilot.rounds[-1]
+    rows = torch.topk(last.f.abs(), min(PROBES, len(last))).indices
+    if not torch.allclose(Integrand(function)(last.y[rows]), last.f[rows], rtol=1e-9, atol=0.0):
+        raise FileError(f"{path} holds another integration (it differs in the integrand); choose another directory")
 
 
 def _plain(tree: dict[str, Any]) -> dict[str, Any]:

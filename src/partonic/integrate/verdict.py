@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from partonic.integrate.measure import MeasuredIntegral
 from partonic.integrate.pilot import Pilot
+from partonic.integrate.search import Witness
 
 APART = 4.0  # standard deviations
 COOLED, LOST = 4.0, 0.7  # standard deviations below a cooled population, and share of it, that are too low
@@ -15,12 +16,13 @@ LEAST_EFFECTIVE = 0.05
 HEAVIEST = 0.02
 
 
-def judge(pilot: Pilot, found: MeasuredIntegral, before: Sequence[MeasuredIntegral] = ()) -> list[str]:
+def judge(pilot: Pilot, found: MeasuredIntegral, seen: Witness, before: Sequence[MeasuredIntegral] = ()) -> list[str]:
     """Reasons against a measurement, none if there is none.
 
     Args:
         pilot: the integral that other points found, before the density was final.
         found: the measurement.
+        seen: what evenly spread points say of the final density.
         before: measurements of attempts from other seeds, that failed.
     """
     reasons = []
@@ -55,6 +57,11 @@ def judge(pilot: Pilot, found: MeasuredIntegral, before: Sequence[MeasuredIntegr
         reasons.append(
             f"a single point carries {100 * found.largest:.2g} % of the integral: there is a peak that the density "
             "does not follow, and perhaps others that no point has met"
+        )
+    if seen.misses:
+        reasons.append(
+            f"{seen.calls:,} evenly spread points met {100 * seen.lost:.2g} % more of the integral where the final "
+            "density hardly goes: there is a region that it does not follow"
         )
     for number, other in enumerate(before):
         both = math.hypot(error, other.estimate.error)

@@ -9,7 +9,7 @@ from partonic.integrate.integrand import Integrand
 from partonic.integrate.mixture import untrained
 from partonic.integrate.pilot import Component, _grid_of, defended, with_places
 from partonic.integrate.run import IntegrateOptions, integrate
-from partonic.integrate.search import search
+from partonic.integrate.search import search, witness
 from partonic.phasespace.vegas import Grid
 
 DIM = 8
@@ -46,6 +46,28 @@ def test_where_all_is_followed_nothing_is_found():
 def test_too_few_calls_to_climb():
     found, calls = looked(around(0.25), calls=500)
     assert (found, calls) == (None, 0)
+
+
+def with_box(y):
+    """A broad Gaussian of 1, and a box with hard edges that holds 3/7 more."""
+    gauss = torch.exp(-((y - 0.3) ** 2).sum(1) / 2 / 0.15**2) / (0.15 * (2 * torch.pi) ** 0.5 * 0.97725) ** 3
+    return gauss + 3 / 7 / 0.05**3 * ((y > 0.6) & (y < 0.65)).all(1).double()
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_region_with_hard_edges_is_met_by_even_points_and_then_followed(seed):
+    found = integrate(with_box, 3, IntegrateOptions(calls=100_000, method="grid", seed=seed))
+    assert (found.status, found.attempts) == ("ok", 2)
+    assert abs(found.estimate.value - 10 / 7) < 4 * found.estimate.error
+    assert found.witness.blind == pytest.approx(1 - 0.05 ** (1 / 20_000))
+    assert "fills less than 0.0001 of the volume may have been missed" in str(found)
+
+
+def test_a_witness_says_what_a_density_does_not_follow():
+    start = untrained([Cube(3)])
+    seen = witness(Integrand(with_box), start, start, 1.0, 40_000, torch.Generator().manual_seed(1))
+    assert seen.lost == pytest.approx(3 / 7, abs=0.25)
+    assert bool(((seen.places.points > 0.59) & (seen.places.points < 0.66)).all())
 
 
 def test_even_points_are_kept_in_channels_that_are_used():
