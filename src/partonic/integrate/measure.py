@@ -130,7 +130,6 @@ def summary(found: list[Repetition], shares: Tensor) -> MeasuredIntegral:
         InputError: the integrand is 0 at all points.
     """
     means = np.array([one.mean(shares) for one in found])
-    error = float(means.std(ddof=1)) / math.sqrt(len(means))
     weights = torch.cat([one.weights for one in found])
     component = torch.cat([one.component for one in found])
     if not bool((weights != 0).any()):
@@ -138,6 +137,7 @@ def summary(found: list[Repetition], shares: Tensor) -> MeasuredIntegral:
     # A point stands for its component's share, divided by the points of the component.
     each = (shares / torch.bincount(component, minlength=len(shares)).clamp_min(1))[component]
     unit = float(weights.abs().max())  # squares of very small and very large weights would leave the numbers
+    error = unit * float((means / unit).std(ddof=1)) / math.sqrt(len(means))
     size = weights.abs() / unit
     first, second = float(each @ size), float(each @ size**2)
     return MeasuredIntegral(

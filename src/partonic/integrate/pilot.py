@@ -104,20 +104,24 @@ def sample(integrand: Integrand, mixture: Mixture, n: int, random: torch.Generat
 
 def mean(seen: Asked) -> tuple[float, float]:
     """The integral and its error, from points with a known number of each component."""
-    total, variance = 0.0, 0.0
+    total, variance, unit = 0.0, 0.0, _unit(seen)
     for number, share in enumerate(seen.shares.tolist()):
-        w = seen.weights[seen.component == number]
+        w = seen.weights[seen.component == number] / unit
         total += share * float(w.mean())
         variance += share**2 * float(w.var()) / len(w)
-    return total, math.sqrt(variance)
+    return unit * total, unit * math.sqrt(variance)
+
+
+def _unit(seen: Asked) -> float:
+    """The largest weight, so that the squares of very small and very large ones stay numbers; 1 where all are 0."""
+    return float(seen.weights.abs().max()) or 1.0
 
 
 def effective(seen: Asked) -> float:
     """Kish's effective share of points, of absolute weights."""
     first = second = 0.0
-    sizes = seen.weights.abs() / (float(seen.weights.abs().max()) or 1.0)  # their squares would leave the numbers
     for number, share in enumerate(seen.shares.tolist()):
-        w = sizes[seen.component == number]
+        w = seen.weights[seen.component == number].abs() / _unit(seen)
         first += share * float(w.mean())
         second += share * float((w * w).mean())
     return first**2 / second if second > 0 else 0.0
@@ -330,7 +334,7 @@ def _pilot(
 ) -> Pilot:
     """Plain mean over rounds: weights by error would prefer rounds that missed a peak."""
     value = math.fsum(one for one, _ in means) / len(means)
-    error = math.sqrt(math.fsum(error**2 for _, error in means)) / len(means)
+    error = math.hypot(*(error for _, error in means)) / len(means)
     return Pilot(mixture, tuple(asked[-ROUNDS:]), value, error, effective(asked[-1]), *cooled, searched)
 
 

@@ -194,15 +194,17 @@ class _Attempt:
         price = Price(**work.price)
         if work.decided == "flow":
             price = paid(price, mixture, found.spread, work.training)
-        seen = witness(self.integrand, mixture, start, found.absolute, int(WITNESS * n), self.random(7))
-        reasons = judge(work.pilot, found, seen, [one.measurement for one in before if not one.witness.misses])
+        if work.witness is None:
+            work.witness = witness(self.integrand, mixture, start, found.absolute, int(WITNESS * n), self.random(7))
+            self.save()
+        reasons = judge(work.pilot, found, work.witness, [one.measurement for one in before if not one.witness.misses])
         return Integral(
             measurement=found,
             method=work.decided,
             reasons=tuple(reasons),
             mixture=mixture,
             pilot=work.pilot,
-            witness=seen,
+            witness=work.witness,
             price=price,
             seconds_per_call=self.integrand.seconds_per_call,
             calls=self.integrand.calls,

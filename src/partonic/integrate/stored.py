@@ -15,6 +15,7 @@ from partonic.integrate.channels import CubeMap
 from partonic.integrate.measure import Repetition
 from partonic.integrate.mixture import Component, Mixture
 from partonic.integrate.pilot import Asked, Pilot
+from partonic.integrate.search import Places, Witness
 from partonic.models.flows.coupling import CouplingFlow
 from partonic.phasespace.vegas import Grid
 
@@ -35,6 +36,7 @@ class Work:
         flows: state of the flows that are being trained.
         finished: whether the density is final.
         repetitions: of the last measurement.
+        witness: once it was asked.
         calls: of the integrand so far.
         seconds: that they took.
         training: processor seconds in the training.
@@ -48,6 +50,7 @@ class Work:
     flows: dict[str, torch.Tensor] | None = None
     finished: bool = False
     repetitions: list[Repetition] = field(default_factory=list)
+    witness: Witness | None = None
     calls: int = 0
     seconds: float = 0.0
     training: float = 0.0
@@ -70,6 +73,7 @@ def save(work: Work, identity: dict[str, Any], path: Path) -> None:
         "rounds": [vars(one) for one in work.rounds],
         "best": None if work.best is None else _mixture_tree(work.best),
         "repetitions": [asdict(one) for one in work.repetitions],
+        "witness": None if work.witness is None else asdict(work.witness),
         **{name: getattr(work, name) for name in KEPT},
     }
     try:
@@ -108,6 +112,7 @@ def load(path: Path, identity: dict[str, Any], channels: tuple[CubeMap, ...]) ->
         rounds=[Asked(**one) for one in tree["rounds"]],
         best=None if tree["best"] is None else _mixture(tree["best"], channels),
         repetitions=[Repetition(**one) for one in tree["repetitions"]],
+        witness=_witness(tree["witness"]) if tree.get("witness") else None,
         **plain,
     )
 
@@ -134,6 +139,10 @@ def _mixture(tree: list[dict[str, Any]], channels: tuple[CubeMap, ...]) -> Mixtu
             flow.load_state_dict(one["flow"]["state"])
         components.append(Component(one["channel"], Grid(one["edges"]), one["share"], flow, one["broad"]))
     return Mixture(channels, tuple(components))
+
+
+def _witness(tree: dict[str, Any]) -> Witness:
+    return Witness(**{**tree, "places": None if tree["places"] is None else Places(**tree["places"])})
 
 
 def _pilot_tree(pilot: Pilot) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(tmp_path, mo
         return ridge(y)
 
     assert integrate(counted, 3, options, directory=tmp_path).measurement == whole.measurement
-    assert asked == run.PROBES
+    assert asked == 2 * run.PROBES
     with pytest.raises(FileError, match=r"another integration.*integrand"):
         integrate(lambda y: 2 * ridge(y), 3, options, directory=tmp_path)
     with pytest.raises(FileError, match=r"another integration.*seed"):
@@ -246,7 +246,7 @@ def test_the_unit_of_an_integrand_does_not_matter(unit):
     options = IntegrateOptions(calls=5_000, method="grid")
     found = integrate(lambda y: unit * (1 + y[:, 0]), 2, options)
     assert found.status == "ok"
-    assert found.estimate.value / unit == pytest.approx(1.5, rel=1e-3)
+    assert 0 < abs(found.estimate.value / unit - 1.5) < 5 * found.estimate.error / unit < 0.05
 
 
 @pytest.mark.parametrize(
