@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from partonic.core.errors import unknown
+from partonic.core.errors import InputError, unknown
 from partonic.core.estimate import Estimate
 from partonic.core.rng import generator
 from partonic.fit.crossfit import cross_fit
 from partonic.metrics.distances import GROUPS, frechet, kernel_distance, wasserstein
-from partonic.metrics.neighbours import equal_events, overlap
+from partonic.metrics.neighbours import NEIGHBOURS, equal_events, overlap
 from partonic.metrics.pair import SamplePair, halves, names_of, paired
 from partonic.metrics.peak import Peak, Resonance, peak
 
@@ -245,6 +245,11 @@ def evaluate(
     pair.check_constant()
     compared = _comparisons(pair, seed)
     most = min(OVERLAP_SIZE, *(equal_events(w) for one in compared for w in (one.weight_truth, one.weight_generated)))
+    if most <= NEIGHBOURS:
+        raise InputError(
+            f"the weights of a sample leave {most} events of equal weight, and the overlap needs more than "
+            f"{NEIGHBOURS}: give more events, or more even weights"
+        )
     ours, best = (_distances(one, called, most, seed) for one in compared)
 
     def beside(key: str) -> Beside:

@@ -77,9 +77,11 @@ def table(
         raise InputError(f"weights of shape {weights.shape} do not fit {len(rows):,} events; expected ({len(rows)},)")
     for what, numbers in (("values", rows), ("context", given), ("weights", weights[:, None])):
         _finite(numbers, what)
-    if len(rows) < 2 or bool(np.all(rows == rows[0])):
+    counted = rows[weights != 0] if weights.any() else rows
+    if len(counted) < 2 or bool(np.all(counted == counted[0])):
         raise InputError(
-            f"a generator cannot learn from one event: give at least two different ones (here {len(rows):,} rows)"
+            "a generator cannot learn from one event: give at least two different ones (here "
+            f"{len(counted):,} rows of {len(rows):,} have a weight)"
         )
     negative = np.flatnonzero(weights < 0)
     if len(negative) and not signed:

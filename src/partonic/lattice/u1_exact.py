@@ -19,6 +19,7 @@ from partonic.core.errors import InputError
 Floats = NDArray[np.float64]
 
 NODES = 400  # of the integrals over a plaquette
+LARGEST = 1_000.0  # coupling up to which NODES are enough
 SMALLEST = 1e-18  # of the largest term of a sum
 
 
@@ -26,7 +27,7 @@ def plaquette(beta: float, side: int) -> float:
     """The mean of cos P.
 
     Args:
-        beta: coupling, above 0.
+        beta: coupling, above 0 and at most 1,000.
         side: L, sites in each direction, 2 or more.
 
     Raises:
@@ -42,7 +43,7 @@ def log_partition(beta: float, side: int) -> float:
     r"""The logarithm of :math:`Z = \int \prod d\theta\, e^{-S} = (2\pi)^{2V} \sum_n I_n(\beta)^V`.
 
     Args:
-        beta: coupling, above 0.
+        beta: coupling, above 0 and at most 1,000.
         side: L, sites in each direction, 2 or more.
 
     Raises:
@@ -57,7 +58,7 @@ def charge_squared(beta: float, side: int) -> float:
     """The mean of the squared topological charge.
 
     Args:
-        beta: coupling, above 0.
+        beta: coupling, above 0 and at most 1,000.
         side: L, sites in each direction, 2 or more.
 
     Raises:
@@ -82,7 +83,7 @@ def charge_shares(beta: float, side: int, most: int) -> Floats:
     That of Q is :math:`\int d\nu f(\nu)^V \cos(2\pi\nu Q)` over the sum of all.
 
     Args:
-        beta: coupling, above 0.
+        beta: coupling, above 0 and at most 1,000.
         side: L, sites in each direction, 2 or more.
         most: largest charge, between 0 and L^2 / 2, beyond which there is none.
 
@@ -108,7 +109,7 @@ def wilson_loop(beta: float, area: int, side: int | None = None) -> float:
     """The mean of a Wilson loop around some plaquettes; ``(I_1 / I_0) ** area`` on an infinite lattice.
 
     Args:
-        beta: coupling, above 0.
+        beta: coupling, above 0 and at most 1,000.
         area: number of plaquettes, 1 or more and at most those of the lattice.
         side: L, sites in each direction, 2 or more; None for an infinite lattice.
 
@@ -128,7 +129,7 @@ def sine_correlation(beta: float, side: int) -> tuple[float, float]:
     """The mean of sin P sin P' for one plaquette and for two different ones, whatever their distance.
 
     Args:
-        beta: coupling, above 0.
+        beta: coupling, above 0 and at most 1,000.
         side: L, sites in each direction, 2 or more.
 
     Raises:
@@ -150,8 +151,8 @@ def _shares(orders: NDArray[np.int64], beta: float) -> Floats:
 
 def _orders(beta: float, side: int) -> NDArray[np.int64]:
     """Orders n whose terms count."""
-    if not (beta > 0 and np.isfinite(beta)):
-        raise InputError(f"beta must be above 0, not {beta}")
+    if not 0 < beta <= LARGEST:
+        raise InputError(f"beta must be above 0 and at most {LARGEST:g}, where the sums still converge, not {beta}")
     if side < 2:
         raise InputError(f"a lattice has 2 sites or more in each direction, not {side}")
     most = 1

@@ -198,6 +198,12 @@ def kernel_distance(
         [rows[:size] for rows in np.array_split(rng.permutation(len(sample)), batches)]
         for sample in (pair.truth, pair.generated)
     ]
+    weights = pair.weight_truth, pair.weight_generated
+    if min(int(np.count_nonzero(one[rows])) for one, part in zip(weights, parts, strict=True) for rows in part) < 2:
+        raise InputError(
+            f"the kernel distance needs two events with a weight in each of {batches} batches of both samples: give "
+            "more events, or fewer batches"
+        )
     values = [
         squared_discrepancy(pair.truth[one], pair.generated[two], pair.weight_truth[one], pair.weight_generated[two])
         for one, two in zip(*parts, strict=True)

@@ -16,6 +16,7 @@ from partonic.metrics.pair import SamplePair, paired
 from partonic.phasespace.unweight import find_cap
 
 Floats = NDArray[np.float64]
+NEIGHBOURS = 5
 ROWS = 512  # of a matrix of distances that are in memory at a time
 ROUNDING = 1e-9  # of weights and their sums
 EXCESS = 0.01  # share of the weight of a sample by which its heaviest events may exceed the weight of the others
@@ -49,7 +50,7 @@ def overlap(
     *,
     weight_truth: ArrayLike | None = None,
     weight_generated: ArrayLike | None = None,
-    neighbours: int = 5,
+    neighbours: int = NEIGHBOURS,
     most: int = 10_000,
     scale: str = "spread",
     seed: int = 0,
@@ -87,11 +88,11 @@ def overlap(
     for start in range(0, n, ROWS):
         rows = slice(start, start + ROWS)
         distance = _squared_distances(pair.truth[rows], pair.generated)
-        inside = distance < around_truth[rows, None]
+        inside = distance <= around_truth[rows, None]  # radii of events that stand several times are 0
         balls += inside.sum(axis=0)
         covered[rows] = inside.any(axis=1)
         held[rows] = inside @ pair.weight_generated
-        recalled[rows] = (distance < around_generated).any(axis=1)
+        recalled[rows] = (distance <= around_generated).any(axis=1)
     density = float(pair.weight_generated @ balls) / neighbours
     scatter = np.sum((pair.weight_generated * (balls / neighbours - density)) ** 2)
     scatter += n * np.var(held) / neighbours**2

@@ -23,6 +23,7 @@ def test_weights_have_a_mean_of_one_and_the_context_is_a_matrix():
     [
         ([[1.0, 2.0]], {}, "cannot learn from one event"),
         ([[1.0, 2.0]] * 5, {}, r"cannot learn from one event.*5 rows"),
+        (ROWS, {"weight": [0.0, 1.0, 0.0]}, r"cannot learn from one event.*1 rows of 3 have a weight"),
         ([[1.0, 2.0], [np.nan, 4.0]], {}, "values of 1 events are NaN or infinite, the first those of event 1"),
         (ROWS, {"weight": [1.0, -1.0, 2.0]}, r"1 of 3 event weights are negative \(the first: event 1\)"),
         (ROWS, {"weight": [1.0, np.inf, 2.0]}, "weights of 1 events"),

@@ -75,6 +75,7 @@ def test_large_lattices_do_not_overflow():
     ("call", "said"),
     [
         (lambda: plaquette(0.0, 8), "beta must be above 0"),
+        (lambda: plaquette(1e5, 8), "at most 1000, where the sums still converge"),
         (lambda: charge_squared(1.0, 1), "2 sites or more"),
         (lambda: wilson_loop(1.0, 0), "1 plaquette or more"),
         (lambda: wilson_loop(1.0, 5, 2), "fits the lattice"),

@@ -112,6 +112,12 @@ def test_kernel_distance_against_a_double_loop():
     )
 
 
+def test_kernel_distance_of_hardly_any_weights_is_refused():
+    x, y = gaussians(300)
+    with pytest.raises(InputError, match="needs two events with a weight in each of"):
+        kernel_distance(x, y, weight_truth=np.arange(300) < 5)
+
+
 def test_kernel_distance_against_the_closed_form():
     rng = np.random.default_rng(11)
     x, y = rng.normal(0.2, 0.6, 8_000), rng.normal(-0.1, 0.7, 8_000)

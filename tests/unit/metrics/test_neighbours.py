@@ -34,6 +34,12 @@ def test_against_loops():
     assert found.events == (60, 60)
 
 
+def test_events_that_stand_several_times_are_their_own_neighbours():
+    rows = np.repeat(np.random.default_rng(1).normal(size=(40, 2)), 3, axis=0)
+    found = overlap(rows, rows, neighbours=2)
+    assert (found.precision.value, found.recall.value, found.coverage.value) == (1.0, 1.0, 1.0)
+
+
 def test_a_missing_mode_and_events_from_nowhere():
     rng = np.random.default_rng(2)
     modes = np.where(rng.random(1_000)[:, None] < 0.3, 6.0, 0.0)
