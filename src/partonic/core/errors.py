@@ -44,7 +44,7 @@ class BadJetError(InputError):
     """
 
     NEEDS = (
-        "a jet needs at least one constituent, each with finite px py pz e and other inputs, energy above 0 and some "
+        "a jet needs at least one constituent, each with a finite momentum and other inputs, energy above 0 and some "
         "transverse momentum"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from partonic.core.config import from_tree
-from partonic.core.errors import InputError
+from partonic.core.errors import InputError, nearest
 from partonic.core.estimate import Estimate
 from partonic.core.files import read_json, write_json
 from partonic.core.rank import rank
@@ -29,9 +30,9 @@ from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.fit.transfer import Frozen, head_of, take_over
 from partonic.models.checkpoint import Trained, load, save
-from partonic.models.inputs import sizes_of
+from partonic.models.inputs import WIDTHS, sizes_of
 from partonic.objectives.supervised import Supervised
-from partonic.represent import needed, representation
+from partonic.represent import gives, needed, representation
 from partonic.represent.task import Task
 
 BINARY = Task()
@@ -110,13 +111,19 @@ def train_tagger(
 
     Raises:
         UnknownNameError: there is no such model or representation.
-        InputError: the labels are not the classes, or options contradict each other.
+        InputError: the labels are not the classes, options contradict each other, or the directory has another model
+            trained, or one of other classes, options or inputs.
         FileError: the checkpoint ``initial`` cannot be read.
     """
     place = ranks.agreed(directory)
-    if finished(place):
-        return load_training(place)
     entry = models.get(name)
+    plan = _Plan(entry, task, dict(options), input or entry.facts["input"], dict(input_options))
+    if initial is not None:
+        plan = plan.after(initial)
+    elif frozen:
+        raise InputError("frozen=True trains the last layer of a trained network only: name its checkpoint as initial")
+    if finished(place):
+        return plan.same(load_training(place), place)
     task.labels(train), task.labels(validation)
     if (boosted := bool(entry.facts.get("boosted"))) and rank() > 0:
         ranks.wait()
@@ -126,11 +133,7 @@ def train_tagger(
             f"'{name}' trained as one network tells two classes apart and estimates nothing else; train its members by "
             "themselves with partonic.fit.ensemble.train_ensemble"
         )
-    plan = _Plan(entry, task.scaled(train), dict(options), input or entry.facts["input"], dict(input_options))
-    if initial is not None:
-        plan = plan.after(initial)
-    elif frozen:
-        raise InputError("frozen=True trains the last layer of a trained network only: name its checkpoint as initial")
+    plan = replace(plan, task=task.scaled(train))
     if boosted:
         done = _boost(plan, train, validation, seed)
     else:
@@ -183,9 +186,37 @@ class _Plan:
                 raise InputError(f"options and inputs are those of {initial}; leave out {', '.join(given)}")
         return replace(self, options=dict(before.options), input=before.input, input_options=dict(before.input_options))
 
+    def same(self, done: Training, place: Path) -> Training:
+        """A finished training, if it is one of this plan.
+
+        Raises:
+            InputError: it is not.
+        """
+        trained = done.trained
+        options = {key: value for key, value in self.options.items() if key not in ("outputs", *WIDTHS)}
+        pairs = {
+            "model": (trained.name, self.entry.name),
+            "input": (trained.input, self.input),
+            "input_options": (trained.input_options, self.input_options),
+            "options": ({key: trained.options.get(key) for key in options}, options),
+            "classes": (trained.task.classes, self.task.classes),
+            "targets": (trained.task.targets, self.task.targets),
+        }
+        for what, (there, wanted) in pairs.items():
+            if _text(there) != _text(wanted):
+                raise InputError(
+                    f"{place} holds a finished training with {what} {there}, not {wanted}; choose another directory"
+                )
+        return done
+
     def trained(self, module: nn.Module, options: Mapping[str, Any]) -> Trained:
         """The model when it is trained."""
         return Trained(self.entry.name, options, module, self.input, self.input_options, task=self.task)
+
+
+def _text(value: Any) -> str:
+    """Plain data as text that is the same for tuples and lists."""
+    return json.dumps(value, default=dict, sort_keys=True)
 
 
 def _options(
@@ -221,6 +252,14 @@ def _fit(
 ) -> Training:
     """Train a network by gradients."""
     represent = representation(plan.input, **plan.input_options)
+    usual = representation(plan.entry.facts["input"])
+    if gives(represent) != gives(usual):
+        raise InputError(
+            f"the model '{plan.entry.name}' reads {gives(usual)}, and the representation '{plan.input}' gives "
+            f"{gives(represent)}; leave it out, or choose one that gives the same"
+        )
+    for option in plan.options:
+        _usual(plan.entry, option)
     sizes: dict[str, int] = sizes_of(plan.entry.cls, represent)
     if plan.task.outputs > 1 or initial is not None:
         sizes["outputs"] = plan.task.outputs
@@ -260,7 +299,9 @@ def _usual(entry: Entry, option: str) -> Any:
     """
     parameters = inspect.signature(entry.cls).parameters
     if option not in parameters:
-        raise InputError(f"the model '{entry.name}' cannot learn that: its class has no keyword '{option}'")
+        raise InputError(
+            f"the class of the model '{entry.name}' has no keyword '{option}'{nearest(option, parameters)}"
+        )
     return parameters[option].default
 
 

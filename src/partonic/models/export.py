@@ -19,7 +19,7 @@ from partonic.models.checkpoint import Trained, load
 from partonic.models.dense.graph import OPSET, arrays, network_graph, runner
 from partonic.models.dense.trees import tree_graph
 from partonic.models.trees import Trees
-from partonic.represent import representation
+from partonic.represent import gives, representation
 from partonic.represent.batch import Features, Images, PackedJets
 from partonic.version import __version__
 
@@ -121,7 +121,7 @@ def random_batch(trained: Trained, jets: int, longest: int, rng: Generator) -> B
         InputError: the model takes a batch of another kind than padded jets, images or observables.
     """
     represent: Any = representation(trained.input, **trained.input_options)
-    kind = type(represent).__call__.__annotations__["return"]
+    kind = gives(represent)
     if kind == PackedJets.__name__:
         counts = np.linspace(1, longest, jets).astype(np.int64)
         total = int(counts.sum())
@@ -150,7 +150,7 @@ def description(trained: Trained, graph: Any) -> dict[str, Any]:
     """What a user of the graph must know, as plain data."""
     represent: Any = representation(trained.input, **trained.input_options)
     ways = getattr(sys.modules[type(represent).__module__], "INPUTS", {})
-    columns = ways.get(getattr(represent, "inputs", ""), {})
+    columns = getattr(represent, "described", None) or ways.get(getattr(represent, "inputs", ""), {})
     inputs = [_axis(one) for one in graph.graph.input]
     for one in inputs:
         if columns and one["name"] in ("features", "values"):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from partonic.core.errors import InputError, UnknownNameError
+from partonic.core.errors import FileError, InputError, UnknownNameError
 from partonic.core.files import check_writable
 from partonic.core.progress import progress
 from partonic.core.registry import models
@@ -105,6 +105,8 @@ def predict_file(
                     columns = trained.predicted(jets, batch_size, device, precision)
                 except BadJetError as error:
                     raise error.of_file(file, start + error.row) from None
+                except InputError as error:
+                    raise FileError(f"{file} cannot be scored by {trained.name}: {error}") from error
                 yield jets, columns
                 start += len(jets)
                 bar.advance(len(jets))

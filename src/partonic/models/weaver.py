@@ -117,7 +117,7 @@ def _read(path: Path | str) -> Mapping[str, Tensor]:
         tree = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError, AttributeError) as error:
         raise FileError(
-            f"{file} is not a file of weights, or is damaged ({str(error).splitlines()[0][:150]})"
+            f"{file} is not a file of weights, or is damaged ({str(error).splitlines()[0].split('. ')[0]})"
         ) from error
     if not isinstance(tree, Mapping) or not all(isinstance(values, Tensor) for values in tree.values()):
         raise FileError(f"{file} is not a dictionary of weights")

@@ -199,7 +199,7 @@ class FlavourTagging:
         result.summary["AUC of b against light by the third track"] = cut[b, light]
         sizes = {name: len(part) for name, part in parts.items()}
         source = (
-            f"Pythia 8, dijets and Z + jet at 14 TeV with a {self.detector.upper()}-like fast detector, anti-kT jets "
+            f"Pythia 8, dijets and Z + jet at 14 TeV with the {self.detector.upper()}-like fast detector, anti-kT jets "
             f"of R = {self.radius:g} with {self.pt_min:g} < pT < {self.pt_max:g} GeV and |eta| < 2, without "
             "multi-parton interactions and pileup"
         )
@@ -324,7 +324,7 @@ def _decays(study: Classification, found: Tracks, secondary: Vertices) -> Sectio
     study.result.add_table(
         "decays",
         "Share of the tracks whose signed significance is above 3 or below -3, share of the jets with a secondary "
-        "vertex, and the median flight of the most significant one. Binomial and bootstrap errors; not weighted.",
+        "vertex, and the median flight of the most significant one. Binomial errors; not weighted.",
         rows,
     )
     text = (
@@ -360,8 +360,9 @@ def _expected(study: Classification, cut: Mapping[tuple[int, int], Estimate]) ->
 def _median(values: NDArray[np.float64]) -> Estimate:
     """Median with the interval of its order statistics (binomial)."""
     n = len(values)
-    if n == 0:
-        return Estimate(float("nan"), float("nan"), float("nan"), "binomial", "no jet has a vertex")
+    if n < 3:  # with two, the interval of the order statistics is not there
+        few = "no jet has a vertex" if n == 0 else f"{n} jets with a vertex"
+        return Estimate(float("nan"), float("nan"), float("nan"), "binomial", few)
     ordered, half = np.sort(values), 0.5 * np.sqrt(n)
     low, high = (int(np.clip(round(0.5 * n + side * half), 0, n - 1)) for side in (-1, 1))
     return Estimate(float(np.median(ordered)), float(ordered[low]), float(ordered[high]), "binomial")

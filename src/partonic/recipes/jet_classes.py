@@ -203,7 +203,7 @@ class JetClasses:
             result.summary[f"AUC of {signal} against {background}"] = study.area(study.best.name, signal, background)
         sizes = {name: len(part) for name, part in parts.items()}
         source = (
-            f"Pythia 8 at 14 TeV with a {self.detector.upper()}-like fast detector, anti-kT jets of R = 0.8 with "
+            f"Pythia 8 at 14 TeV with the {self.detector.upper()}-like fast detector, anti-kT jets of R = 0.8 with "
             "550 < pT < 650 GeV and |eta| < 2, without multi-parton interactions and pileup; quark and gluon jets are "
             "those of one sample of dijets, by the outgoing parton in them; tops and bosons have all their quarks in "
             "the jet"

@@ -252,7 +252,7 @@ class QuarkGluon:
             result.summary[f"AUC of {name}"] = numbers["auc"]
             result.summary[f"R50 of {name}"] = numbers["r50"]
         sizes = {name: len(part) for name, part in parts.items()}
-        detector = "no detector" if self.detector == "truth" else f"a {self.detector.upper()}-like fast detector"
+        detector = "no detector" if self.detector == "truth" else f"the {self.detector.upper()}-like fast detector"
         source = (
             f"Pythia 8, Z + jet with Z to neutrinos at 14 TeV, with {detector}, anti-kT jets of R = {self.radius:g} "
             f"with {self.pt_min:g} < pT < {self.pt_max:g} GeV and |eta| < 1.7, without multi-parton interactions and "

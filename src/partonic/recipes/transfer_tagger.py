@@ -21,6 +21,7 @@ from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.options import FitOptions
 from partonic.fit.tagger import labels_of, train_tagger
+from partonic.fit.transfer import head_of
 from partonic.fit.trials import LEAST_VALIDATION, epochs_for, few_of, kept_scores
 from partonic.io.splits import split_files
 from partonic.metrics.trials import Trials, measure
@@ -275,17 +276,21 @@ def _started(path: Path) -> Trained:
     """The network of a file: a checkpoint of ours, or published weights.
 
     Raises:
-        FileError: it is neither.
+        FileError: it is neither, or cannot be fine-tuned.
     """
     try:
-        return load(path)
+        found = load(path)
     except FileError as ours:
         try:
-            return load_weaver(path)
+            found = load_weaver(path)
         except FileError as theirs:
             raise FileError(
                 f"cannot start from {path}: as a checkpoint: {ours}; as published weights: {theirs}"
             ) from None
+    entry = models.get(found.name)
+    if entry.facts.get("boosted") or entry.facts.get("composite") or not head_of(entry.cls, found.options):
+        raise FileError(f"cannot start from {path}: '{found.name}' is no single network with a last layer to replace")
+    return found
 
 
 def _expected(grid: Grid) -> Section | None:

@@ -22,7 +22,7 @@ class Expected:
         found: what the run measured.
         low: it should lie at or above this.
         high: and at or below this.
-        errors: and inside by at least so many of its errors.
+        errors: and inside by at least so many of its errors; by one, its whole interval lies inside.
 
     Example:
         >>> same = Estimate.symmetric(0.51, 0.004, "DeLong")
@@ -34,11 +34,11 @@ class Expected:
     found: Estimate
     low: float = -math.inf
     high: float = math.inf
-    errors: float = 0.0
+    errors: float = 1.0
 
     @property
     def verdict(self) -> str:
-        """``"yes"``, ``"no"``, or ``"not clear"`` within two errors of the limit."""
+        """``"yes"`` inside, ``"no"`` outside by more than two errors, else ``"not clear"``."""
         if math.isnan(self.found.value):
             return "not clear"
         at_low = self.found.value - self.low <= self.high - self.found.value
@@ -63,8 +63,8 @@ def expected_section(result: Result, expected: Sequence[Expected]) -> Section | 
         [{"expected": each.what, "found": each.found, "holds": each.verdict} for each in expected],
     )
     text = (
-        "Not clear is what this run has too few jets or trainings to decide: the number lies within "
-        f"{UNCLEAR:g} of its errors of the limit."
+        "Yes where the number and its error (where it says so, twice its error) lie inside, no where it lies outside "
+        f"by more than {UNCLEAR:g} errors. What is not clear this run has too few jets or trainings to decide."
     )
     return Section("What should come out", text, (), ("expected",))
 

@@ -57,6 +57,11 @@ def representation(name: str, **options: Any) -> Callable[[Events], Batch]:
     return cast("Callable[[Events], Batch]", cls(**options))
 
 
+def gives(represent: Callable[[Events], Batch]) -> str:
+    """Name of the kind of batch that a representation makes, as ``"PackedJets"``."""
+    return str(type(represent).__call__.__annotations__.get("return", ""))
+
+
 def needed(represent: Callable[[Events], Batch], events: Events, columns: Sequence[str] = ()) -> Events:
     """A sample without what a representation does not read.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["COLLECTION", "BadJetError", "Constituents", "constituents", "fields"]
 
 COLLECTION = "constituents"
+MOST_TURNED = 1e6  # azimuth above which too few digits are left of what is not whole turns
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,15 @@ def cylinder(
 
     Raises:
         UnknownNameError: the sample has no such collection, or it lacks one of pt, y, phi.
-        BadJetError: a jet has no constituent, or one that is not finite or has no transverse momentum.
+        BadJetError: a jet has no constituent, or one that is not finite, has no transverse momentum or an azimuth above
+            a million.
     """
     collection = events.collection(COLLECTION)
     offsets = np.ascontiguousarray(collection.offsets, dtype=np.int64)
     pt, y, phi = (np.ascontiguousarray(collection[name], dtype=np.float64) for name in ("pt", "y", "phi"))
     _check_numbers(offsets)
-    _check_items(offsets, ~np.isfinite(pt + y + phi) | (pt <= 0), "pt, y, phi", (pt, y, phi))
+    bad = ~np.isfinite(pt + y + phi) | (pt <= 0) | (np.abs(phi) > MOST_TURNED)
+    _check_items(offsets, bad, "pt, y, phi", (pt, y, phi))
     return offsets, pt, y, phi
 
 
@@ -102,7 +105,7 @@ def fields(events: Events, inputs: str, names: Sequence[str]) -> list[NDArray[An
     if lacking:
         raise InputError(
             f"the inputs '{inputs}' need {', '.join(lacking)} of each constituent, and this sample has only "
-            f"{', '.join(particles.fields)}; choose the inputs 'kinematic'"
+            f"{', '.join(particles.fields)}; only a network that is trained without them can do without"
         )
     values = [particles[name] for name in names]
     for name, each in zip(names, values, strict=True):

@@ -201,6 +201,14 @@ class JetFlowPolynomials:
         """Number of observables of a jet."""
         return len(self.graphs)
 
+    @property
+    def described(self) -> dict[str, str]:
+        """Names of the observables and what they are."""
+        return {
+            f"efp_{number}": "ln of the polynomial with the edges " + " ".join(f"{i}-{j}" for i, j in graph)
+            for number, graph in enumerate(self.graphs)
+        }
+
     def __call__(self, events: Events) -> Features:
         """Compute the polynomials of the jets of a sample.
 

@@ -12,7 +12,7 @@ from partonic.core.errors import InputError
 from partonic.represent.batch import Features
 from partonic.represent.clustering import cluster
 from partonic.represent.constituents import constituents
-from partonic.represent.lund import lund_density
+from partonic.represent.lund import ANGLES, MOMENTA, lund_density
 
 if TYPE_CHECKING:
     from partonic.events.events import Events
@@ -48,6 +48,17 @@ class JetLundDensity:
     def width(self) -> int:
         """Number of cells."""
         return self.angles * self.momenta
+
+    @property
+    def described(self) -> dict[str, str]:
+        """Names of the cells and what they hold."""
+        angle, momentum = np.linspace(*ANGLES, self.angles + 1), np.linspace(*MOMENTA, self.momenta + 1)
+        return {
+            f"cell_{i}_{j}": f"emissions with ln(R / delta) from {angle[i]:.3g} to {angle[i + 1]:.3g} and ln(kt / GeV) "
+            f"from {momentum[j]:.3g} to {momentum[j + 1]:.3g}"
+            for i in range(self.angles)
+            for j in range(self.momenta)
+        }
 
     def __call__(self, events: Events) -> Features:
         """Count the emissions of the jets of a sample.

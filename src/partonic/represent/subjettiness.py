@@ -52,6 +52,13 @@ class JetSubjettiness:
         """Number of observables of a jet."""
         return 3 * self.bodies - 2
 
+    @property
+    def described(self) -> dict[str, str]:
+        """Names of the observables and what they are."""
+        names = [(n, beta) for n in range(1, self.bodies) for beta in BETAS if n < self.bodies - 1 or beta != BETAS[0]]
+        told = {f"log_tau_{n}_{beta:g}": f"ln of {n}-subjettiness with the power {beta:g}" for n, beta in names}
+        return {**told, "log_mass": "ln m / GeV of the jet", "log_pt": "ln pt / GeV of the jet"}
+
     def __call__(self, events: Events) -> Features:
         """Compute the observables of the jets of a sample.
 

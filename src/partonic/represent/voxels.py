@@ -45,6 +45,11 @@ class Voxels:
         """Number of features of a cell."""
         return len(CELL_FEATURES)
 
+    @property
+    def described(self) -> dict[str, str]:
+        """Names of the features and what they are."""
+        return CELL_FEATURES
+
     def __call__(self, events: Events) -> PackedJets:
         """Pack the cells of the jets of a sample.
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from toy_jets import toy_jets
+from toy_jets import toy_jets, with_kinds
 
 from partonic.core.errors import InputError, UnknownNameError
 from partonic.core.registry import models
 from partonic.fit.tagger import features_of, labels_of, parameter_count, scoring_rate, train_tagger
 from partonic.metrics.tagging import auc
+from partonic.represent.task import Task
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,37 @@ def test_wrong_labels_and_names_are_found_first(jets, tmp_path):
     with pytest.raises(InputError, match="labels must be 0"):
         labels_of(validation.with_columns(label=np.arange(len(validation))))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_finished_training_of_something_else_is_not_taken_for_it(jets, tmp_path):
+    train, validation = (with_kinds(sample) for sample in jets[:2])
+    kept = train_tagger("pfn", train, validation, tmp_path / "a", input_options={"inputs": "kinds"}, epochs=0.2)
+    again = train_tagger("pfn", train, validation, tmp_path / "a", input_options={"inputs": "kinds"}, epochs=0.2)
+    assert again.seconds == kept.seconds
+    for name, changes, said in (
+        ("efn", {}, "model pfn, not efn"),
+        ("pfn", {}, r"input_options {'inputs': 'kinds'}, not {}"),
+        ("pfn", {"input": "voxels"}, "input packed, not voxels"),
+        ("pfn", {"options": {"width": 16}}, r"options {'width': None}, not {'width': 16}"),
+        ("pfn", {"task": Task(("a", "b"))}, "classes .*background.*, not .*'a', 'b'"),
+        ("pfn", {"task": Task(targets=("jet_mass",))}, "targets .*not .*jet_mass"),
+    ):
+        how = {} if "not {}" in said else {"input_options": {"inputs": "kinds"}}
+        with pytest.raises(InputError, match=f"holds a finished training with {said}"):
+            train_tagger(name, train, validation, tmp_path / "a", **{**how, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "said"),
+    [
+        ("particlenet-lite", {"input": "lund"}, "reads PackedJets, and the representation 'lund' gives LundTrees"),
+        ("dnn", {"input": "packed"}, "reads Features, and the representation 'packed' gives PackedJets"),
+        ("pfn", {"options": {"widht": 3}}, "has no keyword 'widht'; did you mean 'width'"),
+    ],
+)
+def test_what_a_model_cannot_read_is_told(name, how, said, jets, tmp_path):
+    with pytest.raises(InputError, match=said):
+        train_tagger(name, *jets[:2], tmp_path / "a", **how)
 
 
 def test_rate_and_features(jets, tmp_path):

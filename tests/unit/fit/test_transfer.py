@@ -123,5 +123,5 @@ def test_a_model_without_several_outputs_says_so(jets, tmp_path, monkeypatch):
 
     entry = models.get("pfn")
     monkeypatch.setitem(models._entries, "pfn", replace(entry, cls=Single))
-    with pytest.raises(InputError, match="the model 'pfn' cannot learn that: its class has no keyword 'outputs'"):
+    with pytest.raises(InputError, match="the class of the model 'pfn' has no keyword 'outputs'"):
         train_tagger("pfn", *jets[:2], tmp_path / "a", task=Task(("one", "three", "even")))

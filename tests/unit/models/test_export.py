@@ -11,6 +11,7 @@ from partonic import cli
 from partonic.core.errors import FileError, InputError, MissingPackageError
 from partonic.models import export as exports
 from partonic.models.checkpoint import Trained, save
+from partonic.models.dnn import DNN
 from partonic.models.export import export, graph_of
 from partonic.models.gru import GRU
 from partonic.models.part_light import ParTLight
@@ -83,6 +84,20 @@ def test_charges_and_kinds(cls):
         wanted = net(batch)
     got = runner(graph_of(trained))(arrays(batch))["logits"]
     torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["efp", "subjettiness", "lund-density", "features"])
+def test_every_observable_is_described(name):
+    width = representation(name).width
+    trained = Trained("dnn", {}, DNN(observables=width).eval(), name)
+    columns = exports.description(trained, graph_of(trained))["inputs"][0]["columns"]
+    assert len(columns) == width == len(set(columns.values()))
+
+
+def test_cells_are_described():
+    trained = Trained("pfn", {}, PFN(features=9).eval(), "voxels")
+    columns = exports.description(trained, graph_of(trained))["inputs"][0]["columns"]
+    assert [*columns][-2:] == ["depth", "hadronic"]
 
 
 def test_targets_come_in_their_units():

@@ -6,6 +6,7 @@ import pytest
 import uproot
 from format_samples import sample_jets
 from torch import manual_seed
+from toy_jets import toy_jets
 
 from partonic.core.errors import FileError, InputError
 from partonic.io import formats
@@ -118,6 +119,16 @@ def test_names_of_trees(tmp_path):
     with pytest.raises(InputError, match="nothing to write"):
         write_friend(tmp_path / "a.root", [])
     assert write_friend(tmp_path / "a.root", [{"score": np.zeros(0)}, {"score": np.ones(3)}]) == 3
+
+
+def test_jets_without_what_the_model_reads(tmp_path):
+    save(
+        tmp_path / "kinds.pt", Trained("pfn", {"features": 13}, PFN(features=13).eval(), "packed", {"inputs": "kinds"})
+    )
+    formats.write(tmp_path / "bare.parquet", toy_jets(5))
+    with pytest.raises(FileError, match=r"bare\.parquet cannot be scored by pfn: the inputs 'kinds' need charge, pid"):
+        predict_file(tmp_path / "kinds.pt", tmp_path / "bare.parquet", tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
 
 
 def test_files_that_are_not_there(model, tmp_path):

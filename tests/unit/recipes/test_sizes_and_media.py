@@ -3,10 +3,12 @@
 import shutil
 
 import pytest
+from toy_jets import toy_jets
 
 import partonic as pn
 from partonic.core.errors import FileError, PartonicError
-from partonic.models.checkpoint import load
+from partonic.fit.tagger import train_tagger
+from partonic.models.checkpoint import load, save
 from partonic.recipes.jet_quenching import JetQuenching
 from partonic.recipes.training_size import TrainingSize
 from partonic.recipes.transfer_tagger import TransferTagger
@@ -27,7 +29,7 @@ from partonic.recipes.transfer_tagger import TransferTagger
         (TransferTagger, {"source": ("qcd", "ww")}, "unknown process 'ww'"),
         (TransferTagger, {"model": "trees"}, "cannot be fine-tuned"),
         (TransferTagger, {"rate": 0.0}, "above 0 and at most 1"),
-        (JetQuenching, {"loss": 0.0, "kick": 0.0}, "there is no medium"),
+        (JetQuenching, {"loss": 0.0}, "no true loss to hold the scores against"),
         (JetQuenching, {"loss": -0.1}, "loss must be 0 or above"),
         (JetQuenching, {"models": ("cnn", "cnn")}, "name each model once"),
         (JetQuenching, {"pt_min": 400.0}, "the pT window from 400 to 300 GeV is empty"),
@@ -43,6 +45,10 @@ def test_a_file_to_start_from_is_looked_at_first(tmp_path):
     (tmp_path / "other.pt").write_text("nothing")
     with pytest.raises(FileError, match=r"as a checkpoint: .* as published weights: "):
         TransferTagger(start=tmp_path / "other.pt").check()
+    trees = train_tagger("trees", toy_jets(60), toy_jets(30, seed=2), tmp_path / "trees").trained
+    save(tmp_path / "trees.pt", trees)
+    with pytest.raises(FileError, match="'trees' is no single network with a last layer"):
+        TransferTagger(start=tmp_path / "trees.pt").check()
     with pytest.raises(FileError, match=r"missing\.pt"):
         TransferTagger(start=tmp_path / "missing.pt").check()
 

@@ -1,5 +1,7 @@
 """Which quenched jets count as such without loss."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,14 @@ def test_jets_without_path_that_lost_energy_are_not_among_them(tables):
     assert row["jets without loss"] == 50
     assert row["AUC without loss"].value < 0.5  # above it with those that lost 2 %
     assert f"at most {LOSSLESS:g} of their energy" in tables["no-loss"].caption
+
+
+def test_the_least_rise_is_that_of_the_flattest_step(tables):
+    means = [row["mean score"] for row in tables["losses"].rows]
+    rises = [after.value - before.value for before, after in pairwise(means)]
+    least = tables["no-loss"].rows[0]["least rise"]
+    assert least.value == pytest.approx(min(rises))
+    assert 0 < least.error < 0.01 < least.value
 
 
 def test_they_are_in_the_bins_of_their_loss(tables):

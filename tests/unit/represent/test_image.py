@@ -85,11 +85,14 @@ def test_places_on_the_cylinder_give_the_images_of_their_momenta(options):
     [
         ([1, 0], [1.0], [0.0], "row 1: it has no constituent"),
         ([1, 1], [1.0, 0.0], [0.0, 0.0], r"row 1: its constituent 0 has \(pt, y, phi\) = \(0, 0, 0\)"),
+        ([1], [1.0], [0.0], r"row 0: its constituent 0 has \(pt, y, phi\) = \(1, 0, 1e\+08\)"),
         ([2], [1.0, 1.0], [0.0, np.inf], r"row 0: its constituent 1 has \(pt, y, phi\) = \(1, inf, 0\)"),
     ],
 )
 def test_bad_places_on_the_cylinder_are_told(counts, pt, y, said):
     particles = Ragged.from_counts(np.array(counts), {"pt": np.array(pt), "y": np.array(y), "phi": np.zeros(len(pt))})
+    if "1e" in said:
+        particles["phi"][:] = 1e8
     with pytest.raises(BadJetError, match=said):
         JetImage().of_cylinder(Events({}, {}, {"constituents": particles}))
 

@@ -133,7 +133,7 @@ def test_each_set_of_inputs_has_the_width_that_it_says(inputs):
 
 
 def test_fields_that_are_missing_are_named():
-    with pytest.raises(InputError, match=r"'full' need charge, pid, d0, .* only px, py, pz, e; choose the inputs"):
+    with pytest.raises(InputError, match=r"'full' need charge, pid, d0, .* only px, py, pz, e; only a network"):
         Packed("full")(toy_jets(3))
     with pytest.raises(UnknownNameError, match="unknown set of inputs 'kind'; did you mean 'kinds'"):
         Packed("kind")
