@@ -50,7 +50,8 @@ def over_seeds(estimates: Sequence[Estimate], *, statistical: bool = False) -> E
         notes.append("statistical error included" if len(values) > 1 else "no spread: statistical error only")
         low, high = math.hypot(spread, down), math.hypot(spread, up)
     else:
-        notes.append(f"statistical error {0.5 * (down + up):.2g} not included")
+        error = np.format_float_positional(0.5 * (down + up), 2, fractional=False, trim="-")
+        notes.append(f"statistical error {error} not included")
         low = high = spread
     method = "seeds" if len(values) > 1 else estimates[0].method
     return Estimate(mean, mean - low, mean + high, method, "; ".join([*notes, *caveats[:1]]))

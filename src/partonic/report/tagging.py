@@ -23,6 +23,7 @@ from partonic.report.page import Section
 from partonic.report.style import save_figure
 
 Floats = NDArray[np.float64]
+MOST_CURVES = 8  # that a figure of ROC curves can tell apart
 HEADS = {"auc": "AUC", "accuracy": "accuracy", "r50": "R50", "r30": "R30"}
 
 
@@ -102,7 +103,9 @@ class Comparison:
         """
         background, signal = self.classes
         curves = []
-        for tagger in self.taggers:
+        areas = {tagger.name: self.summaries[tagger.name]["auc"].value for tagger in self.taggers}
+        drawn = sorted(areas, key=lambda name: -areas[name])[:MOST_CURVES]
+        for tagger in (tagger for tagger in self.taggers if tagger.name in drawn):
             band = roc_band(list(tagger.scores), self.labels, self.weights)
             value, low, high, seeds_low, seeds_high = (
                 inverse(values)
@@ -117,14 +120,16 @@ class Comparison:
             spread = {"spread_low": seeds_low, "spread_high": seeds_high} if band.seeds > 1 else {}
             note = f"AUC {self.summaries[tagger.name]['auc'].value:.4f}"
             curves.append(plots.Curve(tagger.name, band.signal_efficiency, value, low, high, note=note, **spread))
-        best = max(self.summaries, key=lambda name: self.summaries[name]["auc"].value)
+        best = drawn[0]
+        left = f"The {len(drawn)} of largest area of {len(areas)} taggers. " if len(drawn) < len(areas) else ""
         save_figure(
             self.result,
             f"{self.prefix}roc",
             plots.roc(curves, signal=signal, background=background),
             f"Background rejection against signal efficiency on {len(self.labels):,} test jets; further up is better. "
-            "The band is the 68 % interval of the finite test sample; a lighter one spans trainings from other seeds.",
-            f"ROC curves of {', '.join(t.name for t in self.taggers)}; the largest area has {best}, "
+            f"{left}The band is the 68 % interval of the finite test sample; a lighter one spans trainings from other "
+            "seeds.",
+            f"ROC curves of {', '.join(curve.name for curve in curves)}; the largest area has {best}, "
             f"AUC {self.summaries[best]['auc']}.",
         )
         self.result.add_table(
