@@ -120,19 +120,13 @@ def train_tagger(
     plan = _Plan(entry, task, dict(options), input or entry.facts["input"], dict(input_options))
     if initial is not None:
         plan = plan.after(initial)
-    elif frozen:
-        raise InputError("frozen=True trains the last layer of a trained network only: name its checkpoint as initial")
+    plan.check(initial is not None, frozen)
     if finished(place):
         return plan.same(load_training(place), place)
     task.labels(train), task.labels(validation)
     if (boosted := bool(entry.facts.get("boosted"))) and rank() > 0:
         ranks.wait()
         return load_training(place)
-    if entry.facts.get("composite") and task.outputs > 1:
-        raise InputError(
-            f"'{name}' trained as one network tells two classes apart and estimates nothing else; train its members by "
-            "themselves with partonic.fit.ensemble.train_ensemble"
-        )
     plan = replace(plan, task=task.scaled(train))
     if boosted:
         done = _boost(plan, train, validation, seed)
@@ -185,6 +179,26 @@ class _Plan:
             if given:
                 raise InputError(f"options and inputs are those of {initial}; leave out {', '.join(given)}")
         return replace(self, options=dict(before.options), input=before.input, input_options=dict(before.input_options))
+
+    def check(self, started: bool, frozen: bool) -> None:
+        """Look for what the model cannot do.
+
+        Args:
+            started: whether there are weights to start from.
+            frozen: whether only the last layer is trained.
+
+        Raises:
+            InputError: frozen weights that there are not, or more than one output of a network of networks.
+        """
+        if frozen and not started:
+            raise InputError(
+                "frozen=True trains the last layer of a trained network only: name its checkpoint as initial"
+            )
+        if self.entry.facts.get("composite") and self.task.outputs > 1:
+            raise InputError(
+                f"'{self.entry.name}' trained as one network tells two classes apart and estimates nothing else; train "
+                "its members by themselves with partonic.fit.ensemble.train_ensemble"
+            )
 
     def same(self, done: Training, place: Path) -> Training:
         """A finished training, if it is one of this plan.

@@ -43,7 +43,7 @@ class IntegrateOptions:
     Args:
         calls: of the integrand, to adapt the density; below 7,000 the least sizes of rounds may ask up to 4,000 more.
         final: calls with the final density, from which the integral comes; 0 for as many as ``calls``. A fifth as many
-            evenly spread points are held against it.
+            evenly spread points, half a million at most, are held against it.
         method: ``grid`` (VEGAS grids, one for each separate mode), ``flow`` (flows on top of these), or ``auto``: flows
             where the price of a call makes them pay, by processor times: near that price the same seed need not
             give the same bits.

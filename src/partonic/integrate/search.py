@@ -23,6 +23,7 @@ UPHILL = 1e9  # inverse temperature
 CLIMB, SPREAD = 120, 15  # moves uphill, and those that spread over what was found
 LEAST = 8  # points that climb
 WITNESS = 0.2  # even points with which a density is held against the integrand, over those that it is measured with
+MOST_EVEN = 500_000  # of them, which are all in memory
 MISSED = 0.02  # share of the integral above which the density is taken to miss what they met
 CONFIDENCE = 0.95
 HEAVY = 500.0  # a place is not followed where the weight of a point is so many times the mean
@@ -108,9 +109,10 @@ def witness(
         mixture: the density.
         start: from which evenly spread points come: the grids before they were adapted.
         absolute: integral of the absolute integrand, as the density knows it.
-        calls: of the integrand.
+        calls: of the integrand; half a million suffice.
         random: source of randomness.
     """
+    calls = min(calls, MOST_EVEN)
     walkers = Walkers(integrand, start, calls, random)
     heavy = _log_weights(walkers, start, mixture) > math.log(HEAVY * absolute)
     lost = float((torch.exp(walkers.log) * heavy).mean()) / absolute

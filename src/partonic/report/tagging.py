@@ -102,24 +102,9 @@ class Comparison:
             title: of the section.
         """
         background, signal = self.classes
-        curves = []
         areas = {tagger.name: self.summaries[tagger.name]["auc"].value for tagger in self.taggers}
         drawn = sorted(areas, key=lambda name: -areas[name])[:MOST_CURVES]
-        for tagger in (tagger for tagger in self.taggers if tagger.name in drawn):
-            band = roc_band(list(tagger.scores), self.labels, self.weights)
-            value, low, high, seeds_low, seeds_high = (
-                inverse(values)
-                for values in (
-                    band.background_efficiency,
-                    band.statistical_high,
-                    band.statistical_low,
-                    band.seeds_high,
-                    band.seeds_low,
-                )
-            )
-            spread = {"spread_low": seeds_low, "spread_high": seeds_high} if band.seeds > 1 else {}
-            note = f"AUC {self.summaries[tagger.name]['auc'].value:.4f}"
-            curves.append(plots.Curve(tagger.name, band.signal_efficiency, value, low, high, note=note, **spread))
+        curves = [self._curve(tagger) for tagger in self.taggers if tagger.name in drawn]
         best = drawn[0]
         left = f"The {len(drawn)} of largest area of {len(areas)} taggers. " if len(drawn) < len(areas) else ""
         save_figure(
@@ -163,6 +148,23 @@ class Comparison:
             "paired bootstrap is much sharper than the errors of the two numbers."
         )
         return Section(title, text, (f"{self.prefix}roc",), tuple(tables))
+
+    def _curve(self, tagger: Tagger) -> plots.Curve:
+        """ROC curve of a tagger with its bands."""
+        band = roc_band(list(tagger.scores), self.labels, self.weights)
+        value, low, high, seeds_low, seeds_high = (
+            inverse(values)
+            for values in (
+                band.background_efficiency,
+                band.statistical_high,
+                band.statistical_low,
+                band.seeds_high,
+                band.seeds_low,
+            )
+        )
+        spread = {"spread_low": seeds_low, "spread_high": seeds_high} if band.seeds > 1 else {}
+        note = f"AUC {self.summaries[tagger.name]['auc'].value:.4f}"
+        return plots.Curve(tagger.name, band.signal_efficiency, value, low, high, note=note, **spread)
 
     def _add_pairs(self, reference: str) -> None:
         """The table of each tagger against one of them."""
