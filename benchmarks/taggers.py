@@ -24,11 +24,13 @@ import logging
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -41,6 +43,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from partonic.core.errors import InputError
 from partonic.core.registry import models
 from partonic.events import Events, Ragged
+from partonic.models import deep_sets, norm_relu
 from partonic.models import lorentznet as lorentznets
 from partonic.models import pelican as pelicans
 from partonic.models.folding import LinearNorm
@@ -204,7 +207,7 @@ def measure(
     ours.train(), peer.train()
     networks = {"ours": ours, "peer": peer}
     train = seconds({n: training(networks[n], forward, timed) for n, forward in forwards.items()}, repeats)
-    with FlopCounterMode(display=False) as counter:
+    with plain_steps(), FlopCounterMode(display=False) as counter:
         training(ours, forwards["ours"], timed)()
     rate = counter.get_total_flops() / train["ours"]
     measured |= {
@@ -219,6 +222,15 @@ def measure(
     bar = {"infer_ratio": f">= {bars[0]}", "train_ratio": f">= {bars[1]}", "max_diff": "<= 1e-5"}
     holds = measured["infer_ratio"] >= bars[0] and measured["train_ratio"] >= bars[1]
     return {"measured": measured, "bar": bar, "holds": holds}
+
+
+@contextmanager
+def plain_steps() -> Iterator[None]:
+    """Layers of particles in torch's own steps inside, whose products its counter sees."""
+    with ExitStack() as stack:
+        for where in (deep_sets, norm_relu):
+            stack.enter_context(mock.patch.object(where, "compiles", return_value=False))
+        yield
 
 
 def gradient_difference(

@@ -1,13 +1,16 @@
 """The sum over particles of their network: the compiled pass beside torch's own."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from partonic.models.deep_sets import BLOCK, summed
+from partonic.models.deep_sets import summed
 from partonic.models.folding import LinearNorm
 from partonic.models.mlp import mlp
+from partonic.models.set_pass import BLOCK, _products
 from partonic.represent.segments import segment_sum
 
 PARTICLES = BLOCK + 300  # one block and a part of another
@@ -61,6 +64,39 @@ def test_batch_norms_are_kept(training):
     assert all(bool(gradient.isfinite().all()) for gradient in ours)
     moved = [bool(gradient.abs().max() > 0) for gradient in ours]
     assert sum(moved) >= len(ours) - 3 * training  # a bias before a batch norm changes nothing
+
+
+@pytest.mark.parametrize("widths", [(1, 1), (1, 3, 1), (3, 1, 2)])
+def test_layers_of_one_column_and_turned_arrays(widths):
+    torch.manual_seed(5)
+    network = mlp(*widths, 4, activate_last=True)
+    network[0].weight = nn.Parameter(torch.randn(widths[0], network[0].out_features).t())
+    values, offsets = torch.randn(widths[0], 7).t().requires_grad_(), torch.tensor([0, 1, 7])
+    found, expected = summed(network, values, offsets), segment_sum(network(values), offsets)
+    torch.testing.assert_close(found, expected)
+    wanted = [values, *network.parameters()]
+    ours, theirs = (torch.autograd.grad(sums.square().sum(), wanted) for sums in (found, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(("columns", "dtype"), [(4, torch.float32), (5, torch.float64)])
+def test_values_that_do_not_fit_are_refused(columns, dtype):
+    network = mlp(5, 4, 3, activate_last=True)
+    with pytest.raises(RuntimeError):
+        summed(network, torch.randn(6, columns, dtype=dtype), torch.tensor([0, 6]))
+
+
+def test_products_are_torchs_own_and_else_those_of_scipy(monkeypatch):
+    own = _products()
+
+    def missing(*_):
+        raise OSError("no such library")
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    other = _products()
+    assert set(own) == set(other) == {"sgemm", "dgemm"}
+    assert all([*own.values(), *other.values()])
+    assert own["dgemm"] != other["dgemm"] or sys.platform != "linux"
 
 
 def test_other_networks_and_no_particles_are_torchs_own():
