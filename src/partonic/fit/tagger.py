@@ -26,6 +26,7 @@ from partonic.core.registry import Entry, models
 from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.batches import Batches, scaled_weight
+from partonic.fit.begun import check_begun
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.fit.transfer import Frozen, head_of, take_over
@@ -111,8 +112,8 @@ def train_tagger(
 
     Raises:
         UnknownNameError: there is no such model or representation.
-        InputError: the labels are not the classes, options contradict each other, or the directory has another model
-            trained, or one of other classes, options or inputs.
+        InputError: the labels are not the classes, options contradict each other, or the directory has another model,
+            or one of other classes, options, inputs or jets.
         FileError: the checkpoint ``initial`` cannot be read.
     """
     place = ranks.agreed(directory)
@@ -121,17 +122,22 @@ def train_tagger(
     if initial is not None:
         plan = plan.after(initial)
     plan.check(initial is not None, frozen)
-    if finished(place):
-        return plan.same(load_training(place), place)
+    boosted, there = bool(entry.facts.get("boosted")), finished(place)
+    fit_options, batching, share = (None, {}, 1.0) if boosted else _options(entry, training, seed, device, epochs)
+    before = plan.same(load_training(place), place) if there else None
     task.labels(train), task.labels(validation)
-    if (boosted := bool(entry.facts.get("boosted"))) and rank() > 0:
+    represent = representation(plan.input, **plan.input_options)
+    read = {name: needed(represent, part, ["label"]) for name, part in (("train", train), ("validation", validation))}
+    check_begun(place, read, fit_options, done=there)
+    if before is not None:
+        return before
+    if boosted and rank() > 0:
         ranks.wait()
         return load_training(place)
     plan = replace(plan, task=task.scaled(train))
-    if boosted:
+    if fit_options is None:
         done = _boost(plan, train, validation, seed)
     else:
-        fit_options, batching, share = _options(entry, training, seed, device, epochs)
         done = _fit(plan, train, validation, directory, fit_options, batching, share, initial, frozen)
     if rank() == 0:
         save(place.with_suffix(".pt"), done.trained)
