@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from partonic.core.registry import Entry
     from partonic.models.checkpoint import Trained
 
 
@@ -20,6 +21,11 @@ def head_of(cls: type, options: Mapping[str, Any]) -> set[str]:
     """Names of the weights of a network whose shape depends on its number of outputs."""
     one, other = (cls(**{**options, "outputs": outputs}).state_dict() for outputs in (2, 3))
     return {name for name, values in one.items() if other[name].shape != values.shape}
+
+
+def tunable(entry: Entry, options: Mapping[str, Any]) -> bool:
+    """Whether a registered model with these options is one network with a last layer that can be replaced."""
+    return not (entry.facts.get("boosted") or entry.facts.get("composite")) and bool(head_of(entry.cls, options))
 
 
 def take_over(module: nn.Module, trained: Trained, head: set[str]) -> None:

@@ -206,7 +206,7 @@ class QuarkGluon:
         return expected_section(
             result,
             [
-                Expected(f"{name} gains AUC by charges and kinds, beyond two errors", gain, low=0.0, errors=2.0)
+                Expected(f"{name} gains AUC by charges and kinds", gain, low=0.0, errors=2.0)
                 for name, gain in gains.items()
                 if gain is not None
             ],

@@ -21,7 +21,7 @@ from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.options import FitOptions
 from partonic.fit.tagger import labels_of, train_tagger
-from partonic.fit.transfer import head_of
+from partonic.fit.transfer import tunable
 from partonic.fit.trials import LEAST_VALIDATION, epochs_for, few_of, kept_scores
 from partonic.io.splits import split_files
 from partonic.metrics.trials import Trials, measure
@@ -36,6 +36,7 @@ from partonic.simulators.processes import get_process
 from partonic.simulators.samples import samples
 
 JETS_PER_SECOND = 115.0  # simulated on one core, to say beforehand what a run will take
+UNFIT = "it is no single network with a last layer to replace"
 WAYS = ("from scratch", "fine-tuned", "frozen but for the head")
 TEXT = (
     "Fine-tuning starts from the weights of a network that was trained on other jets, with a new last layer, and "
@@ -108,8 +109,8 @@ class TransferTagger:
         for process in self.source:
             if get_process(process).level != "jets":
                 raise InputError(f"'{process}' is a process of whole events; source needs processes of jets, as w")
-        if models.get(self.model).facts.get("boosted"):
-            raise InputError(f"'{self.model}' cannot be fine-tuned: it is no network; choose another model")
+        if not tunable(models.get(self.model), {}):
+            raise InputError(f"'{self.model}' cannot be fine-tuned: {UNFIT}; choose another model")
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -287,9 +288,8 @@ def _started(path: Path) -> Trained:
             raise FileError(
                 f"cannot start from {path}: as a checkpoint: {ours}; as published weights: {theirs}"
             ) from None
-    entry = models.get(found.name)
-    if entry.facts.get("boosted") or entry.facts.get("composite") or not head_of(entry.cls, found.options):
-        raise FileError(f"cannot start from {path}: '{found.name}' is no single network with a last layer to replace")
+    if not tunable(models.get(found.name), found.options):
+        raise FileError(f"cannot start from {path}: '{found.name}': {UNFIT}")
     return found
 
 

@@ -37,6 +37,11 @@ class Expected:
     errors: float = 1.0
 
     @property
+    def sentence(self) -> str:
+        """What, and by how many errors where it is not one."""
+        return self.what if self.errors == 1 else f"{self.what}, beyond {self.errors:g} errors"
+
+    @property
     def verdict(self) -> str:
         """``"yes"`` inside, ``"no"`` outside by more than two errors, else ``"not clear"``."""
         if math.isnan(self.found.value):
@@ -60,10 +65,10 @@ def expected_section(result: Result, expected: Sequence[Expected]) -> Section | 
     result.add_table(
         "expected",
         "What a study that works should find, and what this one found.",
-        [{"expected": each.what, "found": each.found, "holds": each.verdict} for each in expected],
+        [{"expected": each.sentence, "found": each.found, "holds": each.verdict} for each in expected],
     )
     text = (
-        "Yes where the number and its error (where it says so, twice its error) lie inside, no where it lies outside "
+        "Yes where the number and its error (or as many errors as it says) lie inside, no where it lies outside "
         f"by more than {UNCLEAR:g} errors. What is not clear this run has too few jets or trainings to decide."
     )
     return Section("What should come out", text, (), ("expected",))

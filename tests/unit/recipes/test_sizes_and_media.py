@@ -28,6 +28,7 @@ from partonic.recipes.transfer_tagger import TransferTagger
         (TransferTagger, {"source": ("qcd", "ttbar")}, "a process of whole events"),
         (TransferTagger, {"source": ("qcd", "ww")}, "unknown process 'ww'"),
         (TransferTagger, {"model": "trees"}, "cannot be fine-tuned"),
+        (TransferTagger, {"model": "ensemble"}, "cannot be fine-tuned"),
         (TransferTagger, {"rate": 0.0}, "above 0 and at most 1"),
         (JetQuenching, {"loss": 0.0}, "no true loss to hold the scores against"),
         (JetQuenching, {"loss": -0.1}, "loss must be 0 or above"),
@@ -47,7 +48,7 @@ def test_a_file_to_start_from_is_looked_at_first(tmp_path):
         TransferTagger(start=tmp_path / "other.pt").check()
     trees = train_tagger("trees", toy_jets(60), toy_jets(30, seed=2), tmp_path / "trees").trained
     save(tmp_path / "trees.pt", trees)
-    with pytest.raises(FileError, match="'trees' is no single network with a last layer"):
+    with pytest.raises(FileError, match="'trees': it is no single network with a last layer"):
         TransferTagger(start=tmp_path / "trees.pt").check()
     with pytest.raises(FileError, match=r"missing\.pt"):
         TransferTagger(start=tmp_path / "missing.pt").check()

@@ -57,9 +57,12 @@ def test_a_difference_has_the_errors_of_both_in_quadrature() -> None:
 
 def test_the_page_says_what_holds(tmp_path: Path) -> None:
     result = Result.create(tmp_path / "run", "made-up", MadeUp())
-    section = expected_section(result, [Expected("a", number(1, 0.1), low=0.0), Expected("b", number(1, 0.1), high=0)])
+    section = expected_section(
+        result, [Expected("a", number(1, 0.1), low=0, errors=2), Expected("b", number(1, 0.1), high=0)]
+    )
     assert section is not None
     assert section.tables == ("expected",)
+    assert [row["expected"] for row in result.tables["expected"].rows] == ["a, beyond 2 errors", "b"]
     assert [row["holds"] for row in result.tables["expected"].rows] == ["yes", "no"]
 
 
