@@ -48,7 +48,7 @@ def summed(network: nn.Sequential, values: Tensor, offsets: Tensor, share: Tenso
 def _plain(network: nn.Sequential, values: Tensor) -> bool:
     """Whether all layers are linear ones that fit, with a bias and a ReLU behind each."""
     layers, relus = list(network)[::2], list(network)[1::2]
-    if len(layers) != len(relus) or any(type(layer) is not nn.ReLU for layer in relus):
+    if values.ndim != 2 or len(layers) != len(relus) or any(type(layer) is not nn.ReLU for layer in relus):
         return False
     width = values.shape[1]
     for layer in layers:

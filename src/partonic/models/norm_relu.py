@@ -31,11 +31,7 @@ def norm_relu(
     Returns:
         (rows, channels) or (jets, channels)
     """
-    share = norm.momentum
-    ours = norm.training and norm.affine and norm.track_running_stats and "forward" not in norm.__dict__
-    mixed = layer is not None and torch.is_autocast_enabled(values.device.type)
-    fits = layer is None or (layer.in_features == values.shape[-1] and layer.weight.dtype == values.dtype)
-    if share is None or mixed or not (ours and fits and compiles(values) and len(values) > 1):
+    if not _ours(norm, values, layer):
         result = relu(norm(values if layer is None else layer(values)), inplace=True)
         return result if offsets is None else segment_sum(result, offsets)
     matrix, constant = (None, None) if layer is None else (layer.weight, layer.bias)
@@ -44,6 +40,17 @@ def norm_relu(
         "Tensor",
         _NormRelu.apply(values, matrix, constant, norm.weight, norm.bias, norm, offsets),  # type: ignore[no-untyped-call]
     )
+
+
+def _ours(norm: nn.BatchNorm1d, values: Tensor, layer: nn.Linear | None) -> bool:
+    """Whether the compiled pass can take them; where they do not fit torch says what is wrong."""
+    usual = norm.affine and norm.track_running_stats and norm.momentum is not None and "forward" not in norm.__dict__
+    if not (norm.training and usual and compiles(values) and values.ndim == 2 and len(values) > 1):
+        return False
+    if layer is None:
+        return norm.num_features == values.shape[1]
+    fits = layer.in_features == values.shape[1] and layer.out_features == norm.num_features
+    return fits and layer.weight.dtype == values.dtype and not torch.is_autocast_enabled(values.device.type)
 
 
 def bias_relu_(values: Tensor, bias: Tensor) -> Tensor:

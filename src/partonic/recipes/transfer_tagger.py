@@ -58,14 +58,17 @@ PRESETS: dict[str, dict[str, Any]] = {
 @register_recipe("transfer-tagger", paper="arXiv:2202.03772")
 @dataclass(frozen=True)
 class TransferTagger:
-    """Transfer: a network trained on other jets is fine-tuned on few top and QCD jets, against training from scratch.
+    """Transfer: a network trained elsewhere is fine-tuned on few top and QCD jets, against training from scratch.
+
+    By default it has learned tops behind another detector, as published networks have.
 
     Args:
         sizes: numbers of top and QCD jets to train on, half of each.
         model: what is trained first on the jets of ``source``; of no meaning where ``start`` is given.
         start: weights to start from instead: a checkpoint of partonic, or a published state dictionary of ParticleNet
             or ParT as weaver writes it.
-        source: processes whose jets the network first learns to tell apart.
+        source: processes whose jets the network first learns to tell apart; without top it learns of other jets only.
+        source_detector: which these jets have passed, as ``detector``.
         source_jets: their number in all.
         seeds: trainings of each way at each size, each on other jets.
         rate: learning rate of the fine-tuning as a share of the model's own.
@@ -80,7 +83,8 @@ class TransferTagger:
     sizes: tuple[int, ...] = (1_000, 3_000)
     model: str = "particlenet-lite"
     start: Path | None = None
-    source: tuple[str, ...] = ("qcd", "w")
+    source: tuple[str, ...] = ("qcd", "top")
+    source_detector: Literal["atlas", "cms", "truth"] = "cms"
     source_jets: int = 60_000
     seeds: int = 3
     rate: float = 0.3
@@ -177,7 +181,7 @@ class TransferTagger:
         return {"train": train, "validation": max(most // 4, LEAST_VALIDATION), "test": self.test_jets}
 
     def _samples(
-        self, context: Context, labels: Mapping[str, int], wanted: Mapping[str, int], seed: int
+        self, context: Context, labels: Mapping[str, int], wanted: Mapping[str, int], seed: int, detector: str
     ) -> dict[str, Events]:
         """Jets of some processes in parts, with labels by process; simulated first where the cache has none."""
         each = -(-sum(wanted.values()) // len(labels)) + 1  # so that rounding leaves no part short
@@ -186,7 +190,7 @@ class TransferTagger:
             seed,
             workers=context.workers,
             executor=context.executor,
-            detector=self.detector,
+            detector=detector,
             window=self.window,
         )
         total = each * len(labels)
@@ -206,7 +210,8 @@ class TransferTagger:
             return file
         wanted = {"train": self.source_jets * 4 // 5, "validation": self.source_jets // 5}
         with ranks.first_alone():
-            parts = self._samples(context, {name: i for i, name in enumerate(self.source)}, wanted, 2 * self.seed + 1)
+            labels = {name: i for i, name in enumerate(self.source)}
+            parts = self._samples(context, labels, wanted, 2 * self.seed + 1, self.source_detector)
         train_tagger(
             self.model,
             parts["train"],
@@ -221,7 +226,7 @@ class TransferTagger:
 
     def _target(self, context: Context) -> dict[str, Events]:
         """The jets to learn to tell apart."""
-        return self._samples(context, {"top": 1, "qcd": 0}, self._parts(), 2 * self.seed)
+        return self._samples(context, {"top": 1, "qcd": 0}, self._parts(), 2 * self.seed, self.detector)
 
     def _sample(self, context: Context, name: str) -> dict[str, Events]:
         """The jets of a training, named as by :meth:`_job`."""
@@ -253,12 +258,12 @@ class TransferTagger:
             for way in WAYS:
                 result.summary[f"AUC from {size:,} jets, {way}"] = grid.trials.auc(places[way])
             result.summary[f"gain of fine-tuning at {size:,} jets"] = grid.trials.gain(places[tuned], places[scratch])
-        origin = f"trained on {self.source_jets:,} jets of {', '.join(self.source)}"
+        origin = f"trained on {self.source_jets:,} jets of {', '.join(self.source)} ({_behind(self.source_detector)})"
         if self.start is not None:
             origin = f"of the weights in {self.start.name}"
         result.facts["title"] = "Transfer"
         result.facts["abstract"] = (
-            f"Few top and QCD jets, and a {start.name} {origin}: fine-tuned on "
+            f"Few top and QCD jets ({_behind(self.detector)}), and a {start.name} {origin}: fine-tuned on "
             f"{' or '.join(f'{size:,}' for size in self.sizes)} jets, or frozen but for its last layer, against the "
             f"same network from random weights, all measured on the same {len(parts['test']):,} test jets."
         )
@@ -268,9 +273,13 @@ class TransferTagger:
                 f"Only {len(parts['test']):,} test jets: this run shows that everything works, not how well it works."
             ]
         simulated = ["arXiv:2203.11601", "arXiv:1404.5630", "arXiv:1111.6097", "arXiv:0802.1189"]
-        simulated += ["arXiv:1307.6346"] if self.detector != "truth" else []
+        simulated += ["arXiv:1307.6346"] if {self.detector, self.source_detector} != {"truth"} else []
         result.facts["citations"] = ["partonic", "arXiv:2202.03772", models.get(start.name).paper, "arXiv:1912.01703"]
         result.facts["citations"] += simulated
+
+
+def _behind(detector: str) -> str:
+    return "no detector" if detector == "truth" else f"the {detector.upper()}-like detector"
 
 
 def _started(path: Path) -> Trained:
