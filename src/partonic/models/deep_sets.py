@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from partonic.models.folding import LinearNorm
 from partonic.models.set_pass import BLOCK, Array, Arrays, slopes_through, sum_through
 from partonic.represent.neighbours import compiles
-from partonic.represent.segments import segment_sum
+from partonic.represent.segments import covers, segment_sum
 
 
 def summed(network: nn.Sequential, values: Tensor, offsets: Tensor, share: Tensor | None = None) -> Tensor:
@@ -25,12 +25,12 @@ def summed(network: nn.Sequential, values: Tensor, offsets: Tensor, share: Tenso
         network: of a particle.
         values: what it sees, (particles, features).
         offsets: where jets begin and the last one ends, (jets + 1,).
-        share: weights of the particles without a gradient, (particles,); ones if None.
+        share: weights of the particles, (particles,); ones if None.
 
     Returns:
         (jets, width)
     """
-    if not (compiles(values) and len(values) and _plain(network, values)):
+    if not (compiles(values) and len(values) and _whole(values, offsets, share) and _plain(network, values)):
         *first, linear, relu = network
         if share is None and isinstance(linear, LinearNorm) and type(relu) is nn.ReLU:
             return linear.activated(_through(first, values), offsets)
@@ -45,10 +45,21 @@ def summed(network: nn.Sequential, values: Tensor, offsets: Tensor, share: Tenso
     return cast(Tensor, _Summed.apply(values, offsets, share, *weights))  # type: ignore[no-untyped-call]
 
 
+def _whole(values: Tensor, offsets: Tensor, share: Tensor | None) -> bool:
+    """Whether all jets and weights are there, the latter without a gradient."""
+    weighted = share is None or (share.shape == values.shape[:1] and not share.requires_grad)
+    return weighted and covers(offsets, len(values))
+
+
 def _plain(network: nn.Sequential, values: Tensor) -> bool:
     """Whether all layers are linear ones that fit, with a bias and a ReLU behind each."""
     layers, relus = list(network)[::2], list(network)[1::2]
-    if values.ndim != 2 or len(layers) != len(relus) or any(type(layer) is not nn.ReLU for layer in relus):
+    if (
+        values.ndim != 2
+        or not values.shape[1]
+        or len(layers) != len(relus)
+        or any(type(layer) is not nn.ReLU for layer in relus)
+    ):
         return False
     width = values.shape[1]
     for layer in layers:

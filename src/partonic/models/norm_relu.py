@@ -11,7 +11,7 @@ from torch.nn.functional import relu
 
 from partonic.models.set_pass import Array, Layer, lift, norm_back, norm_forth
 from partonic.represent.neighbours import compiles
-from partonic.represent.segments import segment_sum
+from partonic.represent.segments import covers, segment_sum
 
 
 def norm_relu(
@@ -31,7 +31,7 @@ def norm_relu(
     Returns:
         (rows, channels) or (jets, channels)
     """
-    if not _ours(norm, values, layer):
+    if not _ours(norm, values, layer) or not (offsets is None or covers(offsets, len(values))):
         result = relu(norm(values if layer is None else layer(values)), inplace=True)
         return result if offsets is None else segment_sum(result, offsets)
     matrix, constant = (None, None) if layer is None else (layer.weight, layer.bias)
@@ -100,14 +100,14 @@ class _NormRelu(torch.autograd.Function):
         rows, offsets, fixed, *layer = ctx.saved_tensors
         of_norm = rows.new_empty(2, rows.shape[1])
         of_constant = None if ctx.channels is None else rows.new_zeros(ctx.channels)
-        of_values = torch.empty_like(layer[0] if layer else rows) if ctx.needs_input_grad[0] or not layer else None
+        of_values = torch.empty_like(layer[0] if layer else rows)
         of_matrix = rows.new_zeros(layer[1].shape[::-1]) if layer else None
         norm_back(
             *_arrays(rows, offsets, layer),
             gradients[0].contiguous().numpy(),
             fixed.numpy(),
             of_norm.numpy(),
-            None if of_values is None else of_values.numpy(),
+            of_values.numpy(),
             None if of_matrix is None else of_matrix.numpy(),
         )
         turned = None if of_matrix is None else of_matrix.t()

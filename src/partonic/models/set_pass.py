@@ -61,6 +61,7 @@ def _multiply(a: Array, b: Array, out: Array, flip_a: bool, flip_b: bool, add: b
         _SINGLE(f, f + 1, s, s + 4, s + 8, x, second, s + 12, first, s + 16, x + step, result, s + 20)
     else:
         _DOUBLE(f, f + 1, s, s + 4, s + 8, x, second, s + 12, first, s + 16, x + step, result, s + 20)
+    factors[0] = flags[0] + sizes[0]  # used once more: the compiler frees an array behind its last use, address or not
 
 
 @compiled
@@ -211,7 +212,7 @@ def norm_back(
     given: Array,
     fixed: Array,
     of_norm: Array,
-    of_values: Any,
+    of_values: Array,
     of_matrix: Any,
 ) -> None:
     """Gradients of :func:`norm_forth`.
@@ -223,8 +224,7 @@ def norm_back(
         given: gradients of the result.
         fixed: as there.
         of_norm: those of the norm's weight and bias are written here, (2, channels).
-        of_values: those of the values, or of the rows where there is no layer, are written here; None with a layer
-            whose values need none.
+        of_values: those of the values, or of the rows where there is no layer, are written here.
         of_matrix: zeros, to which those of the matrix are added, (inputs, channels): the faster product; or None.
     """
     n, channels = rows.shape
@@ -240,8 +240,7 @@ def norm_back(
         slope = room[: end - start]
         _pull(rows[start:end], given, ends, start, fixed, tilt, slope)
         _multiply(values[start:end], slope, of_matrix, True, False, True)
-        if of_values is not None:
-            _multiply(slope, matrix, of_values[start:end], False, False, False)
+        _multiply(slope, matrix, of_values[start:end], False, False, False)
 
 
 @compiled

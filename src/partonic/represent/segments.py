@@ -17,6 +17,11 @@ def segments(offsets: Tensor) -> Tensor:
     return torch.repeat_interleave(torch.arange(len(counts), device=offsets.device), counts)
 
 
+def covers(offsets: Tensor, rows: int) -> bool:
+    """Whether jets begin with the first of so many rows and end with the last one."""
+    return len(offsets) > 1 and int(offsets[0]) == 0 and int(offsets[-1]) == rows
+
+
 def summable(values: Tensor) -> Tensor:
     """Values of half precision in single precision, in which sums of many are made; others as they are."""
     return values.float() if values.dtype.itemsize < torch.float32.itemsize else values

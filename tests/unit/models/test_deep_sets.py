@@ -1,5 +1,7 @@
 """The sum over particles of their network: the compiled pass beside torch's own."""
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -84,6 +86,48 @@ def test_values_that_do_not_fit_are_refused(columns, dtype):
     network = mlp(5, 4, 3, activate_last=True)
     with pytest.raises(RuntimeError):
         summed(network, torch.randn(6, columns, dtype=dtype), torch.tensor([0, 6]))
+
+
+def test_weights_with_a_gradient_and_of_one_number_are_torchs_own():
+    network, values, offsets = drawn(torch.float64)
+    share = torch.rand(PARTICLES, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(summed(network, values, offsets, share).sum(), [share])
+    torch.testing.assert_close(gradient, network(values).sum(1))
+    one = torch.tensor([0.5], dtype=torch.float64)
+    torch.testing.assert_close(summed(network, values, offsets, one), 0.5 * summed(network, values, offsets))
+
+
+@pytest.mark.parametrize("cuts", [[0, 10, 30], [0, 10, 60], [5, 10, 50]])
+def test_jets_that_are_not_the_rows_are_refused(cuts):
+    values, offsets = torch.randn(50, 5), torch.tensor(cuts)
+    for network in (mlp(5, 4, 3, activate_last=True), mlp(5, 4, 3, activate_last=True, norms=True)):
+        with pytest.raises((RuntimeError, IndexError)):
+            summed(network, values, offsets)
+
+
+FREED = """
+import torch
+from torch import nn
+from partonic.models.deep_sets import summed
+from partonic.models.folding import LinearNorm
+torch.manual_seed(0)
+network = nn.Sequential(nn.Linear(7, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU())
+values, offsets = torch.randn(50, 7), torch.tensor([0, 10, 30, 50])
+expected = torch.stack([network(part).sum(0) for part in values.split([10, 20, 20])])
+torch.testing.assert_close(summed(network, values, offsets), expected)
+ours, plain = LinearNorm(7, 16), LinearNorm(7, 16)
+plain.load_state_dict(ours.state_dict())
+torch.testing.assert_close(ours.activated(values), plain(values).relu(), rtol=1e-4, atol=1e-4)
+"""
+
+
+def test_products_do_not_depend_on_memory_that_is_free():
+    scribbled = {"MALLOC_PERTURB_": "165", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+    done = subprocess.run(
+        [sys.executable, "-c", FREED], env={**os.environ, **scribbled}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ERROR" not in done.stdout + done.stderr
 
 
 def test_products_are_torchs_own_and_else_those_of_scipy(monkeypatch):

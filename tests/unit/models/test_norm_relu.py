@@ -57,6 +57,17 @@ def test_a_layer_in_front_and_the_sum_over_jets_are_those_of_torch(summed):
         torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("offsets", [None, torch.tensor([0, 4, 9])])
+def test_values_without_a_gradient(offsets):
+    norm, layer, values = shaken(3, torch.float64), nn.Linear(2, 3).double(), torch.randn(9, 2, dtype=torch.float64)
+    result = norm_relu(norm, values, layer, offsets)
+    rows = nn.functional.batch_norm(layer(values), None, None, norm.weight, norm.bias, training=True).relu()
+    expected = rows if offsets is None else segment_sum(rows, offsets)
+    wanted = [layer.weight, norm.weight, norm.bias]
+    ours, theirs = (torch.autograd.grad(one.square().sum(), wanted) for one in (result, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
 def test_gradient_by_differences():
     norm = shaken(3, torch.float64)
     values = torch.randn(9, 3, dtype=torch.float64, requires_grad=True)
