@@ -22,7 +22,6 @@ from partonic.core.parallel import PATIENCE_VARIABLE, ordered
 from partonic.core.rank import size
 from partonic.core.registry import models
 from partonic.events.events import Events
-from partonic.fit import ranks
 from partonic.fit.options import FitOptions
 from partonic.fit.tagger import Training, finished, load_training, train_tagger
 from partonic.fit.trials import kept_scores, scores_file
@@ -132,8 +131,8 @@ class _Trainer:
 
     def training(self, job: Job) -> Training:
         """Train, where that is not done yet."""
-        if finished(place := ranks.agreed(job.directory)):
-            return load_training(place)
+        if not finished(job.directory):
+            job.scores.unlink(missing_ok=True)  # of an earlier training in the same place
         parts, options = self._parts_of(job.sample), dict(job.options)
         given = (job.model, parts["train"], parts["validation"], job.directory)
         training = {"threads": self._threads, **options.pop("training", {})}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from partonic.core.registry import Entry, models
 from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.batches import Batches, scaled_weight
-from partonic.fit.begun import check_begun
+from partonic.fit.begun import check_begun, text
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.fit.transfer import Frozen, head_of, take_over
@@ -116,6 +116,7 @@ def train_tagger(
             or one of other classes, options, inputs or jets.
         FileError: the checkpoint ``initial`` cannot be read.
     """
+    ranks.join(device)
     place = ranks.agreed(directory)
     entry = models.get(name)
     plan = _Plan(entry, task, dict(options), input or entry.facts["input"], dict(input_options))
@@ -126,9 +127,10 @@ def train_tagger(
     fit_options, batching, share = (None, {}, 1.0) if boosted else _options(entry, training, seed, device, epochs)
     before = plan.same(load_training(place), place) if there else None
     task.labels(train), task.labels(validation)
-    represent = representation(plan.input, **plan.input_options)
-    read = {name: needed(represent, part, ["label"]) for name, part in (("train", train), ("validation", validation))}
-    check_begun(place, read, fit_options, done=there)
+    start = None if initial is None else _sum_of(initial)
+    how = {"initial weights": start, "frozen": frozen, "batches": batching, "share": share, "seed": seed}
+    read = {name: plan.read(part) for name, part in (("train", train), ("validation", validation))}
+    check_begun(place, read, plan.facts | how, fit_options, done=there)
     if before is not None:
         return before
     if boosted and rank() > 0:
@@ -139,13 +141,18 @@ def train_tagger(
         done = _boost(plan, train, validation, seed)
     else:
         done = _fit(plan, train, validation, directory, fit_options, batching, share, initial, frozen)
+    _keep(done, place)
+    return done
+
+
+def _keep(done: Training, place: Path) -> None:
+    """Write a training beside its directory, from the first process; all wait for it."""
     if rank() == 0:
         save(place.with_suffix(".pt"), done.trained)
         write_json(
             place.with_suffix(".json"), {key: getattr(done, key) for key in ("history", "best_epoch", "seconds")}
         )
     ranks.wait()
-    return done
 
 
 def finished(directory: Path) -> bool:
@@ -223,20 +230,34 @@ class _Plan:
             "targets": (trained.task.targets, self.task.targets),
         }
         for what, (there, wanted) in pairs.items():
-            if _text(there) != _text(wanted):
+            if text(there) != text(wanted):
                 raise InputError(
                     f"{place} holds a finished training with {what} {there}, not {wanted}; choose another directory"
                 )
         return done
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What of it is of consequence, by name; plain data."""
+        options = {key: value for key, value in self.options.items() if key not in ("outputs", *WIDTHS)}
+        task = {"classes": self.task.classes, "targets": self.task.targets}
+        return {"model": self.entry.name, "input": self.input, "inputs": self.input_options, "options": options, **task}
+
+    def read(self, jets: Events) -> Events:
+        """What it reads of jets."""
+        return needed(representation(self.input, **self.input_options), jets, ["label", *self.task.targets])
 
     def trained(self, module: nn.Module, options: Mapping[str, Any]) -> Trained:
         """The model when it is trained."""
         return Trained(self.entry.name, options, module, self.input, self.input_options, task=self.task)
 
 
-def _text(value: Any) -> str:
-    """Plain data as text that is the same for tuples and lists."""
-    return json.dumps(value, default=dict, sort_keys=True)
+def _sum_of(file: Path) -> int:
+    """A number that the weights of another checkpoint hardly share."""
+    found = 0
+    for weights in load(file).module.state_dict().values():
+        found = zlib.crc32(np.ascontiguousarray(weights.cpu().numpy()).tobytes(), found)
+    return found
 
 
 def _options(

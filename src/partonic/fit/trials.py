@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +90,8 @@ def kept_scores(file: Path, trained: Trained, jets: Events, device: str = "cpu")
         jets: what to score.
         device: where to compute.
     """
-    if file.exists():
-        kept: NDArray[np.float64] = np.load(file)
-        return kept
+    if file.exists() and len(kept := np.load(file)) == len(jets):
+        return cast("NDArray[np.float64]", kept)
     scores = trained.scores(jets, device=device)
     with atomic(file) as aside:
         np.save(aside, scores)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from partonic.core.errors import InputError
+from partonic.core.errors import FileError, InputError
 from partonic.events import Events, Ragged
 from partonic.fit.begun import FILE, check_begun, mark
 from partonic.fit.loop import STATE
@@ -20,8 +20,9 @@ def sample(jets=20, seed=1, **columns):
     )
 
 
-def begin(directory, train, validation=None, options=None, done=True):
-    check_begun(directory, {"train": train, "validation": validation or sample(6)}, options, done)
+def begin(directory, train, validation=None, options=None, done=True, **plan):
+    plan = {"model": "pfn", "inputs": {"radius": 0.8}} | plan
+    check_begun(directory, {"train": train, "validation": validation or sample(6)}, plan, options, done)
 
 
 def test_the_same_jets_and_options_go_on(tmp_path):
@@ -43,6 +44,20 @@ def test_others_are_refused(tmp_path, train, validation, options, said):
     begin(tmp_path, sample(), options=FitOptions(epochs=3), done=False)
     with pytest.raises(InputError, match=said):
         begin(tmp_path, train, validation, FitOptions(**{"epochs": 3, **options}))
+
+
+@pytest.mark.parametrize("plan", [{"model": "cnn"}, {"inputs": {"radius": 0.4}}, {"frozen": True}])
+def test_another_plan_is_refused(tmp_path, plan):
+    begin(tmp_path, sample(), done=False)
+    with pytest.raises(InputError, match=f"{next(iter(plan))} was .* and is "):
+        begin(tmp_path, sample(), **plan)
+
+
+@pytest.mark.parametrize("written", ["{}", "[]", '{"jets": 3, "plan": {}}'])
+def test_a_note_of_another_form_is_said(tmp_path, written):
+    (tmp_path / FILE).write_text(written)
+    with pytest.raises(FileError, match="does not say what a training was begun with"):
+        begin(tmp_path, sample())
 
 
 def test_options_of_another_version_may_differ(tmp_path):
@@ -79,3 +94,11 @@ def test_marks_depend_on_all_that_is_read():
     marks = [mark(one) for one in (usual, *others, shifted)]
     assert len(set(marks)) == len(marks)
     assert mark(sample()) == marks[0]
+
+
+def test_marks_see_each_label_and_no_types():
+    usual = sample(20_000)
+    label = usual.column("label").copy()
+    label[7] = 1 - label[7]
+    assert mark(usual.with_columns(label=label)) != mark(usual)
+    assert mark(usual.with_columns(label=usual.column("label").astype(np.int8))) == mark(usual)

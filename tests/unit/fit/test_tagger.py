@@ -70,6 +70,27 @@ def test_wrong_labels_and_names_are_found_first(jets, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_finished_training_is_not_given_for_another_plan(jets, tmp_path):
+    train, validation, _ = jets
+    usual = {"epochs": 0.5}
+    start, other = (
+        train_tagger("pfn", train, validation, tmp_path / name, seed=i, **usual) for i, name in enumerate("ab")
+    )
+    assert start.history != other.history
+    tuned = {**usual, "initial": tmp_path / "a.pt"}
+    train_tagger(*given, tmp_path / "c", **tuned)
+    for directory, how, said in (
+        ("a", {**usual, "training": {"size": 16}}, "batches was"),
+        ("a", {"epochs": 0.25}, "share was 0.5 and is 0.25"),
+        ("a", {**usual, "seed": 3}, "seed was 0 and is 3"),
+        ("c", {**usual, "initial": tmp_path / "b.pt"}, "initial weights was"),
+        ("c", usual, "initial weights was .* and is None"),
+        ("c", {**tuned, "frozen": True}, "frozen was False and is True"),
+    ):
+        with pytest.raises(InputError, match=said):
+            train_tagger(*given, tmp_path / directory, **how)
+
+
 def test_a_finished_training_of_something_else_is_not_taken_for_it(jets, tmp_path):
     train, validation = (with_kinds(sample) for sample in jets[:2])
     kept = train_tagger("pfn", train, validation, tmp_path / "a", input_options={"inputs": "kinds"}, epochs=0.2)
