@@ -71,11 +71,8 @@ def test_wrong_labels_and_names_are_found_first(jets, tmp_path):
 
 
 def test_a_finished_training_is_not_given_for_another_plan(jets, tmp_path):
-    train, validation, _ = jets
-    usual = {"epochs": 0.5}
-    start, other = (
-        train_tagger("pfn", train, validation, tmp_path / name, seed=i, **usual) for i, name in enumerate("ab")
-    )
+    given, usual = ("pfn", *jets[:2]), {"epochs": 0.5}
+    start, other = (train_tagger(*given, tmp_path / name, seed=i, **usual) for i, name in enumerate("ab"))
     assert start.history != other.history
     tuned = {**usual, "initial": tmp_path / "a.pt"}
     train_tagger(*given, tmp_path / "c", **tuned)
