@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import math
 import pickle
@@ -17,10 +18,11 @@ from torch import nn
 from partonic.core.config import from_tree
 from partonic.core.errors import FileError, InputError, PartonicError
 from partonic.core.files import atomic, check_readable
-from partonic.core.registry import models
+from partonic.core.registry import Entry, models
 from partonic.events.cache import release
+from partonic.models.inputs import sizes_of
 from partonic.models.precision import check_precision, computing
-from partonic.represent import needed, representation
+from partonic.represent import gives, needed, representation
 from partonic.represent.constituents import BadJetError
 from partonic.represent.task import Task
 
@@ -216,7 +218,7 @@ def load(path: Path | str) -> Trained:
     try:
         module = entry.cls(**tree["options"])
         module.load_state_dict(tree["state"])
-        representation(tree["input"], **tree["input_options"])
+        _check_input(entry, tree, representation(tree["input"], **tree["input_options"]))
         rest = {key: tree[key] for key in ("input", "input_options", "temperature", "facts")}
         task = from_tree(Task, tree["task"], f"the task in {path}") if "task" in tree else BINARY
         _check_outputs(getattr(module, "outputs", tree["options"].get("outputs", 1)), task)
@@ -231,11 +233,25 @@ def load(path: Path | str) -> Trained:
         ) from error
 
 
+def _check_input(entry: Entry, tree: Mapping[str, Any], represent: Callable[[Events], Batch]) -> None:
+    """Raise where a network reads something else than its representation gives."""
+    usual = gives(representation(entry.facts.get("input", tree["input"])))
+    if gives(represent) != usual:
+        raise InputError(f"it reads {usual}, and its input '{tree['input']}' gives {gives(represent)}")
+    parameters = inspect.signature(entry.cls).parameters
+    for name, width in sizes_of(entry.cls, represent).items():
+        own = tree["options"].get(name, parameters[name].default)
+        if own != width:
+            raise InputError(f"its option {name} is {own}, and its inputs have {width}")
+
+
 def _check_outputs(given: int, task: Task) -> None:
     """Raise where a network has other outputs than its task asks for."""
     if given != task.outputs:
         wanted = f"{len(task.classes)} classes with {len(task.targets)} targets take {task.outputs}"
         raise InputError(f"it has {given} outputs, and {wanted}")
+    if len(task.scales) != len(task.targets):
+        raise InputError(f"it has {len(task.targets)} targets, and scales of {len(task.scales)}")
 
 
 def _read(path: Path | str) -> dict[str, Any]:
@@ -258,7 +274,7 @@ def _read(path: Path | str) -> dict[str, Any]:
         raise FileError(f"{file} is not a partonic checkpoint, or is damaged; copy or train it again") from error
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise FileError(f"{file} is not a partonic checkpoint; give a file that a partonic training wrote (.pt)")
-    if not isinstance(tree.get("version"), int) or tree["version"] > VERSION:
+    if not isinstance(tree.get("version"), int) or not 1 <= tree["version"] <= VERSION:
         raise FileError(
             f"{file} has format version {tree.get('version')}, this partonic reads up to {VERSION}; upgrade partonic"
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     "dnn",
     paper="arXiv:1704.08249",
     input="features",
+    invariant=("permutation", "azimuth", "boost", "reflection"),
     rate=5_400,
     training={"epochs": 20, "learning_rate": 2e-3, "weight_decay": 1e-3, "size": 256},
 )

@@ -105,7 +105,7 @@ def predict_file(
                     columns = trained.predicted(jets, batch_size, device, precision)
                 except BadJetError as error:
                     raise error.of_file(file, start + error.row) from None
-                except InputError as error:
+                except (InputError, UnknownNameError) as error:
                     raise FileError(f"{file} cannot be scored by {trained.name}: {error}") from error
                 yield jets, columns
                 start += len(jets)

@@ -58,10 +58,11 @@ class Task:
         Raises:
             InputError: there is a label beyond the classes, or one class only.
         """
-        labels = np.asarray(jets.column("label")).astype(np.int64)
-        found = np.unique(labels)
+        given = np.asarray(jets.column("label"))
+        found = np.unique(given)
         if not np.isin(found, range(len(self.classes))).all():
             raise InputError(f"labels must be {_listing(self.classes)}, found {', '.join(map(str, found[:6]))}")
+        labels = given.astype(np.int64)
         if len(found) < 2:
             raise InputError(
                 f"the sample of {len(labels):,} jets holds one class only (label {found[0]}); give jets of all"

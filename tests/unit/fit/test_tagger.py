@@ -67,6 +67,8 @@ def test_wrong_labels_and_names_are_found_first(jets, tmp_path):
         train_tagger("pfn", train, one, tmp_path / "b")
     with pytest.raises(InputError, match="labels must be 0"):
         labels_of(validation.with_columns(label=np.arange(len(validation))))
+    with pytest.raises(InputError, match=r"found 0\.0, 1\.0, nan"):
+        labels_of(validation.with_columns(label=np.array([0, 1, np.nan] * 33 + [0])))
     assert not list(tmp_path.iterdir())
 
 

@@ -12,6 +12,7 @@ from partonic.models import checkpoint
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.pfn import PFN
 from partonic.represent.constituents import BadJetError
+from partonic.represent.task import Task
 
 
 @pytest.fixture
@@ -207,3 +208,26 @@ def test_what_does_not_fit(stored, changes, message):
         load(stored)
     assert "\n" not in str(caught.value)
     assert str(stored) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"input": "image", "input_options": {}}, "it reads PackedJets, and its input 'image' gives Images"),
+        ({"input_options": {"inputs": "kinds"}}, "its option features is 7, and its inputs have 13"),
+        ({"task": {"targets": ["mass"], "scales": []}}, "targets"),
+        ({"version": 0}, "format version 0"),
+        ({"version": -1}, "format version -1"),
+    ],
+)
+def test_contradictions_are_found_when_it_is_read(stored, changes, said):
+    rewrite(stored, **changes)
+    with pytest.raises(FileError, match=said):
+        load(stored)
+
+
+def test_a_target_needs_its_scale(tmp_path):
+    task = Task(targets=("mass",))
+    save(tmp_path / "a.pt", Trained("pfn", {"outputs": 2}, PFN(outputs=2), "packed", task=task))
+    with pytest.raises(FileError, match="1 targets, and scales of 0"):
+        load(tmp_path / "a.pt")

@@ -9,6 +9,7 @@ from torch import manual_seed
 from toy_jets import toy_jets
 
 from partonic.core.errors import FileError, InputError
+from partonic.events import Ragged
 from partonic.io import formats
 from partonic.io.friends import write_friend
 from partonic.io.mapping import Map
@@ -119,6 +120,16 @@ def test_names_of_trees(tmp_path):
     with pytest.raises(InputError, match="nothing to write"):
         write_friend(tmp_path / "a.root", [])
     assert write_friend(tmp_path / "a.root", [{"score": np.zeros(0)}, {"score": np.ones(3)}]) == 3
+
+
+def test_jets_without_a_field_of_their_momentum(tmp_path):
+    save(tmp_path / "a.pt", Trained("pfn", {}, PFN().eval(), "packed"))
+    jets = toy_jets(5)
+    some = jets.collection("constituents")
+    bare = {name: values for name, values in some.fields.items() if name != "e"}
+    formats.write(tmp_path / "bare.parquet", jets.with_collections(constituents=Ragged(some.offsets, bare)))
+    with pytest.raises(FileError, match=r"bare\.parquet cannot be scored by pfn: unknown field 'e'"):
+        predict_file(tmp_path / "a.pt", tmp_path / "bare.parquet", tmp_path / "out.parquet")
 
 
 def test_jets_without_what_the_model_reads(tmp_path):
