@@ -21,6 +21,7 @@ from partonic.fit.options import FitOptions
 from partonic.version import __version__
 
 FILE = "begun.json"
+READ = 1_000_000  # values at once
 SEEN = 4096  # momenta and other fields of particles, evenly spread, by which jets are told from others
 
 
@@ -55,10 +56,11 @@ def check_begun(
             directory.mkdir(parents=True, exist_ok=True)
             write_json(file, now)
         return
+    before = read_json(file)
     try:
-        different = _differences(read_json(file), now)
-        if options is not None and not different:
-            different = _options(read_json(file), options)
+        different = _differences(before, now)
+        if options is not None and before["version"] == __version__:
+            different += options.differences(before["options"])
     except (KeyError, TypeError, AttributeError) as error:
         raise FileError(f"{file} does not say what a training was begun with; remove it, or give another") from error
     if different:
@@ -78,10 +80,6 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
             different.append(f"the {one['jets']:,} jets of {name} are others")
     pairs = {name: (before["plan"].get(name), value) for name, value in now["plan"].items()}
     return different + [f"{name} was {was} and is {value}" for name, (was, value) in pairs.items() if was != value]
-
-
-def _options(before: Mapping[str, Any], options: FitOptions) -> list[str]:
-    return options.differences(before["options"]) if before["version"] == __version__ else []
 
 
 def text(value: Any) -> str:
@@ -108,4 +106,6 @@ def mark(events: Events) -> int:
 
 
 def _added(values: NDArray[Any], found: int) -> int:
-    return zlib.crc32(np.ascontiguousarray(values, dtype=np.float64).tobytes(), found)
+    for start in range(0, len(values), READ):  # of a file larger than memory
+        found = zlib.crc32(np.ascontiguousarray(values[start : start + READ], dtype=np.float64).tobytes(), found)
+    return found

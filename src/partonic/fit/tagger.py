@@ -127,8 +127,8 @@ def train_tagger(
     fit_options, batching, share = (None, {}, 1.0) if boosted else _options(entry, training, seed, device, epochs)
     before = plan.same(load_training(place), place) if there else None
     task.labels(train), task.labels(validation)
-    start = None if initial is None else _sum_of(initial)
-    how = {"initial weights": start, "frozen": frozen, "batches": batching, "share": share, "seed": seed}
+    how = {"batches": batching, "share": share, "frozen": frozen, "tree seed": seed if boosted else None}
+    how["initial weights"] = None if initial is None else _sum_of(initial)
     read = {name: plan.read(part) for name, part in (("train", train), ("validation", validation))}
     check_begun(place, read, plan.facts | how, fit_options, done=there)
     if before is not None:
