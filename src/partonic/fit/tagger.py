@@ -31,7 +31,7 @@ from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
 from partonic.fit.transfer import Frozen, head_of, take_over
 from partonic.models.checkpoint import Trained, load, save
-from partonic.models.inputs import WIDTHS, sizes_of
+from partonic.models.inputs import sizes_of, width_of
 from partonic.objectives.supervised import Supervised
 from partonic.represent import gives, needed, representation
 from partonic.represent.task import Task
@@ -220,7 +220,7 @@ class _Plan:
             InputError: it is not.
         """
         trained = done.trained
-        options = {key: value for key, value in self.options.items() if key not in ("outputs", *WIDTHS)}
+        options = self.chosen
         pairs = {
             "model": (trained.name, self.entry.name),
             "input": (trained.input, self.input),
@@ -237,11 +237,22 @@ class _Plan:
         return done
 
     @property
+    def chosen(self) -> dict[str, Any]:
+        """Options that neither the task nor the inputs say."""
+        said = "outputs", width_of(self.entry.cls)
+        return {key: value for key, value in self.options.items() if key not in said}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What of it is of consequence, by name; plain data."""
-        options = {key: value for key, value in self.options.items() if key not in ("outputs", *WIDTHS)}
         task = {"classes": self.task.classes, "targets": self.task.targets}
-        return {"model": self.entry.name, "input": self.input, "inputs": self.input_options, "options": options, **task}
+        return {
+            "model": self.entry.name,
+            "input": self.input,
+            "inputs": self.input_options,
+            "options": self.chosen,
+            **task,
+        }
 
     def read(self, jets: Events) -> Events:
         """What it reads of jets."""

@@ -6,7 +6,13 @@ import inspect
 from typing import Any
 
 WIDTHS = ("features", "observables", "channels")
-"""What the width of the inputs is called: of a particle, of a jet, of an image."""
+"""What the width of the inputs is called: of a particle, of a jet, of an image; a network has the first of them."""
+
+
+def width_of(cls: type) -> str:
+    """The keyword of a network's class for the width of its inputs; none is the empty one."""
+    known = inspect.signature(cls).parameters
+    return next((keyword for keyword in WIDTHS if keyword in known), "")
 
 
 def sizes_of(cls: type, represent: Any) -> dict[str, int]:
@@ -17,7 +23,7 @@ def sizes_of(cls: type, represent: Any) -> dict[str, int]:
         represent: the representation; its ``width`` and ``size`` count.
     """
     known = inspect.signature(cls).parameters
-    given = dict.fromkeys(WIDTHS, "width") | {"size": "size"}
+    given = {width_of(cls): "width", "size": "size"}
     return {
         keyword: getattr(represent, name)
         for keyword, name in given.items()

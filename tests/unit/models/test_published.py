@@ -1,12 +1,16 @@
 """The sizes of published networks, and what their building blocks compute."""
 
+import inspect
+
 import pytest
 import torch
 
 from partonic.core.registry import models
 from partonic.models.dnn import DNN
+from partonic.models.inputs import sizes_of
 from partonic.models.lgatr_slim import GatedUnits
 from partonic.models.residual import ConvNorm, Residual
+from partonic.represent import representation
 
 # As the comparison of top taggers (arXiv:1902.09914) counts them, or the network's own paper.
 PUBLISHED = {
@@ -27,6 +31,13 @@ PUBLISHED = {
     "pelican-1k": 1_000,
     "lgatr-slim-large": 2_030_000,
 }
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_usual_inputs_leave_a_network_as_it_is_published(name):
+    cls, represent = models.get(name).cls, representation(models.get(name).facts["input"])
+    parameters = inspect.signature(cls).parameters
+    assert {key: parameters[key].default for key in sizes_of(cls, represent)} == sizes_of(cls, represent)
 
 
 def weights(name):
