@@ -145,7 +145,7 @@ def test_resume_goes_on_and_changes_nothing(partonic, tiny_run, monkeypatch):
     copy = Path("copy").resolve()
     shutil.copytree(tiny_run, copy)
     before = json.loads((copy / "result.json").read_text())["summary"]
-    for name in ("cnn-1.pt", "cnn-1-scores.npy"):  # as if it had been interrupted before this model was done
+    for name in ("cnn-1.pt", "cnn-1-scores.npz"):  # as if it had been interrupted before this model was done
         (copy / "checkpoints" / name).unlink()
     outcome = partonic("resume", copy)
     assert outcome.code == 0, outcome.err

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from partonic.core.errors import InputError
 from partonic.core.rank import size
-from partonic.fit.loop import FitResult, Run, carry_out, usual_optimiser
+from partonic.fit.loop import FitResult, Run, carry_out, paced_optimiser
 from partonic.fit.options import FitOptions
 from partonic.fit.ranks import Part
 
@@ -138,14 +138,7 @@ class _Match(Run):
 
 def _optimiser(opponents: Opponents, game: Game[Any], options: FitOptions) -> torch.optim.Optimizer:
     """One optimiser of both networks: weights that have no gradient in a turn stay where they are."""
-    optimiser = usual_optimiser(opponents, options)
-    of_critic = {id(weight) for weight in opponents.critic.parameters()}
-    halves = []
+    optimiser = paced_optimiser(opponents, options, opponents.critic.parameters(), game.pace)
     for group in optimiser.param_groups:
         group["betas"] = (game.momentum, 0.999)
-        mine = [weight for weight in group["params"] if id(weight) in of_critic]
-        group["params"] = [weight for weight in group["params"] if id(weight) not in of_critic]
-        halves.append({**group, "params": mine, "factor": game.pace})
-    for half in halves:
-        optimiser.add_param_group(half)
     return optimiser

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from partonic.core.errors import FileError, InputError
 from partonic.core.files import read_json, write_json
@@ -102,6 +103,14 @@ def mark(events: Events) -> int:
             found = _added(values[:: max(1, len(values) // SEEN)], found)
     for values in whole:
         found = _added(values, found)
+    return found
+
+
+def weights_mark(module: nn.Module) -> int:
+    """A number that other weights hardly share."""
+    found = 0
+    for weights in module.state_dict().values():
+        found = _added(weights.cpu().numpy().reshape(-1), found)
     return found
 
 

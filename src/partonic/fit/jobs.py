@@ -89,6 +89,9 @@ def train_jobs(jobs: Sequence[Job], parts_of: PartsOf, workers: int = 1, device:
     with closing(ordered(make, left, max(count, 1), patience=patience, ahead=len(left))) as results:
         for number, name in enumerate(results, 1):
             sys.stderr.write(f"trained {name}, {number} of {len(left)}\n")
+    checking = make()  # that those done before are of these jets and this plan
+    for job in sorted((job for job in jobs if job not in left), key=lambda job: job.sample):
+        checking.training(job)
     return [load_training(job.directory) for job in jobs]
 
 
@@ -131,8 +134,6 @@ class _Trainer:
 
     def training(self, job: Job) -> Training:
         """Train, where that is not done yet."""
-        if not finished(job.directory):
-            job.scores.unlink(missing_ok=True)  # of an earlier training in the same place
         parts, options = self._parts_of(job.sample), dict(job.options)
         given = (job.model, parts["train"], parts["validation"], job.directory)
         training = {"threads": self._threads, **options.pop("training", {})}
@@ -141,11 +142,10 @@ class _Trainer:
     def __call__(self, job: Job) -> str:
         """Train and score the test jets; gives the name of the training."""
         trained = self.training(job).trained
-        if not job.scores.exists():
-            before = torch.get_num_threads()
-            torch.set_num_threads(self._threads)
-            try:
-                kept_scores(job.scores, trained, self._parts_of(job.sample)["test"], self._device)
-            finally:
-                torch.set_num_threads(before)
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            kept_scores(job.scores, trained, self._parts_of(job.sample)["test"], self._device)
+        finally:
+            torch.set_num_threads(before)
         return job.directory.name

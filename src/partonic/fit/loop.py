@@ -30,6 +30,7 @@ from partonic.models.precision import check_precision, compiled_by_torch, comput
 M = TypeVar("M", bound=nn.Module)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+MakeOptimiser = Callable[[nn.Module, FitOptions], torch.optim.Optimizer]
 DEFAULTS = FitOptions()
 STATE, LOG = "fit.pt", "fit.log"
 SHOW_EVERY = 0.1  # seconds between two reports of progress
@@ -85,6 +86,7 @@ def fit(
     options: FitOptions = DEFAULTS,
     directory: Path | str | None = None,
     description: str = "training",
+    optimiser: MakeOptimiser | None = None,
 ) -> FitResult:
     """Train a model in place; it ends in its best state, in evaluation mode, on the device of the options.
 
@@ -107,6 +109,7 @@ def fit(
         options: see :class:`FitOptions`.
         directory: where to save, made if it is missing; ``None`` saves nothing.
         description: for the progress display.
+        optimiser: makes the optimiser of the model, that of the options if None.
 
     Raises:
         InputError: nothing to train, data that can be passed only once, no such device, a precision that it lacks, or
@@ -117,7 +120,7 @@ def fit(
         WorkerError: another of several processes has ended.
         KeyboardInterrupt: Ctrl-C, after the step it came in and after saving; a second one stops at once.
     """
-    return carry_out(Run, model, objective, data, validation, options, directory, description)
+    return carry_out(Run, model, objective, data, validation, options, directory, description, optimiser)
 
 
 def carry_out(
@@ -129,7 +132,7 @@ def carry_out(
     options: FitOptions,
     directory: Path | str | None,
     description: str,
-    optimiser: Callable[[nn.Module, FitOptions], torch.optim.Optimizer] | None = None,
+    optimiser: MakeOptimiser | None = None,
 ) -> FitResult:
     """A training whose steps are those of ``kind``; the rest as :func:`fit`, which see.
 
@@ -142,7 +145,7 @@ def carry_out(
         options: as of :func:`fit`.
         directory: as of :func:`fit`.
         description: as of :func:`fit`.
-        optimiser: makes the optimiser of the model, that of the options if None.
+        optimiser: as of :func:`fit`.
     """
     _check(model, data, validation, options)
     model.to(options.device)
@@ -384,6 +387,26 @@ def usual_optimiser(model: nn.Module, options: FitOptions) -> torch.optim.Optimi
         return torch.optim.SGD(groups, lr=options.learning_rate, momentum=0.9, nesterov=True)
     fused = torch.device(options.device).type in ("cpu", "cuda") and all(p.is_floating_point() for p in trainable)
     return torch.optim.AdamW(groups, lr=options.learning_rate, fused=fused)
+
+
+def paced_optimiser(
+    model: nn.Module, options: FitOptions, weights: Iterable[Tensor], pace: float
+) -> torch.optim.Optimizer:
+    """The usual optimiser, but some weights learn at a rate of their own.
+
+    Args:
+        model: what is trained.
+        options: say the rate of the others.
+        weights: those of the model with another rate.
+        pace: their learning rate over that of the others.
+    """
+    optimiser = usual_optimiser(model, options)
+    chosen = {id(weight) for weight in weights}
+    for group in list(optimiser.param_groups):
+        mine = [weight for weight in group["params"] if id(weight) in chosen]
+        group["params"] = [weight for weight in group["params"] if id(weight) not in chosen]
+        optimiser.add_param_group({**group, "params": mine, "factor": pace})
+    return optimiser
 
 
 def _check(model: nn.Module, data: object, validation: object, options: FitOptions) -> None:

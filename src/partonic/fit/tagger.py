@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 import time
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from partonic.fit.batches import Batches, scaled_weight
 from partonic.fit.begun import check_begun, text
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
-from partonic.fit.transfer import Frozen, head_of, take_over
+from partonic.fit.transfer import Start, facts_of, start_from
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.inputs import sizes_of, width_of
 from partonic.objectives.supervised import Supervised
@@ -83,6 +82,7 @@ def train_tagger(
     training: Mapping[str, Any] = NOTHING,
     initial: Path | None = None,
     frozen: bool = False,
+    body_rate: float = 1.0,
     seed: int = 0,
     device: str = "cpu",
     epochs: float | None = None,
@@ -106,6 +106,7 @@ def train_tagger(
         initial: checkpoint of a trained network of the same name: its options, inputs and weights are taken over, but
             not the weights of the last layer.
         frozen: train the last layer only; needs ``initial``.
+        body_rate: learning rate of the weights taken over, as a share of that of the last layer; needs ``initial``.
         seed: of the initial weights and the order of the jets.
         device: where to train.
         epochs: at most so many, instead of the model's own number; 1.5 are two of three quarters of the jets each.
@@ -120,15 +121,15 @@ def train_tagger(
     place = ranks.agreed(directory)
     entry = models.get(name)
     plan = _Plan(entry, task, dict(options), input or entry.facts["input"], dict(input_options))
-    if initial is not None:
-        plan = plan.after(initial)
-    plan.check(initial is not None, frozen)
+    start = start_from(initial, frozen, body_rate)
+    if start is not None:
+        plan = plan.after(start.file)
+    plan.check()
     boosted, there = bool(entry.facts.get("boosted")), finished(place)
     fit_options, batching, share = (None, {}, 1.0) if boosted else _options(entry, training, seed, device, epochs)
     before = plan.same(load_training(place), place) if there else None
     task.labels(train), task.labels(validation)
-    how = {"batches": batching, "share": share, "frozen": frozen, "tree seed": seed if boosted else None}
-    how["initial weights"] = None if initial is None else _sum_of(initial)
+    how = {"batches": batching, "share": share, "tree seed": seed if boosted else None, **facts_of(start)}
     read = {name: plan.read(part) for name, part in (("train", train), ("validation", validation))}
     check_begun(place, read, plan.facts | how, fit_options, done=there)
     if before is not None:
@@ -140,7 +141,7 @@ def train_tagger(
     if fit_options is None:
         done = _boost(plan, train, validation, seed)
     else:
-        done = _fit(plan, train, validation, directory, fit_options, batching, share, initial, frozen)
+        done = _fit(plan, train, validation, directory, fit_options, batching, share, start)
     _keep(done, place)
     return done
 
@@ -193,20 +194,12 @@ class _Plan:
                 raise InputError(f"options and inputs are those of {initial}; leave out {', '.join(given)}")
         return replace(self, options=dict(before.options), input=before.input, input_options=dict(before.input_options))
 
-    def check(self, started: bool, frozen: bool) -> None:
+    def check(self) -> None:
         """Look for what the model cannot do.
 
-        Args:
-            started: whether there are weights to start from.
-            frozen: whether only the last layer is trained.
-
         Raises:
-            InputError: frozen weights that there are not, or more than one output of a network of networks.
+            InputError: more than one output of a network of networks.
         """
-        if frozen and not started:
-            raise InputError(
-                "frozen=True trains the last layer of a trained network only: name its checkpoint as initial"
-            )
         if self.entry.facts.get("composite") and self.task.outputs > 1:
             raise InputError(
                 f"'{self.entry.name}' trained as one network tells two classes apart and estimates nothing else; train "
@@ -220,19 +213,13 @@ class _Plan:
             InputError: it is not.
         """
         trained = done.trained
-        options = self.chosen
-        pairs = {
-            "model": (trained.name, self.entry.name),
-            "input": (trained.input, self.input),
-            "input_options": (trained.input_options, self.input_options),
-            "options": ({key: trained.options.get(key) for key in options}, options),
-            "classes": (trained.task.classes, self.task.classes),
-            "targets": (trained.task.targets, self.task.targets),
-        }
-        for what, (there, wanted) in pairs.items():
-            if text(there) != text(wanted):
+        options = {key: trained.options.get(key) for key in self.chosen}  # those left out are as usual
+        there = _Plan(models.get(trained.name), trained.task, options, trained.input, dict(trained.input_options)).facts
+        for what, wanted in self.facts.items():
+            if text(there[what]) != text(wanted):
                 raise InputError(
-                    f"{place} holds a finished training with {what} {there}, not {wanted}; choose another directory"
+                    f"{place} holds a finished training with {what} {there[what]}, not {wanted}; choose another "
+                    "directory"
                 )
         return done
 
@@ -263,14 +250,6 @@ class _Plan:
         return Trained(self.entry.name, options, module, self.input, self.input_options, task=self.task)
 
 
-def _sum_of(file: Path) -> int:
-    """A number that the weights of another checkpoint hardly share."""
-    found = 0
-    for weights in load(file).module.state_dict().values():
-        found = zlib.crc32(np.ascontiguousarray(weights.cpu().numpy()).tobytes(), found)
-    return found
-
-
 def _options(
     entry: Entry, training: Mapping[str, Any], seed: int, device: str, epochs: float | None
 ) -> tuple[FitOptions, dict[str, Any], float]:
@@ -299,8 +278,7 @@ def _fit(
     options: FitOptions,
     batching: Mapping[str, Any],
     share: float,
-    initial: Path | None,
-    frozen: bool,
+    start: Start | None,
 ) -> Training:
     """Train a network by gradients."""
     represent = representation(plan.input, **plan.input_options)
@@ -313,19 +291,15 @@ def _fit(
     for option in plan.options:
         _usual(plan.entry, option)
     sizes: dict[str, int] = sizes_of(plan.entry.cls, represent)
-    if plan.task.outputs > 1 or initial is not None:
+    if plan.task.outputs > 1 or start is not None:
         sizes["outputs"] = plan.task.outputs
     arguments = {**plan.options, **{key: value for key, value in sizes.items() if value != _usual(plan.entry, key)}}
-    if initial is not None:
+    if start is not None:
         arguments["outputs"] = plan.task.outputs
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         module = plan.entry.cls(**arguments)
-    learner: nn.Module = module
-    if initial is not None:
-        head = head_of(plan.entry.cls, arguments)
-        take_over(module, load(initial), head)
-        learner = Frozen(module, head) if frozen else module
+    learner, optimiser = (module, None) if start is None else start.taken(module, arguments)
     batches = [
         Batches(
             needed(represent, part, ["label"]),
@@ -338,7 +312,8 @@ def _fit(
         for part, how in ((train, {"seed": options.seed, "share": share}), (validation, {"shuffle": False}))
     ]
     data, held_out = batches
-    result = fit(learner, Supervised(plan.task), data, held_out, options, directory, f"training {directory.name}")
+    described = f"training {directory.name}"
+    result = fit(learner, Supervised(plan.task), data, held_out, options, directory, described, optimiser)
     trained = plan.trained(module.to("cpu").eval(), arguments)
     return Training(trained, result.history, result.best_epoch, result.seconds)
 

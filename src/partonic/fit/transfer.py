@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from torch import nn
 
 from partonic.core.errors import InputError
+from partonic.fit.begun import weights_mark
+from partonic.fit.loop import paced_optimiser
+from partonic.models.checkpoint import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    import torch
     from torch import Tensor
 
     from partonic.core.registry import Entry
+    from partonic.fit.loop import MakeOptimiser
+    from partonic.fit.options import FitOptions
     from partonic.models.checkpoint import Trained
 
 
@@ -39,6 +47,69 @@ def take_over(module: nn.Module, trained: Trained, head: set[str]) -> None:
     known: dict[str, Tensor] = trained.module.state_dict()
     own = module.state_dict()
     module.load_state_dict({name: own[name] if name in head else known[name] for name in own})
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trained network that a training starts from.
+
+    Args:
+        file: its checkpoint.
+        frozen: train the head only.
+        body_rate: learning rate of all else, as a share of that of the head.
+
+    Raises:
+        InputError: the rate is no share.
+    """
+
+    file: Path
+    frozen: bool = False
+    body_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.body_rate <= 1:
+            raise InputError(f"body_rate is a share of the learning rate, above 0 and at most 1, not {self.body_rate}")
+        if self.frozen and self.body_rate != 1:
+            raise InputError("frozen=True trains the last layer only; leave out body_rate")
+
+    def taken(self, module: nn.Module, options: Mapping[str, Any]) -> tuple[nn.Module, MakeOptimiser | None]:
+        """What is trained, with the weights of the start, and what makes its optimiser.
+
+        Args:
+            module: new network of the same class.
+            options: what it was made with.
+        """
+        head = head_of(type(module), options)
+        take_over(module, load(self.file), head)
+        if self.frozen:
+            return Frozen(module, head), None
+
+        def two_rates(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
+            body = [weight for name, weight in model.named_parameters() if name not in head]
+            return paced_optimiser(model, options, body, self.body_rate)
+
+        return module, None if self.body_rate == 1 else two_rates
+
+
+def start_from(initial: Path | None, frozen: bool, body_rate: float) -> Start | None:
+    """The start from a checkpoint, or none.
+
+    Raises:
+        InputError: there is none, and the others say how to train from one; or they contradict each other.
+    """
+    if initial is not None:
+        return Start(initial, frozen, body_rate)
+    if frozen or body_rate != 1:
+        raise InputError("frozen and body_rate are of a start from a trained network: name its checkpoint as initial")
+    return None
+
+
+def facts_of(start: Start | None) -> dict[str, Any]:
+    """What of a start is of consequence, by name; plain data."""
+    if start is None:
+        return {"initial weights": None, "frozen": False, "body rate": 1.0}
+    weights = weights_mark(load(start.file).module)
+    return {"initial weights": weights, "frozen": start.frozen, "body rate": start.body_rate}
 
 
 class Frozen(nn.Module):

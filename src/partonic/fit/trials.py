@@ -14,9 +14,11 @@ from partonic.core.files import atomic
 from partonic.core.registry import models
 from partonic.core.rng import generator
 from partonic.events.events import Events
+from partonic.fit.begun import mark, weights_mark
 from partonic.fit.options import FitOptions
 from partonic.fit.tagger import labels_of
 from partonic.models.checkpoint import Trained
+from partonic.represent import needed, representation
 
 LEAST_VALIDATION = 200  # jets to choose the epoch on
 MEASURED = 1 / 3  # time of a jet of the validation over that of one of the training; 0.23 to 0.46 for six networks
@@ -52,7 +54,7 @@ def few_of(parts: Mapping[str, Events], size: int, number: int, seed: int) -> di
 
 def scores_file(directory: Path) -> Path:
     """Where the test jets' scores of the training with this directory are kept."""
-    return directory.with_name(f"{directory.name}-scores.npy")
+    return directory.with_name(f"{directory.name}-scores.npz")
 
 
 def epochs_for(model: str, jets: int, minutes: float = math.inf, *, steps: int = 0, validation: int = 0) -> float:
@@ -84,15 +86,21 @@ def epochs_for(model: str, jets: int, minutes: float = math.inf, *, steps: int =
 def kept_scores(file: Path, trained: Trained, jets: Events, device: str = "cpu") -> NDArray[np.float64]:
     """Scores of the jets, (jets,) or (jets, classes), read from the file or made and kept there.
 
+    Scores that the file has of other jets or of other weights are made anew.
+
     Args:
-        file: a name that ends in ``.npy``, its own for each model and sample.
+        file: a name that ends in ``.npz``.
         trained: the model.
         jets: what to score.
         device: where to compute.
     """
-    if file.exists() and len(kept := np.load(file)) == len(jets):
-        return cast("NDArray[np.float64]", kept)
+    read = needed(representation(trained.input, **trained.input_options), jets)
+    marks = np.array([mark(read), weights_mark(trained.module)])
+    if file.exists():
+        with np.load(file) as kept:
+            if np.array_equal(kept["marks"], marks):
+                return cast("NDArray[np.float64]", kept["scores"])
     scores = trained.scores(jets, device=device)
     with atomic(file) as aside:
-        np.save(aside, scores)
+        np.savez(aside, scores=scores, marks=marks)
     return scores

@@ -19,7 +19,6 @@ from partonic.core.result import Result
 from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
-from partonic.fit.options import FitOptions
 from partonic.fit.tagger import labels_of, train_tagger
 from partonic.fit.transfer import tunable
 from partonic.fit.trials import LEAST_VALIDATION, epochs_for, few_of, kept_scores
@@ -40,9 +39,9 @@ UNFIT = "it is no single network with a last layer to replace"
 WAYS = ("from scratch", "fine-tuned", "frozen but for the head")
 TEXT = (
     "Fine-tuning starts from the weights of a network that was trained on other jets, with a new last layer, and "
-    "trains all of them with a small learning rate; frozen, only the last layer learns. What a network has learned of "
-    "jets elsewhere, it need not learn again, so the gain is largest where jets are few. All ways are trained on the "
-    "same jets with the same number of gradient steps."
+    "trains them with a smaller learning rate than that layer; frozen, only the last layer learns. What a network has "
+    "learned of jets elsewhere, it need not learn again, so the gain is largest where jets are few. All ways are "
+    "trained on the same jets with the same number of gradient steps."
 )
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -71,7 +70,8 @@ class TransferTagger:
         source_detector: which these jets have passed, as ``detector``.
         source_jets: their number in all.
         seeds: trainings of each way at each size, each on other jets.
-        rate: learning rate of the fine-tuning as a share of the model's own.
+        rate: learning rate of the weights that are taken over, as a share of the model's own, at which the new last
+            layer learns.
         steps: gradient steps of a training, at least.
         test_jets: top and QCD jets that all trainings are measured on.
         seed: of the simulation, the splits and the first training.
@@ -103,7 +103,9 @@ class TransferTagger:
         if self.epochs is not None and self.epochs < 1:
             raise InputError(f"epochs must be 1 or more, not {self.epochs}")
         if not 0 < self.rate <= 1:
-            raise InputError(f"rate is a share of the model's learning rate, above 0 and at most 1, not {self.rate}")
+            raise InputError(
+                f"rate is a share of the last layer's learning rate, above 0 and at most 1, not {self.rate}"
+            )
         if not self.sizes or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 20:
             raise InputError(
                 f"give each size once, the smallest first and 20 or more, not {', '.join(map(str, self.sizes))}"
@@ -235,18 +237,16 @@ class TransferTagger:
 
     def _job(self, context: Context, first: Trained, way: str, size: int, number: int) -> Job:
         """A training on so many jets that starts from a network, or from random weights."""
-        plan = models.get(first.name).facts.get("training", {})
         epochs = epochs_for(first.name, size, steps=self.steps)
         training = {"epochs": epochs if self.epochs is None else min(epochs, self.epochs)}
-        if way == "fine-tuned":
-            training["learning_rate"] = self.rate * plan.get("learning_rate", FitOptions.learning_rate)
         options: dict[str, Any] = {"training": training, "seed": self.seed + number - 1}
         if way == WAYS[0]:
             widths = {key: value for key, value in first.options.items() if key not in ("outputs", "features")}
             options |= {"options": widths, "input_options": first.input_options}
         else:
             start = ranks.agreed(context.result.checkpoint("start.pt"))
-            options |= {"initial": start, "frozen": way == WAYS[2]}
+            options |= {"initial": start}
+            options |= {"frozen": True} if way == WAYS[2] else {"body_rate": self.rate}
         directory = context.result.checkpoint(f"{way.split()[0]}-{size}-{number}")
         return Job(first.name, directory, size, f"{size}-{number}", options)
 

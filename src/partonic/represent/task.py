@@ -77,19 +77,23 @@ class Task:
         """
         scales = []
         for name in self.targets:
-            values = np.asarray(jets.column(name), dtype=np.float64)
+            values = _target(jets, name)
             mean, spread = float(values.mean()), float(values.std())
-            if not (np.isfinite(values).all() and spread > 0):
-                raise InputError(f"the target '{name}' must be finite and differ between jets; mean {mean:g}")
+            if not spread > 0:
+                raise InputError(f"the target '{name}' must differ between jets, and is {mean:g} for all")
             scales.append((mean, spread))
         return replace(self, scales=tuple(scales))
 
     def standardised(self, jets: Events) -> NDArray[np.float32] | None:
-        """The targets of jets over their scales, (jets, targets); none where there is no target."""
+        """The targets of jets over their scales, (jets, targets); none where there is no target.
+
+        Raises:
+            InputError: a target is not finite.
+        """
         if not self.targets:
             return None
         columns = [
-            (np.asarray(jets.column(name), dtype=np.float64) - mean) / spread
+            (_target(jets, name) - mean) / spread
             for name, (mean, spread) in zip(self.targets, self.scales, strict=True)
         ]
         return np.stack(columns, axis=1).astype(np.float32)
@@ -118,6 +122,13 @@ class Task:
         _, values = self.split(outputs)
         scales = torch.tensor(self.scales, dtype=outputs.dtype).view(-1, 2)
         return torch.addcmul(scales[:, 0], values, scales[:, 1])
+
+
+def _target(jets: Events, name: str) -> NDArray[np.float64]:
+    values = np.asarray(jets.column(name), dtype=np.float64)
+    if bad := int((~np.isfinite(values)).sum()):
+        raise InputError(f"the target '{name}' must be finite, and is not for {bad:,} of {len(values):,} jets")
+    return values
 
 
 def _listing(classes: tuple[str, ...]) -> str:

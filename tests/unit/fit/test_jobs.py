@@ -4,12 +4,15 @@ import pickle
 import shutil
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from types import ModuleType
 
 import numpy as np
+import pytest
 from toy_jets import toy_jets
 
+from partonic.core.errors import InputError
 from partonic.core.recipe import Context
 from partonic.core.registry import models
 from partonic.fit.jobs import Job, _importable, train_jobs
@@ -47,10 +50,17 @@ def test_two_processes_train_what_one_does_and_nothing_twice(tmp_path, capfd):
     assert "2 of 2" in capfd.readouterr().err
     for first, second, job in zip(one, two, jobs(together), strict=True):
         assert first.history[0]["loss"] == second.history[0]["loss"]
-        scores = np.load(job.scores)
-        np.testing.assert_array_equal(scores, np.load(alone / job.scores.name))
+        scores = np.load(job.scores)["scores"]
+        np.testing.assert_array_equal(scores, np.load(alone / job.scores.name)["scores"])
         np.testing.assert_allclose(scores, second.trained.scores(parts_of(job.sample)["test"]), rtol=1e-6)
     assert one[0].history[0]["loss"] != one[1].history[0]["loss"]
+
+
+def test_what_is_done_was_done_with_other_jets(tmp_path):
+    first = jobs(tmp_path)[:1]
+    train_jobs(first, parts_of)
+    with pytest.raises(InputError, match="jets of train are others"):
+        train_jobs([replace(first[0], sample="other")], parts_of)
 
 
 def test_what_other_processes_cannot_import_is_trained_in_this_one(tmp_path, monkeypatch):

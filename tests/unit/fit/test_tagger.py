@@ -97,7 +97,7 @@ def test_a_finished_training_of_something_else_is_not_taken_for_it(jets, tmp_pat
     assert again.seconds == kept.seconds
     for name, changes, said in (
         ("efn", {}, "model pfn, not efn"),
-        ("pfn", {}, r"input_options {'inputs': 'kinds'}, not {}"),
+        ("pfn", {}, r"inputs {'inputs': 'kinds'}, not {}"),
         ("pfn", {"input": "voxels"}, "input packed, not voxels"),
         ("pfn", {"options": {"width": 16}}, r"options {'width': None}, not {'width': 16}"),
         ("pfn", {"task": Task(("a", "b"))}, "classes .*background.*, not .*'a', 'b'"),

@@ -10,6 +10,7 @@ from toy_jets import toy_jets, with_kinds
 from partonic.core.errors import InputError, UnknownNameError
 from partonic.core.registry import models
 from partonic.fit.tagger import train_tagger
+from partonic.fit.transfer import head_of
 from partonic.models.checkpoint import load
 from partonic.models.pfn import PFN
 from partonic.represent.task import Task
@@ -98,6 +99,20 @@ def test_only_the_head_is_trained_where_the_rest_is_frozen(jets, tmp_path):
     np.testing.assert_array_equal(again.scores(few[2]), later.trained.scores(few[2]))
 
 
+def test_the_head_learns_at_another_rate_than_the_rest(jets, tmp_path):
+    few = [binary(sample) for sample in jets]
+    first = train_tagger("pfn", *few[:2], tmp_path / "a", epochs=1)
+    step = {"epochs": 1, "size": len(few[0]), "warmup": 0.0, "schedule": "constant", "learning_rate": 1e-3}
+    training = {**step, "weight_decay": 0.0}
+    how = {"initial": tmp_path / "a.pt", "training": training, "body_rate": 0.01}
+    later = train_tagger("pfn", *few[:2], tmp_path / "b", **how)
+    weights, before = (dict(done.trained.module.named_parameters()) for done in (later, first))
+    moved = {name: float((weights[name] - before[name]).detach().abs().max()) for name in weights}
+    head = head_of(PFN, first.trained.options)
+    assert max(moved[name] for name in weights if name not in head) == pytest.approx(1e-5, rel=0.01)
+    assert min(moved[name] for name in head) > 1e-3
+
+
 def test_what_contradicts_itself(jets, tmp_path):
     few = [binary(sample) for sample in jets]
     train_tagger("pfn", *few[:2], tmp_path / "a", epochs=1)
@@ -105,15 +120,24 @@ def test_what_contradicts_itself(jets, tmp_path):
         train_tagger("efn", *few[:2], tmp_path / "b", initial=tmp_path / "a.pt")
     with pytest.raises(InputError, match="leave out width"):
         train_tagger("pfn", *few[:2], tmp_path / "b", initial=tmp_path / "a.pt", options={"width": 3})
-    with pytest.raises(InputError, match="name its checkpoint as initial"):
-        train_tagger("pfn", *few[:2], tmp_path / "b", frozen=True)
+    for how in ({"frozen": True}, {"body_rate": 0.1}):
+        with pytest.raises(InputError, match="name its checkpoint as initial"):
+            train_tagger("pfn", *few[:2], tmp_path / "b", **how)
+    for rate, said in ((0.0, "above 0 and at most 1, not 0.0"), (2.0, "not 2.0")):
+        with pytest.raises(InputError, match=said):
+            train_tagger("pfn", *few[:2], tmp_path / "b", initial=tmp_path / "a.pt", body_rate=rate)
+    with pytest.raises(InputError, match="leave out body_rate"):
+        train_tagger("pfn", *few[:2], tmp_path / "b", initial=tmp_path / "a.pt", frozen=True, body_rate=0.1)
     with pytest.raises(InputError, match="boosted trees tell two classes apart"):
         train_tagger("trees", *jets[:2], tmp_path / "b", task=Task(("a", "b", "c")))
     with pytest.raises(InputError, match="0 \\(background\\), 1 \\(signal\\), found 0, 1, 2"):
         train_tagger("pfn", *jets[:2], tmp_path / "b")
     same = [sample.with_columns(same=np.ones(len(sample))) for sample in few[:2]]
-    with pytest.raises(InputError, match="the target 'same' must be finite and differ"):
+    with pytest.raises(InputError, match="the target 'same' must differ between jets, and is 1 for all"):
         train_tagger("pfn", *same, tmp_path / "b", task=Task(targets=("same",)))
+    holed = few[1].with_columns(number=np.where(np.arange(len(few[1])) == 3, np.nan, few[1].column("number")))
+    with pytest.raises(InputError, match="'number' must be finite, and is not for 1 of"):
+        train_tagger("pfn", few[0], holed, tmp_path / "b", task=Task(targets=("number",)))
 
 
 def test_a_model_without_several_outputs_says_so(jets, tmp_path, monkeypatch):

@@ -60,10 +60,13 @@ def test_the_time_of_validation_counts(minutes):
     assert epochs_for("pfn", jets, 1.01 * minutes, validation=held_out) >= passes
 
 
-def test_scores_are_made_once(tmp_path):
-    entry, jets = models.get("pfn"), toy_jets(20)
+def test_scores_are_made_once_for_the_same_jets_and_weights(tmp_path, monkeypatch):
+    entry, jets, others = models.get("pfn"), toy_jets(20), toy_jets(20, seed=5)
     one, other = (Trained("pfn", {}, entry.cls(), "packed") for _ in range(2))
-    scores = kept_scores(tmp_path / "scores.npy", one, jets)
-    np.testing.assert_array_equal(scores, one.scores(jets))
-    np.testing.assert_array_equal(kept_scores(tmp_path / "scores.npy", other, jets), scores)
-    assert not np.array_equal(other.scores(jets), scores)
+    file, made = tmp_path / "scores.npz", []
+    scoring = Trained.scores
+    monkeypatch.setattr(Trained, "scores", lambda *args, **how: made.append(1) or scoring(*args, **how))
+    asked = (one, jets, 1), (one, jets, 1), (other, jets, 2), (other, others, 3), (one, jets, 4)
+    for trained, sample, count in asked:
+        np.testing.assert_array_equal(kept_scores(file, trained, sample), scoring(trained, sample))
+        assert len(made) == count
