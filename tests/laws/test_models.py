@@ -11,7 +11,9 @@ from toy_jets import boosted, changed, mirrored, permuted, toy_jets, turned, wit
 from partonic.core.config import to_tree
 from partonic.core.registry import models
 from partonic.events import Ragged
+from partonic.fit.transfer import Tuned
 from partonic.models.checkpoint import Trained, load, save
+from partonic.models.dropout import ByteDropout
 from partonic.models.ensemble import combine
 from partonic.models.inputs import sizes_of
 from partonic.objectives.supervised import Supervised
@@ -63,6 +65,27 @@ def test_every_parameter_gets_a_gradient(trained):
         trained.module.train()(representation(trained.input)(jets_for(trained, 64))).square().sum().backward()
         assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in parameters.values())
         assert [name for name, p in parameters.items() if not p.grad.abs().sum() > 0] == []
+
+
+def test_taken_up_again_it_learns_with_the_norms_that_it_has(trained):
+    if models.get(trained.name).facts.get("boosted"):
+        return
+    batch = representation(trained.input)(jets_for(trained, 64))
+    fixed = trained.module.eval()(batch)
+    before = {name: values.clone() for name, values in trained.module.named_buffers()}
+    tuned = Tuned(trained.module).train()
+    for module in tuned.modules():
+        if isinstance(module, ByteDropout | torch.nn.Dropout):
+            module.eval()
+    outputs = tuned(batch)
+    if torch.equal(outputs, tuned(batch)):  # nothing else is dropped at random
+        torch.testing.assert_close(outputs, fixed, rtol=1e-4, atol=1e-5)
+    outputs.square().sum().backward()
+    for name, values in trained.module.named_buffers():
+        assert torch.equal(values, before[name]), name
+    for name, weight in trained.module.named_parameters():
+        assert weight.grad is not None, name
+        assert 0 < weight.grad.abs().sum() < np.inf, name
 
 
 def test_several_outputs_from_charges_and_kinds(trained):

@@ -85,10 +85,10 @@ class Start:
             return Frozen(module, head), None
 
         def two_rates(model: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
-            body = [weight for name, weight in model.named_parameters() if name not in head]
+            body = [weight for name, weight in module.named_parameters() if name not in head]
             return paced_optimiser(model, options, body, self.body_rate)
 
-        return module, None if self.body_rate == 1 else two_rates
+        return Tuned(module), None if self.body_rate == 1 else two_rates
 
 
 def start_from(initial: Path | None, frozen: bool, body_rate: float) -> Start | None:
@@ -112,7 +112,34 @@ def facts_of(start: Start | None) -> dict[str, Any]:
     return {"initial weights": weights, "frozen": start.frozen, "body rate": start.body_rate}
 
 
-class Frozen(nn.Module):
+class Tuned(nn.Module):
+    """A network that goes on learning, with the means and variances that its batch norms have learned.
+
+    Those of a few jets say little, and published networks have taken theirs over padding, too, which ours leave out.
+
+    Args:
+        inner: the network.
+    """
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def train(self, mode: bool = True) -> Self:
+        """All but the batch norms behaves as in training."""
+        super().train(mode)
+        for module in self.inner.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
+
+    def forward(self, batch: Any) -> Tensor:
+        """What the network gives."""
+        outputs: Tensor = self.inner(batch)
+        return outputs
+
+
+class Frozen(Tuned):
     """A network of which only the head is trained: the rest keeps its weights, statistics and has no dropout.
 
     Args:
@@ -124,8 +151,7 @@ class Frozen(nn.Module):
     """
 
     def __init__(self, inner: nn.Module, head: set[str]) -> None:
-        super().__init__()
-        self.inner = inner
+        super().__init__(inner)
         parameters = dict(inner.named_parameters())
         if not head or head >= set(parameters):
             raise InputError(f"the network {type(inner).__name__} has no head that could be trained for itself")
@@ -137,8 +163,3 @@ class Frozen(nn.Module):
         super().train(False)
         self.training = mode
         return self
-
-    def forward(self, batch: Any) -> Tensor:
-        """What the network gives."""
-        outputs: Tensor = self.inner(batch)
-        return outputs

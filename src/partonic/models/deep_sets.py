@@ -63,7 +63,7 @@ def _plain(network: nn.Sequential, values: Tensor) -> bool:
         return False
     width = values.shape[1]
     for layer in layers:
-        folds = isinstance(layer, LinearNorm) and not layer.training
+        folds = isinstance(layer, LinearNorm) and not layer.norm.training
         linear = layer.layer if folds else layer
         if type(linear) is not nn.Linear or not (folds or linear.bias is not None):
             return False

@@ -47,7 +47,7 @@ class LinearNorm(nn.Sequential):
 
     def activated(self, values: Tensor, offsets: Tensor | None = None) -> Tensor:
         """ReLU of the normed outputs, (n, outputs), or its sums over the rows of each jet, (jets, outputs)."""
-        if self.training:
+        if self.norm.training:
             return norm_relu(self.norm, values, self.layer, offsets)
         weight, bias = self.fixed()
         result = bias_relu_(linear(values, weight), bias)
@@ -55,6 +55,6 @@ class LinearNorm(nn.Sequential):
 
     def forward(self, values: Tensor) -> Tensor:
         """Normed outputs of the layer."""
-        if self.training:
+        if self.norm.training:
             return cast("Tensor", self.norm(self.layer(values)))
         return linear(values, *self.fixed())

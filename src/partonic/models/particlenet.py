@@ -43,14 +43,14 @@ class EdgeLayers(nn.Module):
         Its product is made for each particle once, not for each edge.
         """
         first = cast("LinearNorm", self.layers[0])
-        weight, bias = (first.layer.weight, None) if self.training else first.fixed()
+        weight, bias = (first.layer.weight, None) if first.norm.training else first.fixed()
         own, other = weight.chunk(2, dim=1)
         return linear(features, own - other, bias), linear(features, other)
 
     def rest(self, edges: Tensor) -> Tensor:
         """The layers behind the sums of both halves: (edges, widths[0]) give (edges, widths[-1])."""
         first = cast("LinearNorm", self.layers[0])
-        edges = norm_relu(first.norm, edges) if self.training else relu(edges, inplace=True)
+        edges = norm_relu(first.norm, edges) if first.norm.training else relu(edges, inplace=True)
         for layer in self.layers[1:]:
             edges = cast("LinearNorm", layer).activated(edges)
         return edges

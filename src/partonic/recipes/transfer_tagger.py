@@ -87,7 +87,7 @@ class TransferTagger:
     source_detector: Literal["atlas", "cms", "truth"] = "cms"
     source_jets: int = 60_000
     seeds: int = 3
-    rate: float = 0.3
+    rate: float = 0.1
     steps: int = 600
     test_jets: int = 20_000
     seed: int = 1
