@@ -1,5 +1,7 @@
 """What holds for every registered model as ONNX: the logits of the model for any numbers of jets and of empty slots."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from toy_jets import from_cylinder
 
 from partonic.core.errors import InputError, MissingPackageError
 from partonic.core.registry import models
+from partonic.events import Events, Ragged
 from partonic.models.checkpoint import Trained
 from partonic.models.export import graph_of
 from partonic.models.trees import TreeOptions, train_trees
@@ -109,6 +112,20 @@ def test_a_graph_gives_what_the_model_gives(name):
         assert float((got["logits"] - wanted[rows]).abs().max()) < CLOSE * scale
         np.testing.assert_allclose(got["probabilities"], torch.sigmoid(wanted[rows]), rtol=1e-4)
     assert float(wanted.std()) > 1e-3 * scale
+
+
+@pytest.mark.parametrize("name", ["particlenet", "particlenet-lite"])
+def test_particles_in_one_direction_are_neighbours_of_each_other(name):
+    collection = SAMPLE.collection("constituents")
+    fields = {key: values.copy() for key, values in collection.fields.items()}
+    for start, stop in pairwise(collection.offsets):
+        for key in ("px", "py", "pz", "e"):
+            fields[key][start + 1 : stop : 2] = 0.4 * fields[key][start : stop - 1 : 2]
+    pairs = Events(SAMPLE.columns, collections={"constituents": Ragged(collection.offsets, fields)})
+    trained = build(name)
+    wanted = logits_of(trained, pairs)
+    got = runner(graph_of(trained))(arrays(representation(trained.input)(pairs)))["logits"]
+    assert float((got - wanted).abs().max()) < CLOSE * float(wanted.abs().max())
 
 
 @pytest.mark.parametrize("name", ["pfn", "particlenet-lite", "part-light", "pelican-1k", "lola", "gru"])

@@ -79,7 +79,8 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
             different.append(f"{name} had {other['jets']:,} jets and has {one['jets']:,}")
         elif one["mark"] != other["mark"]:
             different.append(f"the {one['jets']:,} jets of {name} are others")
-    pairs = {name: (before["plan"].get(name), value) for name, value in now["plan"].items()}
+    plans = before["plan"], now["plan"]
+    pairs = {name: [plan.get(name) for plan in plans] for name in (*plans[1], *plans[0])}
     return different + [f"{name} was {was} and is {value}" for name, (was, value) in pairs.items() if was != value]
 
 

@@ -25,7 +25,7 @@ from partonic.fit.options import FitOptions
 from partonic.fit.ranks import Part
 from partonic.fit.state import State, Totals, copy, restore, save
 from partonic.fit.stepping import Stepper, clipped, descend
-from partonic.models.precision import check_precision, compiled_by_torch, computing
+from partonic.models.precision import check_device, check_precision, compiled_by_torch, computing
 
 M = TypeVar("M", bound=nn.Module)
 T = TypeVar("T")
@@ -415,11 +415,7 @@ def _check(model: nn.Module, data: object, validation: object, options: FitOptio
     for name, batches in (("data", data), ("validation data", validation)):
         if isinstance(batches, Iterator):
             raise InputError(f"the {name} can be passed once only; give a list, Batches, or an object with __iter__")
-    try:
-        torch.zeros(1, device=options.device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"cannot train on the device '{options.device}' ({reason}); use 'cpu'") from error
+    check_device(options.device)
     check_precision(options.precision, options.device)
 
 

@@ -28,7 +28,7 @@ from partonic.fit.batches import Batches, scaled_weight
 from partonic.fit.begun import check_begun, text
 from partonic.fit.loop import fit
 from partonic.fit.options import FitOptions
-from partonic.fit.transfer import Start, facts_of, start_from
+from partonic.fit.transfer import UNFIT, Start, facts_of, start_from, tunable
 from partonic.models.checkpoint import Trained, load, save
 from partonic.models.inputs import sizes_of, width_of
 from partonic.objectives.supervised import Supervised
@@ -104,7 +104,7 @@ def train_tagger(
         input_options: of the representation, as ``{"inputs": "kinds"}``.
         training: values in place of those that are registered with the model.
         initial: checkpoint of a trained network of the same name: its options, inputs and weights are taken over, but
-            not the weights of the last layer.
+            not the weights of the last layer; its batch norms keep their means and variances.
         frozen: train the last layer only; needs ``initial``.
         body_rate: learning rate of the weights taken over, as a share of that of the last layer; needs ``initial``.
         seed: of the initial weights and the order of the jets.
@@ -184,11 +184,13 @@ class _Plan:
         """The same with options and inputs of a trained network.
 
         Raises:
-            InputError: that is another model, or asks for other options or inputs.
+            InputError: that is another model or has no last layer to replace, or other options or inputs are asked for.
         """
         before = load(initial)
         if before.name != self.entry.name:
             raise InputError(f"{initial} holds the model '{before.name}', not '{self.entry.name}'")
+        if not tunable(self.entry, before.options):
+            raise InputError(f"'{self.entry.name}' cannot start from {initial}: {UNFIT}")
         for given in (self.options, self.input_options):
             if given:
                 raise InputError(f"options and inputs are those of {initial}; leave out {', '.join(given)}")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from partonic.models.checkpoint import Trained
 
 
+UNFIT = "it is no single network with a last layer to replace"
+
+
 def head_of(cls: type, options: Mapping[str, Any]) -> set[str]:
     """Names of the weights of a network whose shape depends on its number of outputs."""
     one, other = (cls(**{**options, "outputs": outputs}).state_dict() for outputs in (2, 3))
@@ -107,7 +110,7 @@ def start_from(initial: Path | None, frozen: bool, body_rate: float) -> Start | 
 def facts_of(start: Start | None) -> dict[str, Any]:
     """What of a start is of consequence, by name; plain data."""
     if start is None:
-        return {"initial weights": None, "frozen": False, "body rate": 1.0}
+        return {"initial weights": None, "frozen": False}
     weights = weights_mark(load(start.file).module)
     return {"initial weights": weights, "frozen": start.frozen, "body rate": start.body_rate}
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from partonic.core.errors import InputError
 from partonic.core.files import atomic
 from partonic.core.registry import models
 from partonic.core.rng import generator
@@ -40,6 +43,24 @@ def drawn(labels: NDArray[np.int64], size: int, number: int, seed: int) -> NDArr
         wanted = min(half, len(rows))
         found.append(rows[np.arange((number - 1) * wanted, number * wanted) % len(rows)])
     return np.sort(np.concatenate(found))
+
+
+def check_enough(labels: NDArray[np.int64], size: int) -> None:
+    """Refuse a number of training jets of which a class has not its half, unless by chance of a random split.
+
+    Args:
+        labels: (jets,) 0 or 1.
+        size: number of jets, half of each class.
+
+    Raises:
+        InputError: as above.
+    """
+    least = int(np.bincount(labels, minlength=2).min())
+    if least < size / 2 - 5 * math.sqrt(size / 2):
+        raise InputError(
+            f"the largest size is {size:,} jets, half of each class, and there are {least:,} of one class to train on; "
+            f"give sizes of up to {2 * least:,}"
+        )
 
 
 def few_of(parts: Mapping[str, Events], size: int, number: int, seed: int) -> dict[str, Events]:
@@ -86,7 +107,7 @@ def epochs_for(model: str, jets: int, minutes: float = math.inf, *, steps: int =
 def kept_scores(file: Path, trained: Trained, jets: Events, device: str = "cpu") -> NDArray[np.float64]:
     """Scores of the jets, (jets,) or (jets, classes), read from the file or made and kept there.
 
-    Scores that the file has of other jets or of other weights are made anew.
+    Where the file is damaged, or has scores of other jets or of other weights, they are made anew.
 
     Args:
         file: a name that ends in ``.npz``.
@@ -96,10 +117,10 @@ def kept_scores(file: Path, trained: Trained, jets: Events, device: str = "cpu")
     """
     read = needed(representation(trained.input, **trained.input_options), jets)
     marks = np.array([mark(read), weights_mark(trained.module)])
-    if file.exists():
-        with np.load(file) as kept:
-            if np.array_equal(kept["marks"], marks):
-                return cast("NDArray[np.float64]", kept["scores"])
+    damaged = OSError, ValueError, EOFError, KeyError, TypeError, BadZipFile
+    with contextlib.suppress(*damaged), file.open("rb") as stream, np.load(stream) as kept:
+        if np.array_equal(kept["marks"], marks):
+            return cast("NDArray[np.float64]", kept["scores"])
     scores = trained.scores(jets, device=device)
     with atomic(file) as aside:
         np.savez(aside, scores=scores, marks=marks)

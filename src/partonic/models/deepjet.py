@@ -50,7 +50,7 @@ class Reader(nn.Module):
         if len(filled) == 0:
             return out
         # One item alone has no spread to normalise by.
-        still = self.training and len(stream.features) < 2
+        still = self.each[0].training and len(stream.features) < 2
         items = self.each[1:](stream.features) if still else self.each(stream.features)
         padded = pad_sequence(list(items.split(counts[filled].tolist())), batch_first=True)
         lengths = counts[filled].cpu()

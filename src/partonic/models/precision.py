@@ -31,6 +31,22 @@ QUIET = (
 )
 
 
+def check_device(device: str) -> None:
+    """Raise where a device cannot be used.
+
+    Raises:
+        InputError: there is no such device, or torch was not built for it.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"the device '{device}' cannot be used here: {str(error).splitlines()[0]}") from error
+
+
 def check_precision(precision: str, device: str = "cpu") -> None:
     """Raise where a device does not compute in a precision; ``bfloat16-emulated`` runs everywhere, often slower.
 

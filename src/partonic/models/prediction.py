@@ -19,7 +19,7 @@ from partonic.io.friends import TREE, write_friend
 from partonic.io.mapping import Map, entries
 from partonic.io.places import name_of
 from partonic.models.checkpoint import Trained, load
-from partonic.models.precision import check_precision, compiled_by_torch
+from partonic.models.precision import check_device, check_precision, compiled_by_torch
 from partonic.represent.constituents import BadJetError
 
 
@@ -85,13 +85,14 @@ def predict_file(
         FileError: the checkpoint or the file cannot be read, a jet of it cannot be represented, or the output not be
             written.
         MissingPackageError: the network is to be compiled, and there is no C++ compiler.
-        InputError: the processor has not the precision, the output's format holds no scores, or cuts of the map leave
-            out jets of which a friend tree needs the scores.
+        InputError: there is no such device or it has not the precision, the output's format holds no scores, or cuts
+            of the map leave out jets of which a friend tree needs the scores.
     """
     goal = check_writable(output, overwrite=overwrite)
     friend = str(goal).lower().endswith(".root")
     if not friend:
         _check_holds_scores(goal)
+    check_device(device)
     check_precision(precision, device)
     trained = load(model)
     total = formats.count(file) if map is None else entries(file, map)

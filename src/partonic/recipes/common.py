@@ -62,7 +62,8 @@ def check_models(names: tuple[str, ...], classes: int = 2) -> None:
     if not names or len(set(names)) < len(names):
         raise InputError(f"name each model once, at least one; there are: {', '.join(models.names())}")
     for name in names:
-        if models.get(name).facts.get("boosted") and classes > 2:
+        facts = models.get(name).facts
+        if classes > 2 and (facts.get("boosted") or facts.get("composite")):
             raise InputError(f"'{name}' tells two classes apart, these are {classes}; choose a network")
 
 

@@ -19,6 +19,7 @@ from partonic.core.rank import local_rank, rank, size
 from partonic.core.recipe import Context, Recipe
 from partonic.core.registry import Entry, recipes
 from partonic.core.result import Result
+from partonic.models.precision import check_device
 from partonic.report.page import rebuild
 
 PRESETS = ("tiny", "quick", "default", "benchmark")
@@ -102,7 +103,7 @@ def start(
     if count < 1:
         raise InputError(f"the number of workers must be 1 or above, not {count}")
     device = f"cuda:{local_rank()}" if device == "cuda" and size() > 1 else device
-    _check_device(device)
+    check_device(device)
     recipe.check()
     with contextlib.ExitStack() as stack:
         if size() > 1:
@@ -138,17 +139,6 @@ def _run(recipe: Recipe, context: Context, resumed: bool) -> Result:
     if rank() == 0:
         rebuild(result.path)
     return result
-
-
-def _check_device(device: str) -> None:
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"the device '{device}' cannot be used here: {str(error).splitlines()[0]}") from error
 
 
 def resume(path: Path | str, *, workers: int | None = None, device: str = "cpu", cluster: str | None = None) -> Result:

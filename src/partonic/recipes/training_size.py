@@ -23,7 +23,7 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.tagger import labels_of
-from partonic.fit.trials import LEAST_VALIDATION, epochs_for, few_of, kept_scores
+from partonic.fit.trials import LEAST_VALIDATION, check_enough, epochs_for, few_of, kept_scores
 from partonic.io.splits import split_files
 from partonic.metrics.trials import measure
 from partonic.recipes.common import check_numbers, check_positive, need_jets, simulated_cost
@@ -62,7 +62,8 @@ class TrainingSize:
     Args:
         sizes: numbers of training jets, half of each class, three or more.
         models: taggers to train; the first is what the others are compared with.
-        seeds: trainings at each size up to ``repeated``, each from another random start on other jets.
+        seeds: trainings at each size up to ``repeated``, each from another random start on other jets (of ``data`` as
+            far as there are any).
         repeated: largest size that is trained more than once.
         steps: gradient steps of a training, at least: with few jets they are shown more often than the model's usual
             number of epochs, so that small samples are learned out, too.
@@ -125,7 +126,7 @@ class TrainingSize:
         """One line that says what the run will take on this machine."""
         number = (sum(self._seeds(size) for size in self.sizes) + len(self._known_sizes())) * len(self.models)
         trainings = f"{number} trainings of up to {self.sizes[-1]:,} jets"
-        jets = sum(self._parts(self.sizes[-1]).values())
+        jets = sum(self._wanted().values())
         return simulated_cost("training-size", jets, jets / JETS_PER_SECOND, trainings, context, self.data)
 
     def run(self, context: Context) -> Result:
@@ -133,10 +134,7 @@ class TrainingSize:
         result = context.result
         with ranks.first_alone():
             parts = self._samples(context)
-        if len(parts["train"]) < self.sizes[-1]:
-            raise InputError(
-                f"the largest size is {self.sizes[-1]:,} jets, and there are {len(parts['train']):,} to train on"
-            )
+        check_enough(labels_of(parts["train"]), self.sizes[-1])
         known = self._known_jets()
         cells = [(model, size) for size in self.sizes for model in self.models]
         numbers = {size: range(1, self._seeds(size) + 1) for size in self.sizes}
@@ -184,11 +182,15 @@ class TrainingSize:
         """Jets to train on, to choose the best epoch on and to measure on."""
         return {"train": most, "validation": max(most // 4, LEAST_VALIDATION), "test": self.test_jets}
 
+    def _wanted(self) -> dict[str, int]:
+        """Jets to simulate: other ones for each training."""
+        return {**self._parts(self.sizes[-1]), "train": max(size * self._seeds(size) for size in self.sizes)}
+
     def _samples(self, context: Context) -> dict[str, Events]:
         """Train, validation and test jets, memory-mapped; simulated first where the cache has none."""
         if self.data:
             return split_files(self.data, self.seed, collections=["constituents"], check=constituents)
-        wanted = self._parts(self.sizes[-1])
+        wanted = self._wanted()
         total = sum(wanted.values()) + 2  # so that rounding leaves no part short
         files = samples(
             {"top": (total + 1) // 2, "qcd": (total + 1) // 2},

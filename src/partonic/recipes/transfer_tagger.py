@@ -20,11 +20,12 @@ from partonic.events.events import Events
 from partonic.fit import ranks
 from partonic.fit.jobs import Job, train_jobs
 from partonic.fit.tagger import labels_of, train_tagger
-from partonic.fit.transfer import tunable
+from partonic.fit.transfer import UNFIT, tunable
 from partonic.fit.trials import LEAST_VALIDATION, epochs_for, few_of, kept_scores
 from partonic.io.splits import split_files
 from partonic.metrics.trials import Trials, measure
 from partonic.models.checkpoint import Trained, load, save
+from partonic.models.inputs import width_of
 from partonic.models.weaver import load_weaver
 from partonic.recipes.common import need_simulation, simulated_cost
 from partonic.report.expected import Expected, expected_section
@@ -35,7 +36,6 @@ from partonic.simulators.processes import get_process
 from partonic.simulators.samples import samples
 
 JETS_PER_SECOND = 115.0  # simulated on one core, to say beforehand what a run will take
-UNFIT = "it is no single network with a last layer to replace"
 WAYS = ("from scratch", "fine-tuned", "frozen but for the head")
 TEXT = (
     "Fine-tuning starts from the weights of a network that was trained on other jets, with a new last layer, and "
@@ -162,7 +162,9 @@ class TransferTagger:
         untouched = first.scores(parts["test"], device=context.device)
         if rank() > 0:
             return result  # the first process measures what all have trained
-        groups.append([untouched if untouched.ndim == 1 else 1 - untouched[:, 0]])
+        background = _background(first)
+        by_class = untouched if untouched.ndim > 1 else np.stack([1 - untouched, untouched], axis=1)
+        groups.append([1 - by_class[:, background]])
         pools = [*(i for _ in self.sizes for i in range(len(WAYS))), len(WAYS)]
         trials = measure(groups, labels_of(parts["test"]), parts["test"].weight(), pools=pools)
         grid = Grid(result, trials, WAYS, self.sizes)
@@ -170,7 +172,7 @@ class TransferTagger:
             curves_section(grid, "Training anew and fine-tuning", TEXT),
             pairs_section(grid, "What the start is worth"),
             _expected(grid),
-            _untouched_section(result, trials, len(groups) - 1),
+            _untouched_section(result, trials, len(groups) - 1, first.task.classes[background]),
         ]
         self._describe(result, grid, parts, first)
         write_page(result, [section for section in sections if section is not None])
@@ -241,8 +243,9 @@ class TransferTagger:
         training = {"epochs": epochs if self.epochs is None else min(epochs, self.epochs)}
         options: dict[str, Any] = {"training": training, "seed": self.seed + number - 1}
         if way == WAYS[0]:
-            widths = {key: value for key, value in first.options.items() if key not in ("outputs", "features")}
-            options |= {"options": widths, "input_options": first.input_options}
+            said = "outputs", width_of(models.get(first.name).cls)  # by the task and by the inputs
+            chosen = {key: value for key, value in first.options.items() if key not in said}
+            options |= {"options": chosen, "input": first.input, "input_options": first.input_options}
         else:
             start = ranks.agreed(context.result.checkpoint("start.pt"))
             options |= {"initial": start}
@@ -318,11 +321,17 @@ def _expected(grid: Grid) -> Section | None:
     )
 
 
-def _untouched_section(result: Result, trials: Trials, place: int) -> Section:
-    """What the network to start from says of the test jets before it has seen any of their kind."""
+def _background(first: Trained) -> int:
+    """The class of a network that is taken for background: that of QCD jets, the first where none is called so."""
+    names = [name.lower() for name in first.task.classes]
+    return next((place for place, name in enumerate(names) if "qcd" in name), 0)
+
+
+def _untouched_section(result: Result, trials: Trials, place: int, background: str) -> Section:
+    """What the network to start from says of the test jets before it is trained on their kind."""
     result.add_table(
         "start",
-        "The network as it starts, without any training on top jets: one less its probability of its first class.",
+        f"The network as it starts, before any training on these jets: one less its probability of '{background}'.",
         [{"network": "as it starts", "AUC": trials.auc(place), "R50": trials.rejection(place)}],
     )
     return Section("Before any training on these jets", "", (), ("start",))

@@ -85,6 +85,7 @@ def test_a_finished_training_is_not_given_for_another_plan(jets, tmp_path):
         ("c", {**usual, "initial": tmp_path / "b.pt"}, "initial weights was"),
         ("c", usual, "initial weights was .* and is None"),
         ("c", {**tuned, "frozen": True}, "frozen was False and is True"),
+        ("c", {**tuned, "body_rate": 0.1}, "body rate was 1.0 and is 0.1"),
     ):
         with pytest.raises(InputError, match=said):
             train_tagger(*given, tmp_path / directory, **how)

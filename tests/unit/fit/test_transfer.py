@@ -126,6 +126,9 @@ def test_what_contradicts_itself(jets, tmp_path):
     for rate, said in ((0.0, "above 0 and at most 1, not 0.0"), (2.0, "not 2.0")):
         with pytest.raises(InputError, match=said):
             train_tagger("pfn", *few[:2], tmp_path / "b", initial=tmp_path / "a.pt", body_rate=rate)
+    train_tagger("trees", *few[:2], tmp_path / "trees")
+    with pytest.raises(InputError, match=r"'trees' cannot start from .*trees.pt: it is no single network"):
+        train_tagger("trees", *few[:2], tmp_path / "b", initial=tmp_path / "trees.pt")
     with pytest.raises(InputError, match="leave out body_rate"):
         train_tagger("pfn", *few[:2], tmp_path / "b", initial=tmp_path / "a.pt", frozen=True, body_rate=0.1)
     with pytest.raises(InputError, match="boosted trees tell two classes apart"):

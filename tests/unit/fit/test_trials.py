@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from toy_jets import toy_jets
 
-from partonic.core.errors import UnknownNameError
+from partonic.core.errors import InputError, UnknownNameError
 from partonic.core.registry import models
-from partonic.fit.trials import drawn, epochs_for, kept_scores
+from partonic.fit.trials import check_enough, drawn, epochs_for, kept_scores
 from partonic.models.checkpoint import Trained
 
 LABELS = np.random.default_rng(1).permutation(np.repeat([0, 1], [600, 400]))
@@ -58,6 +58,21 @@ def test_the_time_of_validation_counts(minutes):
     taken = passes * jets / rate + math.ceil(passes) * held_out / rate / 3
     assert 0.5 * minutes < taken / 60 <= minutes + 1e-9
     assert epochs_for("pfn", jets, 1.01 * minutes, validation=held_out) >= passes
+
+
+def test_each_class_has_its_half_of_the_jets():
+    labels = np.arange(2_000) % 10 == 0
+    check_enough(labels.astype(int), 400)
+    with pytest.raises(InputError, match=r"600 jets, half of each class, and there are 200 of one class.*up to 400"):
+        check_enough(labels.astype(int), 600)
+    check_enough(np.arange(1_990) % 2, 2_000)  # as a random split leaves them
+
+
+@pytest.mark.parametrize("damaged", [b"", b"nothing", b"PK\x03\x04"])
+def test_damaged_scores_are_made_anew(tmp_path, damaged):
+    trained, jets = Trained("pfn", {}, models.get("pfn").cls(), "packed"), toy_jets(5)
+    (tmp_path / "scores.npz").write_bytes(damaged)
+    np.testing.assert_array_equal(kept_scores(tmp_path / "scores.npz", trained, jets), trained.scores(jets))
 
 
 def test_scores_are_made_once_for_the_same_jets_and_weights(tmp_path, monkeypatch):

@@ -30,6 +30,17 @@ def test_a_stream_that_is_empty_gives_nothing_and_changes_no_other_jet():
         assert (net(JetStreams()(with_tracks)) - net(streams)).abs().min() > 1e-4
 
 
+def test_one_item_alone_is_normed_by_what_was_learned_before():
+    stream = JetStreams()(toy_tracks(1, prompt=1, displaced=0)[0]).tracks
+    assert len(stream.features) == 1
+    net = DeepJet().tracks.eval()
+    net.each[0].running_mean.fill_(2.0)
+    wanted = net(stream)
+    net.train()
+    net.each.eval()
+    torch.testing.assert_close(net(stream), wanted)
+
+
 def test_the_published_widths():
     net = DeepJet()
     assert [layer.out_features for layer in net.tracks.each if isinstance(layer, torch.nn.Linear)] == [64, 32, 32, 8]

@@ -142,6 +142,12 @@ def test_jets_without_what_the_model_reads(tmp_path):
     assert not (tmp_path / "out.parquet").exists()
 
 
+@pytest.mark.parametrize("device", ["nowhere", "xpu"])
+def test_devices_that_are_not_there(model, jets, tmp_path, device):
+    with pytest.raises(InputError, match=f"the device '{device}' cannot be used here: "):
+        predict_file(model, jets, tmp_path / "scores.parquet", device=device)
+
+
 def test_files_that_are_not_there(model, tmp_path):
     with pytest.raises(FileError, match=r"no file .*none\.root"):
         predict_file(model, tmp_path / "none.root", tmp_path / "scores.root")

@@ -19,6 +19,7 @@ from partonic.recipes.quark_gluon import QuarkGluon
         (QuarkGluon, {"models": ()}, "name each model once"),
         (QuarkGluon, {"pt_min": 600.0}, "the pT window from 600 to 550 GeV is empty"),
         (JetClasses, {"models": ("trees",)}, "'trees' tells two classes apart"),
+        (JetClasses, {"models": ("pfn", "ensemble")}, "'ensemble' tells two classes apart"),
         (JetClasses, {"inputs": "everything"}, "unknown set of inputs"),
         (JetClasses, {"seeds": 0}, "seeds must be 1 or more"),
         (FlavourTagging, {"models": ("trees",)}, "'trees' tells two classes apart"),

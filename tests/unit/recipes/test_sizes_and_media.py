@@ -1,6 +1,7 @@
 """Options of training-size, transfer-tagger and jet-quenching that make no sense, and files of no use as a start."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from toy_jets import toy_jets
@@ -52,6 +53,16 @@ def test_a_file_to_start_from_is_looked_at_first(tmp_path):
         TransferTagger(start=tmp_path / "trees.pt").check()
     with pytest.raises(FileError, match=r"missing\.pt"):
         TransferTagger(start=tmp_path / "missing.pt").check()
+
+
+def test_from_scratch_reads_what_the_start_reads(tmp_path):
+    jets = toy_jets(60, smallest=5), toy_jets(30, seed=2, smallest=5)
+    first = train_tagger("dnn", *jets, tmp_path / "start", input="lund-density", epochs=1).trained
+    context = SimpleNamespace(result=SimpleNamespace(checkpoint=lambda name: tmp_path / name))
+    study = TransferTagger(start=tmp_path / "start.pt", sizes=(40,), epochs=1)
+    job = study._job(context, first, "from scratch", 40, 1)
+    done = train_tagger(job.model, *jets, job.directory, **job.options).trained
+    assert (done.input, done.options) == (first.input, first.options)
 
 
 @pytest.mark.xdist_group("tiny-transfer-tagger")

@@ -45,9 +45,10 @@ def _nearest(points: Tensor, there: Tensor, neighbours: int) -> tuple[Tensor, Te
     """Slots of the nearest other particles (jets, slots, k), 0 where there are too few; and whether there are."""
     square = points.square().sum(-1)
     distance = (square[:, None, :] + square[:, :, None] - 2 * points @ points.transpose(-1, -2)).clamp(min=0)
-    distance = torch.where(there[:, None, :], distance, torch.inf)
-    # So many slots without a particle that there always are k + 1 to take.
-    distance = pad(distance, (0, neighbours), value=torch.inf)
-    values, index = distance.topk(neighbours + 1, largest=False)
-    found = values[:, :, 1:] < torch.inf
-    return torch.where(found, index[:, :, 1:], 0), found
+    slots = torch.arange(points.shape[1], device=points.device)
+    other = there[:, None, :] & (slots[:, None] != slots)
+    # So many slots without a particle that there always are k to take.
+    distance = pad(torch.where(other, distance, torch.inf), (0, neighbours), value=torch.inf)
+    values, index = distance.topk(neighbours, largest=False)
+    found = values < torch.inf
+    return torch.where(found, index, 0), found
