@@ -17,7 +17,7 @@ from partonic.core.errors import WorkerError
 pytest.importorskip("pythia8mc")
 pytest.importorskip("distributed")
 
-N = 300
+N = 900  # several times what each worker simulates at once, so that one can be lost before the end
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def wait_for(condition, seconds=60):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_events_of_this_machine(tmp_path
     kill(lost.pid)
     said, complained = away.communicate(timeout=120)
     assert away.returncode == 0, complained
-    assert b"300 jets of top" in said
+    assert f"{N} jets of top".encode() in said
 
     here = simulate(launch, "here.parquet")
     assert here.wait(120) == 0
