@@ -72,9 +72,7 @@ class JetImage:
             InputError: the constituents lack a field that the inputs need.
         """
         jets = constituents(events)
-        pixels = self._empty(len(jets))
-        _draw(jets.offsets, *jets.arrays, self._charged(events), self.side, self.upright, pixels)
-        return Images(torch.from_numpy(pixels))
+        return self._drawn(events, jets.offsets, *jets.arrays)
 
     def of_cylinder(self, events: Events) -> Images:
         """Draw jets whose constituents have the fields ``pt`` (GeV), ``y`` (rapidity) and ``phi`` instead.
@@ -85,18 +83,16 @@ class JetImage:
             BadJetError: a jet has no constituent or one that is not usable.
             InputError: the constituents lack a field that the inputs need.
         """
-        offsets, pt, y, phi = cylinder(events)
-        pixels = self._empty(len(events))
-        _draw_cylinder(offsets, pt, y, phi, self._charged(events), self.side, self.upright, pixels)
+        return self._drawn(events, *cylinder(events))
+
+    def _drawn(self, events: Events, offsets: NDArray[np.int64], *given: NDArray[np.float64]) -> Images:
+        """Images of the jets from four-momenta, or from pt, rapidity and azimuth."""
+        first, second, third, *energy = given
+        charged = None if self.inputs == "kinematic" else fields(events, self.inputs, ("charge",))[0] != 0
+        pixels = np.empty((len(events), self.width, self.size, self.size), dtype=np.float32)
+        e = energy[0] if energy else None
+        _draw(offsets, first, second, third, e, charged, self.side, self.upright, pixels)
         return Images(torch.from_numpy(pixels))
-
-    def _charged(self, events: Events) -> NDArray[np.bool_] | None:
-        """Which constituents are charged; None where the inputs do not ask."""
-        return None if self.inputs == "kinematic" else fields(events, self.inputs, ("charge",))[0] != 0
-
-    def _empty(self, jets: int) -> NDArray[np.float32]:
-        """Room for so many images."""
-        return np.empty((jets, self.width, self.size, self.size), dtype=np.float32)
 
 
 @compiled
@@ -235,51 +231,45 @@ def _fill(
 
 
 @compiled
+def _turn(
+    all_y: NDArray[np.float64],
+    all_phi: NDArray[np.float64],
+    pt: NDArray[np.float64],
+    y: NDArray[np.float64],
+    phi: NDArray[np.float64],
+) -> None:
+    """Rapidity and azimuth of one jet's constituents from its pt centroid, across the seam of the azimuth, too."""
+    hardest = 0
+    for i in range(len(pt)):
+        hardest = i if pt[i] > pt[hardest] else hardest
+    for i in range(len(pt)):
+        turned = all_phi[i] - all_phi[hardest]
+        phi[i] = turned - 2 * np.pi * np.rint(turned * (0.5 / np.pi))
+        y[i] = all_y[i] - all_y[hardest]
+    _centre(pt, y, phi)
+
+
+@compiled
 def _draw(
     offsets: NDArray[np.int64],
-    px: NDArray[np.float64],
-    py: NDArray[np.float64],
-    pz: NDArray[np.float64],
-    e: NDArray[np.float64],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    third: NDArray[np.float64],
+    e: NDArray[np.float64] | None,
     charged: NDArray[np.bool_] | None,
     side: float,
     upright: bool,
     pixels: NDArray[np.float32],
 ) -> None:
-    """Fill the images, (jets, 1 or 3, size, size), from four-momenta."""
+    """Fill the images, (jets, 1 or 3, size, size), from px, py, pz and e, or from pt, y and phi where e is None."""
     most = np.diff(offsets).max() if len(offsets) > 1 else 0
     all_pt, all_y, all_phi = np.empty(most), np.empty(most), np.empty(most)
     for jet in range(len(offsets) - 1):
         a, b = offsets[jet], offsets[jet + 1]
         pt, y, phi = all_pt[: b - a], all_y[: b - a], all_phi[: b - a]
-        _place(px[a:b], py[a:b], pz[a:b], e[a:b], pt, y, phi)
-        _fill(pt, y, phi, None if charged is None else charged[a:b], side, upright, pixels[jet])
-
-
-@compiled
-def _draw_cylinder(
-    offsets: NDArray[np.int64],
-    all_pt: NDArray[np.float64],
-    all_y: NDArray[np.float64],
-    all_phi: NDArray[np.float64],
-    charged: NDArray[np.bool_] | None,
-    side: float,
-    upright: bool,
-    pixels: NDArray[np.float32],
-) -> None:
-    """Fill the images from transverse momenta, rapidities and azimuths."""
-    most = np.diff(offsets).max() if len(offsets) > 1 else 0
-    room_y, room_phi = np.empty(most), np.empty(most)
-    for jet in range(len(offsets) - 1):
-        a, b = offsets[jet], offsets[jet + 1]
-        pt, y, phi = all_pt[a:b], room_y[: b - a], room_phi[: b - a]
-        hardest = 0
-        for i in range(len(pt)):
-            hardest = i if pt[i] > pt[hardest] else hardest
-        first_y, first_phi = all_y[a + hardest], all_phi[a + hardest]
-        for i in range(len(pt)):
-            turned = all_phi[a + i] - first_phi
-            phi[i] = turned - 2 * np.pi * np.rint(turned * (0.5 / np.pi))
-            y[i] = all_y[a + i] - first_y
-        _centre(pt, y, phi)
+        if e is None:
+            pt[:] = first[a:b]
+            _turn(second[a:b], third[a:b], pt, y, phi)
+        else:
+            _place(first[a:b], second[a:b], third[a:b], e[a:b], pt, y, phi)
         _fill(pt, y, phi, None if charged is None else charged[a:b], side, upright, pixels[jet])
