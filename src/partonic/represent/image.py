@@ -242,10 +242,11 @@ def _turn(
     hardest = 0
     for i in range(len(pt)):
         hardest = i if pt[i] > pt[hardest] else hardest
+    first_y, first_phi = all_y[hardest], all_phi[hardest]
     for i in range(len(pt)):
-        turned = all_phi[i] - all_phi[hardest]
+        turned = all_phi[i] - first_phi
         phi[i] = turned - 2 * np.pi * np.rint(turned * (0.5 / np.pi))
-        y[i] = all_y[i] - all_y[hardest]
+        y[i] = all_y[i] - first_y
     _centre(pt, y, phi)
 
 
@@ -266,10 +267,11 @@ def _draw(
     all_pt, all_y, all_phi = np.empty(most), np.empty(most), np.empty(most)
     for jet in range(len(offsets) - 1):
         a, b = offsets[jet], offsets[jet + 1]
-        pt, y, phi = all_pt[: b - a], all_y[: b - a], all_phi[: b - a]
+        y, phi = all_y[: b - a], all_phi[: b - a]
         if e is None:
-            pt[:] = first[a:b]
+            pt = first[a:b]
             _turn(second[a:b], third[a:b], pt, y, phi)
         else:
+            pt = all_pt[: b - a]
             _place(first[a:b], second[a:b], third[a:b], e[a:b], pt, y, phi)
         _fill(pt, y, phi, None if charged is None else charged[a:b], side, upright, pixels[jet])
