@@ -199,6 +199,9 @@ class TopTagging:
             return result  # the first process measures what all have trained
         taggers = [scored(result, name, trained[name], test, context.device) for name in self.models]
         study = Comparison(result, taggers, labels["test"], weights, jet_momentum(test)["mass"], CLASSES)
+        for name, numbers in study.summaries.items():
+            result.summary[f"AUC of {name}"] = numbers["auc"]
+            result.summary[f"R50 of {name}"] = numbers["r50"]
         sections = [
             study.performance(_published(), PUBLISHED_CAPTION, REFERENCE),
             self._compare_others(context, trained, _reference(taggers), parts) if self.others else None,
@@ -211,7 +214,7 @@ class TopTagging:
             study.histories(),
             data_section(result, parts, labels, CLASSES),
         ]
-        self._describe(result, study, parts)
+        self._describe(result, parts)
         write_page(result, [section for section in sections if section is not None])
         return result
 
@@ -340,11 +343,8 @@ class TopTagging:
         }
         return truth_section(context.result, KNOWN.log_ratio(test), scores, labels_of(test))
 
-    def _describe(self, result: Result, study: Comparison, parts: Mapping[str, Events]) -> None:
-        """Headline numbers, abstract, warnings and citations of the page."""
-        for name, numbers in study.summaries.items():
-            result.summary[f"AUC of {name}"] = numbers["auc"]
-            result.summary[f"R50 of {name}"] = numbers["r50"]
+    def _describe(self, result: Result, parts: Mapping[str, Events]) -> None:
+        """Abstract, warnings and citations of the page."""
         source = f"the files {', '.join(path.name for path in self.data)}"
         if not self.data:
             detector = "no detector" if self.detector == "truth" else f"an {self.detector.upper()}-like fast detector"

@@ -20,10 +20,11 @@ from partonic.metrics.seeds import over_seeds, roc_band
 from partonic.metrics.tagging import inverse, summary
 from partonic.report import plots, plots_jets
 from partonic.report.page import Section
+from partonic.report.palette import SERIES
 from partonic.report.style import save_figure
 
 Floats = NDArray[np.float64]
-MOST_CURVES = 8  # that a figure of ROC curves can tell apart
+MOST_CURVES = len(SERIES)  # of a figure of ROC curves, each with its own colour and dashes
 HEADS = {"auc": "AUC", "accuracy": "accuracy", "r50": "R50", "r30": "R30"}
 
 
